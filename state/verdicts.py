@@ -27,7 +27,7 @@ def record_verdict(
     if not ends and (row is None or row.span.first < span.first):
         ledger.record_verdict(key, span, verdict, reason, run_id, now)
         return
-    job_state = ledger.job_states()[key]
+    job_state = ledger.job_states([key])[key]
     times = epochs.open_slots_of(job_state)
     decided = [slot for slot in job_state.decided if span.first < slot < span.last]
     for after, until in pairwise([span.first - 1, *sorted({*ends, *decided}), span.last]):

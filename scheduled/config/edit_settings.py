@@ -22,7 +22,7 @@ from scheduled.errors import ConfigError
 # The settings that never change what is executed, or who may change it, by the name of their table.
 HARMLESS = {
     "": ("timezone", "max_parallel"),
-    "catch_up": ("max_runs", "max_minutes", "max_sessions"),
+    "catch_up": ("max_runs", "max_event_runs", "max_minutes", "max_sessions"),
     "history": ("keep_days", "keep_runs"),
     "notify": ("sender", "assistant", "reports_to", "critical_to"),
 }

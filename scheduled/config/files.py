@@ -12,7 +12,13 @@ from scheduled import clock, idle
 from scheduled.config.job_table import parse_job
 from scheduled.config.references import drop_unresolvable
 from scheduled.config.settings import read_settings, zone_of
-from scheduled.config.tables import CompatTable, InterfacesTable, NotifyTable, SettingsTable
+from scheduled.config.tables import (
+    MAX_EVENT_RUNS,
+    CompatTable,
+    InterfacesTable,
+    NotifyTable,
+    SettingsTable,
+)
 from scheduled.config.toml_files import Drafts, files_of, read_toml
 from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
@@ -44,6 +50,7 @@ class Config(msgspec.Struct, kw_only=True):
     problems: list[str]
     warnings: list[str]
     workspace_layout: str | None = None
+    max_event_runs: int = MAX_EVENT_RUNS
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
     compat: CompatTable = msgspec.field(default_factory=CompatTable)
     read_at: float = 0
@@ -87,6 +94,7 @@ def load_config(
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
         max_parallel=settings.max_parallel,
         max_runs=settings.catch_up.max_runs,
+        max_event_runs=settings.catch_up.max_event_runs,
         max_minutes=settings.catch_up.max_minutes,
         max_sessions=settings.catch_up.max_sessions,
         keep_days=settings.history.keep_days,

@@ -25,6 +25,7 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         raise ConfigError(f"{path}: max_parallel: must be at least 1, got {settings.max_parallel}")
     for table, key in (
         ("catch_up", "max_runs"),
+        ("catch_up", "max_event_runs"),
         ("catch_up", "max_minutes"),
         ("catch_up", "max_sessions"),
         ("history", "keep_days"),

@@ -7,6 +7,8 @@ import msgspec
 from scheduled.core.conditions import FOOTER_COMMAND
 from scheduled.core.jobs import CatchUp, Priority
 
+MAX_EVENT_RUNS = 1000  # of one tick, by default
+
 
 class RetryTable(msgspec.Struct, forbid_unknown_fields=True):
     """[jobs.NAME.retry]; the keys that end in `_seconds` are spellings of other schedulers."""
@@ -98,9 +100,10 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[catch_up]: the most that one tick may do. Slots beyond it stay open for the next tick."""
+    """[catch_up]: the most that one tick may do. Slots and events beyond it stay open for the next tick."""
 
     max_runs: int | None = None
+    max_event_runs: int = MAX_EVENT_RUNS
     max_minutes: int | None = None
     max_sessions: int | None = None
 

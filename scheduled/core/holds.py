@@ -8,6 +8,7 @@ import msgspec
 
 from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import OpenReason, StartRequest
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 
@@ -24,10 +25,11 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
     means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
-    many runs may start (None: any number). *start_requests* are the start requests. *planned* is the instant of the
-    last planning: a tick saw the open slots up to then and deferred them, so they were not missed. *seen* is the same
-    instant, also if the clock was set back since and it is in the future. *gaps* are older
-    gaps between ticks, oldest first; they were longer than *on_time*, the time within which a tick must see a slot.
+    many runs may start (None: any number), *events* how many for events. *start_requests* are the start requests; the
+    planner needs only the oldest of each job or target. *planned* is the instant of the last planning: a tick saw the
+    open slots up to then and deferred them, so they were not missed. *seen* is the same instant, also if the clock was set
+    back since and it is in the future. *gaps* are older gaps between ticks, oldest first; they were longer than *on_time*,
+    the time within which a tick must see a slot.
     *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
     started, even if a slot is due: a tick by hand runs what was asked for.
     """
@@ -36,7 +38,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     closed: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
     budget: int | None = None
-    start_requests: tuple[StartRequest, ...] = ()
+    events: int | None = None
+    start_requests: RequestQueue = RequestQueue()
     planned: Instant = 0
     seen: Instant = 0
     gaps: tuple[Gap, ...] = ()
@@ -49,8 +52,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
 
     def oldest_start_request(self, key: JobKey) -> StartRequest | None:
         """Return the oldest start request for *key*, or None."""
-        job, target = key
-        return next((row for row in self.start_requests if row.job == job and row.target == target), None)
+        return self.start_requests.oldest(key)
 
 
 def pauses_of(key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> dict[JobKey, Instant | None]:

@@ -14,7 +14,7 @@ from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED, JobState, OpenReason, OpenRun, Skip, Span
-from scheduled.core.starts import Start, again, caught_up, places, rank, requested
+from scheduled.core.starts import Start, again, caught_up, is_for_event, places, rank, requested
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -70,11 +70,18 @@ def plan(
         (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
         key=lambda start: rank(jobs[start.claim.job], start, order),
     )
-    kept = starts if holds.budget is None else starts[: holds.budget]
-    for start in starts[len(kept) :]:
-        key = start.claim.key
+    kept = _within_limits(starts, holds)
+    for key in {start.claim.key for start in starts} - {start.claim.key for start in kept}:
         plans[key] = msgspec.structs.replace(plans[key], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
+
+
+def _within_limits(starts: list[Start], holds: Holds) -> list[Start]:
+    """Return the first of *starts*, as many as the limits of the tick allow."""
+    if holds.events is not None:
+        later = set(map(id, [start for start in starts if is_for_event(start)][holds.events :]))
+        starts = [start for start in starts if id(start) not in later]
+    return starts if holds.budget is None else starts[: holds.budget]
 
 
 def _after(

@@ -220,6 +220,11 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
 
 
+def is_event(found: StartRequest | Claim) -> bool:
+    """Return whether an event made a start request, or the claim for it: no chain, and no job that it comes after."""
+    return not found.parent and found.event not in ("", AFTER)
+
+
 def logical_time(run: Claim | OpenRun) -> dict[str, Any]:
     """Return the instants given with a manual run, or inherited from the parent chain; empty for other runs.
 

@@ -8,7 +8,7 @@ from scheduled.core.epochs import span_between
 from scheduled.core.jobs import PRIORITIES, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import requested_run_id, slot_run_id
-from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest
+from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, Skip, Span, StartRequest, is_event
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -145,6 +145,11 @@ def rank(job: Job, start: Start, order: Mapping[str, int]) -> Rank:
     """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`."""
     slot = start.claim.slot if start.claim.slot is not None else 0
     return PRIORITIES.index(job.priority), slot, order[job.name], start.claim.target
+
+
+def is_for_event(start: Start) -> bool:
+    """Return whether *start* is the first attempt of a run for an event: a tick starts a limited number of these."""
+    return start.request is not None and is_event(start.claim)
 
 
 def why(start: Start) -> str:

@@ -59,6 +59,7 @@ class Dispatcher:
         self._pending: list[Record] = []
         self._problems: list[str] = []
         self._events: list[Event] = []  # to publish after the commit
+        self._checked = 0  # the newest start request that was found to have a job
         self._stopped = False
         self.out_of_time = False  # whether the limit `max_minutes` kept a claimed run from its start
         runtime.bus.subscribe(RunClaimed, self._take_over)
@@ -103,19 +104,24 @@ class Dispatcher:
 
     def _take(self, ledger: Ledger, starts: Sequence[Start]) -> None:
         """Claim and begin *starts*, and the runs that they request, such as the steps of a chain."""
-        now = clock.now()
-        started = claims.take(ledger, starts, self.claimant, now)
-        self._events += settle.settle_superseded(ledger, settle.context_of(self._runtime, now), started)
-        taken = [start.claim for start in started]
-        self.claimed += taken
-        requested = [self._begin(ledger, claim, now) for claim in taken]
-        if any(requested):
-            # A disabled step ends its chain now, not in a later tick.
-            self._events += lost_steps.drop(ledger, self._runtime, now)
-            self._take(
-                ledger,
-                self._follow_ups.next_starts(ledger, {row.key for row in ledger.start_requests()}, now),
-            )
+        while starts:
+            now = clock.now()
+            started = claims.take(ledger, starts, self.claimant, now)
+            self._follow_ups.count(started)
+            context = settle.context_of(self._runtime, now)
+            self._events += settle.settle_superseded(ledger, context, started)
+            taken = [start.claim for start in started]
+            self.claimed += taken
+            requested = [self._begin(ledger, claim, now) for claim in taken]
+            starts = self._requested(ledger, now) if any(requested) else ()
+
+    def _requested(self, ledger: Ledger, now: float) -> Sequence[Start]:
+        """Return the starts that the runs which have just begun requested."""
+        # A disabled step ends its chain now, not in a later tick.
+        dropped = lost_steps.drop(ledger, self._runtime, now)
+        self._events += dropped
+        keys = self._follow_ups.requested(ledger) | self._follow_ups.after_chains(ledger, dropped)
+        return self._follow_ups.next_starts(ledger, keys, now)
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
         """Publish a claimed run and let the executor that takes it begin it; undo the claim if none does.
@@ -133,6 +139,11 @@ class Dispatcher:
             f" install the package that has one, or run `scheduled disable {claim.job}`"
         )
         return False
+
+    @property
+    def events_left(self) -> int:
+        """How many runs for events this tick may still start."""
+        return self._follow_ups.events_left
 
     @property
     def untaken(self) -> Collection[JobKey]:
@@ -207,7 +218,7 @@ class Dispatcher:
 
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Settle the next batch of records; return False if the supervisor sends no more."""
-        from scheduled.engine import supervised  # only if a run was claimed
+        from scheduled.engine import large_reports, supervised  # only if a run was claimed
 
         pending, self._pending = self._pending, []
         records = pending or supervisor.records(self._follow_ups.left(), self._follow_ups.descriptor)
@@ -223,17 +234,20 @@ class Dispatcher:
             if (claim := self._claims.get(attempt_result.run_id)) is not None
         ]
         answered = self._follow_ups.collect()
+        for attempt_result in ends:
+            large_reports.record(ledger, self._runtime, attempt_result)
         with self._runtime.settling(ledger):
             events = [
                 event
                 for record in records
                 for event in supervised.settled(ledger, self._runtime, record, self._claims, self._problems)
             ]
-            events += lost_steps.drop(ledger, self._runtime, clock.now())
+            events += lost_steps.drop(ledger, self._runtime, clock.now(), self._checked)
+            self._checked = ledger.newest_start_request()
             if answered:
                 events += expire(ledger, self._runtime, self.gates, self.claimant, clock.now())
             if not self._stopped:
-                self._take(ledger, self._follow_ups.starts(ledger, ended, answered=answered))
+                self._take(ledger, self._follow_ups.starts(ledger, ended, events, answered=answered))
         self._runtime.publish(events)
         self._publish_events()
         self._submit(supervisor, ledger)
@@ -246,6 +260,7 @@ class Dispatcher:
 
     def _supervisor_lost(self, ledger: Ledger) -> None:
         """Settle the runs of a supervisor that was killed, as after a tick that was killed."""
+        recovery.record_large_reports(ledger, self._runtime)
         with self._runtime.settling(ledger):
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
         self._runtime.publish(events)

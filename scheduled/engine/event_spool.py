@@ -5,6 +5,9 @@ The name of a file up to its first dot is the name of the event (`disk_full`, `d
 file system and rename it into the spool: a file is read only once, and a partly written one is read as it is.
 """
 
+import os
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,48 +24,78 @@ from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger, Meta
 
 LIMIT = 1 << 16  # bytes; the payload is passed in one environment variable, which Linux limits to 128 KiB
-LOADED = "spooled"  # key in the ledger's meta: the files that are loaded already
+# A transaction loads at most so many files, and no more once it has requested so many starts: other processes wait.
+PORTION, MOST_REQUESTS = 500, 5_000
+LOADED = "spooled"  # key in the ledger's meta: the loaded files that may still exist
 
 
 class Spooled(msgspec.Struct, frozen=True):
-    """What the spool has: the new *events*, and by their marks the *loaded* files and the *invalid* ones, with a reason."""
+    """What a portion has: the new *events*, and by their marks the *loaded* files and the *invalid* ones, with a reason."""
 
     events: list[Event] = []
     loaded: dict[str, Path] = {}
     invalid: dict[str, tuple[Path, str]] = {}
 
 
-def collect(ledger: Ledger, runtime: Runtime, now: float) -> Spooled:
-    """Request starts of the jobs that subscribe to the events in the spool, inside the caller's transaction.
+class Spool:
+    """The files that are in the spool now, to load in portions.
 
-    Call `clear` after the commit. The ledger remembers the loaded files, so that a file which was not removed (after a
+    The ledger remembers the files of a portion that may still exist, so that a file which was not removed (after a
     crash, or because another tick is faster) is not loaded twice.
     """
-    before, found, kept = _loaded(ledger), Spooled(), []
-    for path in _files(runtime.paths.spool):
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting = deque(_names(runtime.paths.spool))
+
+    @property
+    def has_portions(self) -> bool:
+        """Whether more than one portion is left."""
+        return len(self._waiting) > PORTION
+
+    def load(self, ledger: Ledger, now: float) -> Spooled:
+        """Request starts of the jobs that subscribe to the events of the next portion, in the caller's transaction.
+
+        Call `clear` after the commit.
+        """
+        known = _loaded(ledger)
+        found, requests = Spooled(loaded=_existing(self._runtime.paths.spool, known)), 0
+        for _ in range(min(PORTION, len(self._waiting))):
+            event = self._read(self._runtime.paths.spool / self._waiting.popleft(), found)
+            if event is not None:
+                requests += self._request(ledger, event, now)
+            if requests >= MOST_REQUESTS:
+                break
+        if list(found.loaded) != known:
+            ledger.remember(LOADED, msgspec.json.encode(list(found.loaded)).decode())
+        return found
+
+    def _request(self, ledger: Ledger, event: Event, now: float) -> int:
+        """Request the starts of *event*; return of how many jobs."""
+        jobs = self._runtime.config.jobs
+        start_requests.spread(ledger, jobs, [event], 0, now)
+        return len(jobs.subscribers.get(event.name, ()))
+
+    def _read(self, path: Path, found: Spooled) -> Event | None:
+        """Add a file to *found*; return its event, None if it has no new one."""
         try:
             mark = _mark(path)
-            event = None if mark in before else _event(path)  # one that is loaded is not read again
+            if mark in found.loaded:
+                return None  # it is not read again
+            event = _event(path)
         except RecursionError:
             found.invalid[mark] = (path, "nested too deeply")
-            continue
         except (RefusedError, ValueError, ConfigError) as error:
             found.invalid[mark] = (path, str(error).removeprefix(f"{path}: "))
-            continue
         except FileNotFoundError:
-            continue  # another tick has loaded and removed it
+            pass  # another tick has loaded and removed it
         except OSError as error:
-            runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
-            kept += [mark for mark in before if _name_in(mark) == path.name]
-            continue
-        if event is not None:
-            start_requests.spread(ledger, runtime.config.jobs, [event], 0, now)
+            self._runtime.cannot_record(f"{path}: can't be read: {error.strerror}")
+        else:
+            found.loaded[mark] = path
             found.events.append(event)
-        found.loaded[mark] = path
-    marks = [*found.loaded, *kept]
-    if marks != before:
-        ledger.remember(LOADED, msgspec.json.encode(marks).decode())
-    return found
+            return event
+        return None
 
 
 def clear(runtime: Runtime, spooled: Spooled) -> None:
@@ -86,8 +119,8 @@ def clear(runtime: Runtime, spooled: Spooled) -> None:
 
 def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
     """Return the events that the next tick will load, without any change; invalid files are ignored."""
-    before, events = _loaded(ledger), []
-    for path in _files(paths.spool) if paths.spool.is_dir() else []:
+    before, events = set(_loaded(ledger)), []
+    for path in map(paths.spool.joinpath, _names(paths.spool) if paths.spool.is_dir() else ()):
         with suppress(RecursionError, RefusedError, ValueError, ConfigError, OSError):
             if _mark(path) not in before:
                 events.append(_event(path))
@@ -98,8 +131,25 @@ def _loaded(ledger: Meta) -> list[str]:
     return msgspec.json.decode(ledger.meta(LOADED) or "[]", type=list[str])
 
 
-def _files(spool: Path) -> list[Path]:
-    return [path for path in sorted(spool.iterdir()) if not (path.name.startswith(".") or path.is_dir())]
+def _existing(spool: Path, marks: Iterable[str]) -> dict[str, Path]:
+    """Return the files of *marks* that still exist, as far as this can be found out now."""
+    found = {}
+    for mark in marks:
+        path = spool / _name_in(mark)
+        try:
+            exists = _mark(path) == mark
+        except FileNotFoundError:
+            exists = False
+        except OSError:
+            exists = True
+        if exists:
+            found[mark] = path
+    return found
+
+
+def _names(spool: Path) -> list[str]:
+    with os.scandir(spool) as entries:
+        return sorted(entry.name for entry in entries if not (entry.name.startswith(".") or entry.is_dir()))
 
 
 def _event(path: Path) -> Event:

@@ -20,7 +20,8 @@ def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, n
     Return the events to publish.
     """
     jobs = runtime.config.jobs
-    closed = [row for row in ledger.start_requests() if row.job in gates.closed]
+    rows = ledger.start_requests() if gates.closed else []  # there may be many
+    closed = [row for row in rows if row.job in gates.closed]
     late = [row for row in closed if request_expired(jobs[row.job], row, now)]
     taken = claims.take(ledger, [starts.requested(row, None) for row in late], claimant, now)
     return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]

@@ -1,19 +1,20 @@
 """Find the runs that a tick starts after those due at its begin: consequences of its runs, and retries."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from scheduled import clock
 from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import AttemptResult, Claim, OpenReason, OpenRun
-from scheduled.core.starts import Start, plans_again
+from scheduled.core.planner import Plan
+from scheduled.core.runs import AttemptResult, Claim, OpenReason, OpenRun, is_event
+from scheduled.core.starts import Start, is_for_event, plans_again
 from scheduled.engine import planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.schedules.zones import MINUTE
-from scheduled.state.ledger import Ledger, Runs
+from scheduled.state.ledger import Ledger, Runs, StartRequests
 
 if TYPE_CHECKING:
     from scheduled.engine.asking import Asking
@@ -25,12 +26,30 @@ RETRY_WAIT = (
 RETRY_LIMIT = 10 * MINUTE  # after this time a tick starts no more retries, or a job could keep it running
 
 
+SOME = 3  # jobs that a line of the log names
+
+# The events about a run that has ended, or that waits for its next attempt.
+ENDS = frozenset(("job_completed", "job_failed", "job_skipped", "job_interrupted", "job_retry_scheduled"))
+
+
+def log_limit(runtime: Runtime, plan: Plan) -> None:
+    """Log that events wait for the next tick, according to *plan*: this tick has started as many runs as it may."""
+    names = [key.display_name for key, job in plan.jobs.items() if job.waits == "budget"]
+    if not names:
+        return
+    more = f" and {len(names) - SOME} more" if len(names) > SOME else ""
+    limit = f"{runtime.config.max_event_runs:,} runs for events (`max_event_runs` of `[catch_up]`)"
+    text = f"{', '.join(names[:SOME])}{more}: this tick has started {limit}; the next tick continues"
+    runtime.log_line("INFO", text)
+
+
 class FollowUps:
     """The follow-up runs of the tick with the name *tick*, which began at *now* (UTC seconds).
 
     With *only*, slots of other jobs are not started. *asked* are the gates of this tick, if there are any, *retries*
-    the instants of the retries for which the tick waits. A retry that is due but held back, for example by the
-    budget or its group, is planned again when a run ends; so is a job that its group held back when its gate had answered. Runs of the *untaken* jobs, for which there is no executor,
+    the instants of the retries for which the tick waits; those of chains belong to later ticks. A retry that is due but
+    held back, for example by the budget or its group, is planned again when a run ends; so is a job that its group held
+    back when its gate had answered. Runs of the *untaken* jobs, for which there is no executor,
     are not started again.
     """
 
@@ -40,6 +59,9 @@ class FollowUps:
         self._now = now
         self._only = only
         self._budget = runtime.config.max_runs
+        self._events_left = runtime.config.max_event_runs
+        self._seen: int | None = None  # the newest start request that was planned
+        self._requested: set[JobKey] = set()  # with a start request that waits, but not for a later tick
         self.asked: TickGates | None = None
         self.retries: dict[JobKey, int] = {}
         self._stopped = False
@@ -52,6 +74,15 @@ class FollowUps:
         """Subtract a run for a slot from the number of runs that this tick may start."""
         if self._budget is not None and claim.slot is not None:
             self._budget = max(0, self._budget - 1)
+
+    def count(self, starts: Iterable[Start]) -> None:
+        """Subtract *starts*, which were claimed, from the number of runs for events that this tick may start."""
+        self._events_left = max(0, self._events_left - sum(map(is_for_event, starts)))
+
+    @property
+    def events_left(self) -> int:
+        """How many runs for events this tick may still start."""
+        return self._events_left
 
     def take_events(self) -> list[Event]:
         """Return the events of the plans since the last call, to publish after their commit."""
@@ -101,18 +132,26 @@ class FollowUps:
         return [*starts] if self.asked is None else self.asked.admitted(starts)
 
     def starts(
-        self, ledger: Ledger, ended: Sequence[tuple[Claim, AttemptResult]], *, answered: bool = False
+        self,
+        ledger: Ledger,
+        ended: Sequence[tuple[Claim, AttemptResult]],
+        events: Iterable[Event],
+        *,
+        answered: bool = False,
     ) -> list[Start]:
         """Return the starts that follow from the runs that have *ended*, and the retries that are due now.
 
-        *answered*: also those that follow from new answers of gates.
+        *events* are those of the same transaction: they name the chains that ended. *answered*: also the starts that follow
+        from new answers of gates.
         """
         now, jobs = clock.now(), self._runtime.config.jobs
-        keys = {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
+        keys = self.after_chains(ledger, events)
+        keys |= {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
         held = {*self._held} if ended else set()
         keys |= held
-        keys |= {row.key for row in ledger.start_requests()}
+        keys |= self.requested(ledger)
+        keys |= {row.key for row in ledger.oldest_start_requests(claim.key for claim, _ in ended)}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
         gated = self.asked.to_plan() if self.asked is not None and answered else set()
@@ -126,6 +165,23 @@ class FollowUps:
         self._record_retries(ledger, keys, now)
         self._held |= {key for key in gated | held if self._waits.get(key) == "group"}
         return starts
+
+    def after_chains(self, ledger: StartRequests, events: Iterable[Event]) -> set[JobKey]:
+        """Return the chains that ended according to *events* and of which this tick may start another run."""
+        jobs, payloads = self._runtime.config.jobs, (event.payload for event in events if event.name in ENDS)
+        keys = {JobKey(str(payload["job"]), str(payload.get("target", ""))) for payload in payloads}
+        chains = {key for key in keys if key.job in jobs and jobs[key.job].action.steps}
+        asked = {row.key for row in ledger.oldest_start_requests(chains)}
+        return asked | {key for key in chains if jobs[key.job].catch_up == "all"}
+
+    def requested(self, ledger: StartRequests) -> set[JobKey]:
+        """Return what has a start request that this tick has not planned yet, or that waited when it was planned."""
+        if self._seen is None:
+            new = set(ledger.requested_keys())
+        else:
+            new = {row.key for row in ledger.start_requests(self._seen)}
+        self._seen = max(self._seen or 0, ledger.newest_start_request())
+        return new | self._requested
 
     def _may_continue(self, claim: Claim, attempt_result: AttemptResult) -> bool:
         """Return whether more runs of the job may be due."""
@@ -146,6 +202,7 @@ class FollowUps:
             until=int(self._now),
             gates=self.gates,
             budget=self._budget,
+            events=self._events_left,
             slots_of=self._only,
         )
         self._events += plan.events
@@ -153,7 +210,16 @@ class FollowUps:
         allowed = (start for start in plan.starts if retries or not start.again)
         ours = self.admitted([start for start in allowed if self._is_ours(start.claim)])
         planning.record_unclaimed(ledger, plan, [start.claim for start in ours], self.untaken)
+        self._requested -= set(keys)
+        self._requested |= {key for key in keys if self._may_start_yet(ledger, key, plan)}
         return ours
+
+    def _may_start_yet(self, ledger: StartRequests, key: JobKey, plan: Plan) -> bool:
+        """Return whether a start request of *key* waits for what this tick may still see, as the end of another run."""
+        if key not in plan.jobs or plan.jobs[key].waits in (None, "queued"):
+            return False
+        oldest = ledger.oldest_start_requests([key])
+        return any(self._events_left or not is_event(row) for row in oldest)
 
     def _is_ours(self, run: Claim | OpenRun) -> bool:
         """Return whether this tick may start *run*. A manual tick (`only` is empty) starts no slot."""
@@ -164,14 +230,15 @@ class FollowUps:
         for key in keys:
             self.retries.pop(key, None)
         self._held -= set(keys)
-        for run in ledger.open_runs():
-            if (
-                run.key in keys
-                and self._is_ours(run)
-                and run.retry_at is not None
-                and run.retry_at - now <= RETRY_WAIT
-            ):
+        for run in ledger.open_runs(keys):
+            if run.retry_at is None or run.retry_at - now > RETRY_WAIT or not self._is_ours(run):
+                continue
+            if self._waits_for_retries(run):
                 self._wait_for(run, run.retry_at, now)
+
+    def _waits_for_retries(self, run: OpenRun) -> bool:
+        job = self._runtime.config.jobs.get(run.job)
+        return job is not None and not job.action.steps
 
     def _wait_for(self, run: OpenRun, retry_at: int, now: float) -> None:
         """Wait for a retry in the future if this tick made the attempt before; otherwise another tick makes it.

@@ -1,6 +1,6 @@
 """Record events since the last tick before planning: edits, ended runs, clock changes, spooled events, a boot.
 
-All of it is written in the first transaction of the tick.
+All of it is written in the first transaction of the tick, but for most events if there are many.
 """
 
 import msgspec
@@ -13,11 +13,11 @@ from scheduled.engine import (
     clock_steps,
     config_changes,
     edits,
-    event_spool,
     heartbeat,
     recovery,
     start_requests,
 )
+from scheduled.engine.event_spool import Spool, Spooled, clear
 from scheduled.engine.expiry import expire
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -31,7 +31,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[Event]
     warnings: list[str]
-    spooled: event_spool.Spooled
+    spooled: Spooled
 
 
 def collect(
@@ -39,11 +39,12 @@ def collect(
     runtime: Runtime,
     claimant: Claimant,
     gates: Gates,
+    spool: Spool,
     now: float,
     *,
     unattended: bool = False,
 ) -> Collected:
-    """Record an edit, ended runs, clock steps, expired start requests, spooled events and a boot.
+    """Record an edit, ended runs, clock steps, expired start requests, the last portion of the *spool* and a boot.
 
     *now* is in UTC seconds. *unattended*: the tick shows that cron works.
     """
@@ -58,7 +59,7 @@ def collect(
     stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
     ended = recovery.settle_ended(ledger, runtime, now)
     expired = expire(ledger, runtime, gates, claimant, now)
-    spooled = event_spool.collect(ledger, runtime, now)
+    spooled = spool.load(ledger, now)
     booted = _booted(ledger, runtime, claimant.boot, now)
     # A command may have put a newer configuration in force since this tick read its own.
     outdated = edits.is_outdated(ledger, runtime.config, int(now))
@@ -71,11 +72,23 @@ def collect(
     )
 
 
+def record_portions(ledger: Ledger, runtime: Runtime, spool: Spool, now: float) -> None:
+    """Record what is too much for the transaction of `collect`, in portions with a transaction each.
+
+    These are the events in *spool* but for the last portion, and the conditions of large reports of ended runs.
+    """
+    recovery.record_large_reports(ledger, runtime)
+    while spool.has_portions:
+        with ledger.transaction():
+            spooled = spool.load(ledger, now)
+        publish(runtime, Collected(events=spooled.events, warnings=[], spooled=spooled))
+
+
 def publish(runtime: Runtime, collected: Collected) -> None:
     """Log the warnings, clear the spool and publish the events. Call it after the commit."""
     for warning in collected.warnings:
         runtime.add_problem("WARNING", warning)
-    event_spool.clear(runtime, collected.spooled)
+    clear(runtime, collected.spooled)
     runtime.publish(collected.events)
 
 

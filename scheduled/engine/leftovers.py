@@ -34,7 +34,7 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
             # With the lock held here, a tick that has just created the file notices that it is gone.
             with unless_held(path) as free:
                 # Its tick may have claimed a run and died since the runs were read.
-                if free and _without_run(ledger, runtime, [path]):
+                if free and _is_without_run(ledger, runtime, path):
                     _remove(runtime, path)
         except FileNotFoundError:
             continue  # another tick removed it first, or it belonged to a tick that claimed no run
@@ -57,6 +57,12 @@ def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
             runtime.add_problem("WARNING", f"{error}; {output.path} can't be masked and was emptied")
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{output.path}: can't be masked: {error}; the next tick retries")
+
+
+def _is_without_run(ledger: Ledger, runtime: Runtime, path: Path) -> bool:
+    if path.suffix == REPORT:  # there may be very many of them, and of open runs
+        return ledger.open_run(runtime.paths.run_of(path)) is None
+    return bool(_without_run(ledger, runtime, [path]))
 
 
 def _without_run(ledger: Ledger, runtime: Runtime, paths: Iterable[Path]) -> list[Path]:

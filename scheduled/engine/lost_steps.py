@@ -6,20 +6,26 @@ from scheduled.core.runs import StartRequest
 from scheduled.engine import dropped, skips
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, step_lost, step_over
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Ledger, StartRequests
 
 
-def drop(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+def drop(ledger: Ledger, runtime: Runtime, now: float, after: int = 0) -> list[Event]:
     """Drop start requests of removed jobs, and chain steps of disabled jobs; continue their chains.
 
-    Return the events to publish.
+    Start requests with an id up to *after* were checked before. Return the events to publish.
     """
     events: list[Event] = []
     context = context_of(runtime, now)
-    while lost := [row for row in ledger.start_requests() if _is_lost(runtime, row.job, row.parent)]:
+    while lost := _lost(ledger, runtime, after):
         for row in lost:
             events += step_lost(ledger, context, row) if row.parent else _dropped(ledger, runtime, row, now)
     return events
+
+
+def _lost(ledger: StartRequests, runtime: Runtime, after: int) -> list[StartRequest]:
+    if not after and not any(_is_lost(runtime, key.job, "a chain") for key in ledger.requested_keys()):
+        return []  # the usual case: there is no need to read all start requests
+    return [row for row in ledger.start_requests(after) if _is_lost(runtime, row.job, row.parent)]
 
 
 def _dropped(ledger: Ledger, runtime: Runtime, row: StartRequest, now: float) -> list[Event]:

@@ -15,7 +15,9 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import Claim, JobState, OpenReason, Span
+from scheduled.core.starts import is_for_event
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions
@@ -102,6 +104,7 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     until: Instant | None = None,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    events: int | None = None,
     slots_of: Collection[str] | None = None,
 ) -> Plan:
     """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
@@ -110,14 +113,15 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
     subscribe to the event of a skip are planned as well.
     """
-    holds = holds_now(ledger, now, gates=gates, budget=budget, slots_of=slots_of)
+    holds = holds_now(ledger, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of)
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
     heard = skips.announce(ledger, config.jobs, found.events, now)
     heard -= {start.claim.key for start in found.starts}
     if not heard:
         return found
     left = None if budget is None else max(0, budget - len(found.starts))
-    holds = holds_now(ledger, now, gates=gates, budget=left, slots_of=slots_of)
+    events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
+    holds = holds_now(ledger, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of)
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(
         starts=[*found.starts, *more.starts],
@@ -135,10 +139,7 @@ def _plan_and_record(
     until: Instant | None,
     holds: Holds,
 ) -> Plan:
-    job_states = ledger.job_states()
-    if keys is not None:
-        needed = _with_those_before(config.jobs, keys)
-        job_states = {key: found for key, found in job_states.items() if key in needed}
+    job_states = ledger.job_states(None if keys is None else _with_those_before(config.jobs, keys))
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
     events = []
     for key, job in found.jobs.items():
@@ -165,24 +166,37 @@ def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set
 def holds_now(
     ledger: Ledger,
     now: Instant,
+    keys: Collection[JobKey] | None = None,
     *,
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
+    events: int | None = None,
     slots_of: Collection[str] | None = None,
 ) -> Holds:
-    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget* and *slots_of*."""
+    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget*, *events* and *slots_of*.
+
+    Of the start requests it has the oldest of each of *keys* (None: of every job and target).
+    """
+    asked = ledger.requested_keys() if keys is None else keys
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
         unchecked=gates.unchecked,
         budget=budget,
-        start_requests=tuple(ledger.start_requests()),
+        events=events,
+        start_requests=RequestQueue(ledger.oldest_start_requests(asked)),
         planned=gaps.last_planned(ledger, now),
         seen=int(ledger.meta(gaps.PLANNED) or 0),
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
         slots_of=None if slots_of is None else frozenset(slots_of),
     )
+
+
+def holds_with_all(ledger: Ledger, now: Instant) -> Holds:
+    """Return what `holds_now` returns, with all start requests: predictions need more than the oldest."""
+    holds = holds_now(ledger, now, ())
+    return msgspec.structs.replace(holds, start_requests=RequestQueue(ledger.start_requests()))
 
 
 def record_left_over(

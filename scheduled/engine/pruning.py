@@ -4,6 +4,9 @@ import os
 from collections.abc import Collection
 from contextlib import suppress
 
+import msgspec
+
+from scheduled.core.keys import JobKey
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.process import EARLIER
@@ -13,7 +16,10 @@ from scheduled.state.ledger import Ledger
 # If the last pruning was longer ago than this, the clock may be wrong: pruning waits for a day, so that a
 # clock that went ahead by years does not delete the whole history.
 TRUSTED_GAP = 30 * DAY
-MAX_ROWS = 20_000  # per transaction: other processes wait for about a second; the next tick continues
+# Other processes wait for a transaction: it deletes at most so many rows. A tick has at most so many transactions for
+# this, and the next one continues.
+PORTION, MOST_PORTIONS = 2_000, 50
+NEXT = "pruning"  # key in the ledger's meta: the job and target with which the next tick continues
 
 
 def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
@@ -21,22 +27,31 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
     before = float(ledger.meta("pruned") or 0)
     if DAY > now - before >= 0:
         return
+    gone: set[str] = set()
     try:
-        with ledger.transaction():
-            gone, done = _prune(runtime, ledger, now) if 0 < now - before <= TRUSTED_GAP else ([], True)
+        for _ in range(MOST_PORTIONS):
+            with ledger.transaction():
+                found, done = _prune(runtime, ledger, now) if 0 < now - before <= TRUSTED_GAP else ([], True)
+                if done:
+                    ledger.remember("pruned", str(now))
+            gone.update(found)
             if done:
-                ledger.remember("pruned", str(now))
-        _remove_output(runtime, set(gone))
+                break
+        _remove_output(runtime, gone)
     except (StateError, OSError) as error:
         runtime.cannot_record(f"history: can't be pruned: {error}; the next tick retries")
 
 
 def _prune(runtime: Runtime, ledger: Ledger, now: float) -> tuple[list[str], bool]:
+    """Prune one portion; return the ids of the deleted runs, and whether it was the last one."""
     horizon = int(now) - runtime.config.keep_days * DAY
-    found = ledger.prune(horizon, runtime.config.keep_runs, MAX_ROWS)
+    begin = msgspec.json.decode(ledger.meta(NEXT) or "null", type=JobKey | None)
+    found, following = ledger.prune(horizon, runtime.config.keep_runs, PORTION, begin)
+    if following != begin:
+        ledger.remember(NEXT, msgspec.json.encode(following).decode())
     # `audit` can check slots only from this instant on.
     ledger.remember("horizon", str(max(horizon, int(ledger.meta("horizon") or 0))))
-    return found
+    return found, following is None
 
 
 def _remove_output(runtime: Runtime, gone: Collection[str]) -> None:

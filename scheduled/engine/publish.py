@@ -20,7 +20,8 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
-        due = planner.next_due(plan.jobs.values(), [item.next_try for item in ledger.outbox()])
+        delivery = ledger.next_delivery()
+        due = planner.next_due(plan.jobs.values(), [] if delivery is None else [delivery])
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         if runtime.config.problems or under_way or runtime.paths.has_secrets():
             due = int(now)  # the next tick must not be skipped as idle

@@ -16,7 +16,7 @@ from scheduled.clock import boot_id
 from scheduled.core.events import Event
 from scheduled.core.jobs import OUTPUT_LIMIT
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import AttemptResult, AttemptStatus, OpenRun
+from scheduled.core.runs import UNDER_WAY, AttemptResult, AttemptStatus, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
@@ -54,18 +54,36 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     return events
 
 
+def record_large_reports(ledger: Ledger, runtime: Runtime) -> None:
+    """Record the conditions in large reports of runs that have ended and are not settled; see `large_reports`."""
+    from scheduled.engine import large_reports  # rarely needed
+
+    for run in ledger.open_runs():
+        report = runtime.paths.report_of(run.run_id, run.attempt)
+        under_way = run.status in UNDER_WAY and run.tick != CHAIN
+        if under_way and large_reports.is_large(ledger, report, run):
+            with suppress(OSError):  # `settle_ended` reports it
+                for record in _tick(runtime, run.tick).of(run):
+                    if isinstance(record, Ended):
+                        large_reports.record(ledger, runtime, record.attempt_result)
+
+
 class _Tick(msgspec.Struct, frozen=True):
     """Whether the supervisor of a tick lives, and the records in its result file: all of them if it does not."""
 
     lives: bool
-    records: list[Record]
+    records: dict[tuple[str, int], list[Record]]  # by run and attempt: a killed tick may have left very many
+
+    def of(self, run: OpenRun) -> list[Record]:
+        """Return the records of the current attempt of *run*, in order."""
+        return self.records.get((run.run_id, run.attempt), [])
 
 
 def _tick(runtime: Runtime, name: str) -> _Tick:
     """Return what is known of the tick *name*. Raise OSError if its result file can't be read now."""
     path = runtime.paths.results_of(name)
     lives = is_held(path)  # asked first: without the lock no record is added any more
-    return _Tick(lives, _records(runtime, path))
+    return _Tick(lives, _by_attempt(_records(runtime, path)))
 
 
 def _records(runtime: Runtime, path: Path) -> list[Record]:
@@ -85,8 +103,16 @@ def _records(runtime: Runtime, path: Path) -> list[Record]:
     return read_records(data)
 
 
+def _by_attempt(records: list[Record]) -> dict[tuple[str, int], list[Record]]:
+    """Return *records* by run and attempt, in order."""
+    found: dict[tuple[str, int], list[Record]] = {}
+    for record in records:
+        found.setdefault(_key(record), []).append(record)
+    return found
+
+
 def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now: float) -> list[Event]:
-    of_run = [record for record in tick.records if _key(record) == (run.run_id, run.attempt)]
+    of_run = tick.of(run)
     for record in of_run:
         if isinstance(record, Ended):
             return settle_finished(ledger, runtime, run, record.attempt_result, now)

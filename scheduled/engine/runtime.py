@@ -29,6 +29,7 @@ from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
+    from scheduled.execution.report_file import Reported
     from scheduled.notify.adapter import Adapter
     from scheduled.notify.routes.base import Route
     from scheduled.state.ledger import Ledger
@@ -39,7 +40,8 @@ class Runtime:
 
     *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when
     they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
-    the commit, see `settling`. A configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
+    the commit, see `settling`; *reports* are those that were read before the transaction that settles their run. A
+    configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
     host's. *config* is used instead of reading the files, if it is given.
     """
 
@@ -57,6 +59,7 @@ class Runtime:
         self.problems: list[str] = []
         self.unrecorded = False
         self.obsolete: list[Path] = []
+        self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
         self.bus = Bus(self.problems.append)

@@ -1,13 +1,13 @@
 """Settle attempts: turn a result into a verdict or a retry, conditions, notices and totals.
 
-All of it is written in one transaction.
+All of it is written in one transaction, but for the conditions of a large report (`engine/large_reports.py`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from scheduled.clock import local, stamp
+from scheduled.clock import stamp
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs
@@ -15,12 +15,11 @@ from scheduled.core.judgement import Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
 from scheduled.core.starts import Start
-from scheduled.engine import skips, start_requests
+from scheduled.engine import reports, skips, start_requests
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
-from scheduled.notify import conditions, outbox
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Conditions, Ledger
+from scheduled.state.ledger import Ledger
 
 
 class SettleContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +57,8 @@ def settle_finished(
     Return the events to publish after the transaction is committed. Raise OSError, before anything is
     written, if the report can't be read.
     """
-    reported = read_report(runtime.paths.report_of(run.run_id, run.attempt))
+    path = runtime.paths.report_of(run.run_id, run.attempt)
+    reported = runtime.reports.pop(path, None) or read_report(path)
     output = runtime.paths.output_of(run.run_id, run.attempt)
     if attempt_result.output_bytes:
         attempt_result = msgspec.structs.replace(
@@ -81,11 +81,11 @@ def settle_attempt(
     ledger: Ledger, context: SettleContext, run: OpenRun, attempt_result: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
-    attempt_result = _stopped(run, _with_outcome(attempt_result, reported))
+    attempt_result = _stopped(run, reports.with_outcome(attempt_result, reported))
     judgement = judge(context.jobs.get(run.job), run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
-    events = _take_report(ledger, run, reported, context.now)
-    events += _take_conditions(ledger, context, run, attempt_result, reported)
+    events = reports.take(ledger, run, reported, context.now)
+    events += reports.take_conditions(ledger, context, run, attempt_result, reported)
     events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
@@ -169,44 +169,11 @@ def _record(
         ledger.succeeded(run.key, run.slot)
 
 
-def _with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptResult:
-    """Replace the status and reason that follow from the exit code by those of the handler's outcome."""
-    outcome = reported.outcome
-    if outcome is None or attempt_result.status not in ("success", "failed"):
-        return attempt_result
-    return msgspec.structs.replace(
-        attempt_result, status=outcome.status, reason=outcome.reason or attempt_result.reason
-    )
-
-
 def _stopped(run: OpenRun, attempt_result: AttemptResult) -> AttemptResult:
     """Replace the status of an attempt that the user stopped; one that ended well all the same keeps it."""
     if not run.stop_requested or attempt_result.status in ("success", "skipped"):
         return attempt_result
     return msgspec.structs.replace(attempt_result, status="stopped")
-
-
-def _take_report(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:
-    for line in reported.counts:
-        ledger.count(run.key, line.name, line.amount)
-    for notice in reported.notices:
-        # The id is derived from the text: a retry that repeats a notice of an earlier attempt must not send
-        # it twice, and a different notice must be sent.
-        text = (notice.recipient, notice.subject, notice.body)
-        outbox.post(ledger, outbox.notice_id(run.run_id, *text), notice, now)
-    return [Event(name=line.name, payload=line.payload) for line in reported.events]
-
-
-def _take_conditions(
-    ledger: Ledger, context: SettleContext, run: OpenRun, attempt_result: AttemptResult, reported: Reported
-) -> list[Event]:
-    """Compare the conditions that a successful attempt reported with the known ones; return the events."""
-    job, outcome = context.jobs.get(run.job), reported.outcome
-    if job is None or attempt_result.status != "success" or outcome is None:
-        return []  # an incomplete report does not prove that a condition is gone
-    known, now = ledger.conditions(run.key), local(context.now, context.zone)
-    found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
-    return conditions.record(ledger, run.key, found, lambda change: context.compose(job, change), context.now)
 
 
 def _start_followers(
@@ -218,6 +185,11 @@ def _start_followers(
     """
     if judgement.verdict == "success":
         start_requests.followers(ledger, context.jobs, run.job, run.depth, context.now)
+    return spread(ledger, context, run, events)
+
+
+def spread(ledger: Ledger, context: SettleContext, run: OpenRun, events: Iterable[Event]) -> list[Event]:
+    """Request starts of the jobs that subscribe to *events* of *run*; return an event for each refused request."""
     refused = start_requests.spread(ledger, context.jobs, events, run.depth, context.now, run.run_id)
     return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
 

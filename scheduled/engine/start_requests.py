@@ -93,7 +93,8 @@ def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) ->
     """
     after = [jobs[name] for name in jobs.coming_after.get(ended, ())]
     waiting = [job for job in after if not job.is_by_time and not job.on]
-    rows = {row.key: row for row in ledger.job_rows()} if waiting else {}
+    needed = {key for job in waiting for name in (job.name, *job.after) for key in keys_of(jobs[name])}
+    rows = {row.key: row for row in ledger.job_rows(needed)}
     for job in waiting:
         before = [rows.get(key) for name in job.after for key in keys_of(jobs[name])]
         for key in keys_of(job):

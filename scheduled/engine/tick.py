@@ -11,18 +11,18 @@ from scheduled import clock
 from scheduled.config.files import messages
 from scheduled.config.kept_zone import ZONE
 from scheduled.core.events import Event
-from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
-from scheduled.core.runs import OpenReason
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import named
 from scheduled.engine import (
     claims,
     clock_steps,
     edits,
+    event_spool,
     expiry,
+    follow_ups,
     gaps,
     heartbeat,
     intake,
@@ -100,10 +100,8 @@ def tick(
         result.stopped = bool(stopped)
         news = [*result.unrecorded, *undelivered, *disabled]
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
-        untaken = dispatcher.untaken
         fired = result.events if runtime.config.compat.trigger else None
-        rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
-        news = _finish(runtime, ledger, asked, news, untaken=untaken, rest=rest, heartbeat=beat, fired=fired)
+        news = _finish(runtime, ledger, asked, news, dispatcher, heartbeat=beat, fired=fired)
         result.problems = unfinished + stopped + news
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
@@ -147,11 +145,13 @@ def _claim(
     Return the starts for *manual*.
     """
     now, claimant, gates = result.started_at, dispatcher.claimant, dispatcher.gates
+    spool = event_spool.Spool(runtime)
+    intake.record_portions(ledger, runtime, spool, now)
     with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
-        collected = intake.collect(ledger, runtime, claimant, gates, now, unattended=unattended)
+        collected = intake.collect(ledger, runtime, claimant, gates, spool, now, unattended=unattended)
         # A person who repeats a waiting run decides about it.
         given_up = [] if manual else expiry.give_up_deferred(ledger, runtime, now)
         zone = ledger.meta(ZONE)
@@ -179,7 +179,10 @@ def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: S
 
 def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None) -> Plan:
     budget = runtime.config.max_runs
-    found = planning.plan_and_record(ledger, runtime.config, int(now), only=only, gates=gates, budget=budget)
+    events = runtime.config.max_event_runs
+    found = planning.plan_and_record(
+        ledger, runtime.config, int(now), only=only, gates=gates, budget=budget, events=events
+    )
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now), int(clock.now()))
     return found
@@ -201,15 +204,15 @@ def _finish(
     ledger: Ledger,
     asked: "TickGates | None",
     new: list[str],
+    dispatcher: Dispatcher,
     *,
-    untaken: Collection[JobKey],
-    rest: OpenReason,
     heartbeat: int | None,
     fired: Sequence[Event] | None,
 ) -> list[str]:
     """Record what is due next and what is wrong, and publish the snapshot; return the problems to print.
 
-    *asked* are the gates of the tick. *untaken* are the jobs with a run that no executor took, *rest* is why other due runs were not started. *fired* is the growing list of the tick's events, to fire into the trigger of `[compat]`; None without a trigger.
+    *asked* are the gates of the tick. *dispatcher* knows what it left to the next tick. *fired* is the growing list of the
+    tick's events, to fire into the trigger of `[compat]`; None without a trigger.
     """
     now = clock.now()
     with ledger.transaction():
@@ -218,11 +221,26 @@ def _finish(
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
         gates = Gates() if asked is None else asked.gates
-        plan = planning.plan_and_record(ledger, runtime.config, int(now), gates=gates, budget=budget)
         unanswered = [] if asked is None else asked.remember(ledger)
+        plan = planning.plan_and_record(
+            ledger,
+            runtime.config,
+            int(now),
+            gates=gates,
+            budget=budget,
+            events=None if dispatcher.events_left else 0,
+        )
         # Read `planned` again: a later tick may have planned by now.
-        planning.record_left_over(ledger, plan, int(ledger.meta("planned") or 0), untaken, rest)
+        planning.record_left_over(
+            ledger,
+            plan,
+            int(ledger.meta("planned") or 0),
+            dispatcher.untaken,
+            "budget" if dispatcher.out_of_time else "due",
+        )
         news = _news(runtime, ledger, new, now) if fired is None else []
+    if not dispatcher.events_left:
+        follow_ups.log_limit(runtime, plan)
     runtime.publish(plan.events)
     for text in unanswered:
         runtime.log_line("WARNING", text)

@@ -98,13 +98,17 @@ class ReportFile:
 
 
 class Reported(msgspec.Struct):
-    """The lines of a report by kind. *outcome* is None if the handler did not finish."""
+    """The lines of a report by kind. *outcome* is None if the handler did not finish.
+
+    *recorded*: its conditions are in the ledger already.
+    """
 
     events: list[EventLine] = []
     conditions: list[Condition] = []
     notices: list[Notice] = []
     counts: list[CountLine] = []
     outcome: Outcome | None = None
+    recorded: bool = False
 
 
 def read_report(path: Path) -> Reported:

@@ -1,8 +1,11 @@
-"""Compare a job's conditions with the recorded ones, and record the changes and their notices in one transaction."""
+"""Compare a job's conditions with the recorded ones, and record the changes with their notices."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
+
+import msgspec
 
 from scheduled.core.conditions import Change, Condition, Notice
 from scheduled.core.events import Event
@@ -49,32 +52,80 @@ def _by_group(conditions: Iterable[Condition]) -> dict[str, list[Condition]]:
     return groups
 
 
-def record(
-    ledger: Conditions,
-    key: JobKey,
-    found: Sequence[Change],
-    compose: Callable[[Change], Sequence[Notice]],
-    at: float,
-) -> list[Event]:
-    """Record the changes *found* for the job *key* and post the notices that *compose* makes of them.
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What to record of the change of a *group*: all of it, or a part of a large change.
 
-    Conditions that appeared with a notice count as notified then. Return the events to publish. *at* is UTC seconds. Must be called inside a transaction, so that a condition and its
-    notices are recorded together or not at all.
+    *changed* are known conditions with new contents, *gone* the keys of those that are not true any more. *notices* are
+    those of the whole change, and belong to its first part; *noticed* is whether there is one.
+    """
+
+    group: str
+    appeared: Sequence[Condition] = ()
+    changed: Sequence[Condition] = ()
+    gone: Sequence[str] = ()
+    notices: Sequence[Notice] = ()
+    noticed: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of conditions."""
+        return len(self.appeared) + len(self.changed) + len(self.gone)
+
+
+def parts(
+    found: Iterable[Change],
+    known: Iterable[KnownCondition],
+    compose: Callable[[Change], Sequence[Notice]],
+    size: int | None = None,
+) -> Iterator[Part]:
+    """Yield what to record of the changes *found*, with the notices that *compose* makes of them.
+
+    *known* are the conditions with which `changes` was called. No part has more than *size* conditions (None: any number).
+    """
+    before = {item.condition.key: item.condition for item in known}
+    for change in found:
+        notices = compose(change) if change.appeared or change.gone else ()
+        whole = Part(
+            group=change.group,
+            appeared=change.appeared,
+            changed=[condition for condition in change.stayed if condition != before[condition.key]],
+            gone=[condition.key for condition in change.gone],
+            notices=notices,
+            noticed=bool(notices),
+        )
+        if whole.size:
+            yield from [whole] if size is None or whole.size <= size else _split(whole, size)
+
+
+def _split(whole: Part, size: int) -> Iterator[Part]:
+    for name in ("appeared", "changed", "gone"):
+        for piece in batched(getattr(whole, name), size):
+            part = Part(group=whole.group, notices=whole.notices, noticed=whole.noticed)
+            yield msgspec.structs.replace(part, **{name: piece})
+            whole = msgspec.structs.replace(whole, notices=())
+
+
+def batched(items: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    """Yield *items* in tuples of *size*; the last one may be shorter."""
+    left = iter(items)
+    while found := tuple(islice(left, size)):
+        yield found
+
+
+def record(ledger: Conditions, key: JobKey, found: Iterable[Part], at: float) -> list[Event]:
+    """Record the changes *found* for the job *key* and post their notices.
+
+    Conditions that appeared with a notice count as notified then. Return the events to publish. *at* is UTC seconds.
+    Must be called inside a transaction, so that a condition and its notices are recorded together or not at all.
     """
     events = []
-    for change in found:
-        for condition in (*change.appeared, *change.stayed):
+    for part in found:
+        for condition in (*part.appeared, *part.changed):
             ledger.put_condition(key, condition, at)
-        ledger.drop_conditions(key, [condition.key for condition in change.gone])
-        events += [Event(name=new.event, payload=new.payload) for new in change.appeared if new.event]
-        if change.appeared or change.gone:
-            _report(ledger, key, change, compose(change), at)
+        ledger.drop_conditions(key, part.gone)
+        events += [Event(name=new.event, payload=new.payload) for new in part.appeared if new.event]
+        for number, notice in enumerate(part.notices):
+            outbox.post(ledger, outbox.notice_id(str(key), part.group, str(at), str(number)), notice, at)
+        if part.noticed:
+            ledger.notified(key, [condition.key for condition in part.appeared], at)
     return events
-
-
-def _report(ledger: Conditions, key: JobKey, change: Change, notices: Sequence[Notice], at: float) -> None:
-    """Post *notices*; what appeared counts as notified if there is one."""
-    for number, notice in enumerate(notices):
-        outbox.post(ledger, outbox.notice_id(str(key), change.group, str(at), str(number)), notice, at)
-    if notices:
-        ledger.notified(key, [condition.key for condition in change.appeared], at)

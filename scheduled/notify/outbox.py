@@ -9,6 +9,7 @@ from scheduled.schedules.zones import DAY, MINUTE, Instant
 from scheduled.state.ledger import Conditions, Ledger
 
 FIRST_RETRY = 5 * MINUTE
+MOST = 1_000  # notices that one tick delivers
 MOST_TRIES = 30  # with growing pauses, about three weeks
 
 
@@ -25,22 +26,21 @@ def post(ledger: Conditions, item_id: str, notice: Notice, at: float) -> None:
     Otherwise an older notice that is delivered later would replace the newer one in the mailbox.
     """
     if notice.upsert_key:
-        for item in ledger.outbox():
-            known = item.notice.recipient, item.notice.upsert_key
-            if known == (notice.recipient, notice.upsert_key) and item.id != item_id:
-                ledger.delivered(item.id)
+        ledger.replace_notices(notice.recipient, notice.upsert_key, item_id)
     ledger.post(item_id, notice, at)
 
 
 def deliver(
     ledger: Ledger, open_route: Callable[[], Route], now: Instant, log: Callable[[str], None]
 ) -> list[str]:
-    """Deliver the notices that are due at *now*; return one error message for each that could not be delivered.
+    """Deliver notices that are due at *now*; return one error message for each that could not be delivered.
+
+    These are the oldest MOST; the next tick, which is due at once, continues.
 
     A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
     due.
     """
-    due = [item for item in ledger.outbox() if item.next_try <= now]
+    due = ledger.due_notices(now, MOST)
     if not due:
         return []
     route = open_route()

@@ -13,13 +13,14 @@ from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals, planner, starts
-from scheduled.core.holds import Holds, quiet
+from scheduled.core.holds import Holds, hold, quiet
 from scheduled.core.jobs import Gate, Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, spends
+from scheduled.core.starts import Start, is_for_event, spends
 from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -117,9 +118,10 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         jobs = runtime.config.jobs
         config = _without_commands(runtime.config) if question.is_limited() else runtime.config
         gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
-        holds = planning.holds_now(ledger, now, gates=gates, budget=runtime.config.max_runs)
         holds = msgspec.structs.replace(
-            holds, start_requests=(*holds.start_requests, *_new_requests(ledger, runtime))
+            planning.holds_now(ledger, now, (), gates=gates, budget=runtime.config.max_runs),
+            events=runtime.config.max_event_runs,
+            start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
     job_states |= {
@@ -191,8 +193,10 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         started = {start.claim.job for start in planned.starts}
         # The tick in which a chain ends does not plan what comes after the chain.
         ended = (job for job in started if not jobs[job].action.steps)
-        asked = {row.job for row in holds.start_requests} & started
-        again = {start.claim.job for start in planned.starts if _plans_again(jobs, start)}
+        asked = {key.job for key in holds.start_requests.waiting()} & started
+        again = {
+            start.claim.job for start in planned.starts if _plans_again(jobs, job_states, start, now, holds)
+        }
         pending = again | asked | {name for job in ended for name in jobs.coming_after.get(job, ())}
     left = _left_to_next(found.plans, job_states, now)
     found.plans |= left
@@ -200,10 +204,29 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
     return found
 
 
-def _plans_again(jobs: Jobs, start: Start) -> bool:
-    if jobs[start.claim.job].action.steps:
+def _plans_again(
+    jobs: Jobs, job_states: Mapping[JobKey, JobState], start: Start, now: Instant, holds: Holds
+) -> bool:
+    """Return whether the tick plans the job of *start* again. It plans a chain only if this ends in the same tick."""
+    job = jobs[start.claim.job]
+    if job.action.steps and (job.catch_up != "all" or _waits_in(jobs, job_states, job, now, holds)):
         return False
-    return starts.plans_again(jobs[start.claim.job], start.claim, succeeded=True)
+    return starts.plans_again(job, start.claim, succeeded=True)
+
+
+def _waits_in(
+    jobs: Jobs, job_states: Mapping[JobKey, JobState], chain: Job, now: Instant, holds: Holds
+) -> bool:
+    """Return whether a step of *chain*, or of a chain among its steps, can't start now."""
+    keys = (key for step in chain.action.steps for name in step for key in keys_of(jobs[name]))
+    return any(
+        hold(jobs[key.job], key, now, holds) is not None
+        or (state := job_states.get(key)) is None
+        or state.busy
+        or state.open_run is not None
+        or _waits_in(jobs, job_states, jobs[key.job], now, holds)
+        for key in keys
+    )
 
 
 def _left_to_next(
@@ -229,13 +252,11 @@ def _ran(job_state: JobState, start: Start) -> JobState:
 
 def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:
     """Return the holds for the next round: each start uses up the oldest start request of its job, and budget."""
-    requests = list(holds.start_requests)
-    for start in starts:
-        if start.request is not None:
-            requests.remove(next(row for row in requests if row.key == start.claim.key))
+    requests = holds.start_requests.without(start.claim.key for start in starts if start.request is not None)
     slots = sum(spends(jobs, start) for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
-    return msgspec.structs.replace(holds, start_requests=tuple(requests), budget=budget)
+    events = None if holds.events is None else max(0, holds.events - sum(map(is_for_event, starts)))
+    return msgspec.structs.replace(holds, start_requests=requests, budget=budget, events=events)
 
 
 def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:

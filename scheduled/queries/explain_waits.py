@@ -8,7 +8,7 @@ from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import ALL_JOBS
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun
-from scheduled.core.starts import Start
+from scheduled.core.starts import Start, is_for_event
 from scheduled.engine.tick_gates import NO_ANSWER
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
@@ -126,17 +126,16 @@ def _because(run: OpenRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
-def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
-    """Return why the last tick left a due slot to the next one; None if it did not.
+def _left_over(view: View, job: Job, start: Start) -> str | None:
+    """Return why the last tick left *start*, which is due, to the next one; None if it did not.
 
-    *has_started*: an attempt of its run has started, so that only a limit can have kept a tick from the next one.
+    If an attempt of its run has started, only a limit can have kept a tick from the next one.
     """
     row = view.rows.get(key_of(job))
-    limited = view.config.max_runs is not None or view.config.max_minutes is not None
-    limit = "max_runs" if view.config.max_runs is not None else "max_minutes"
+    limit = _limit(view, start)
     reasons = {
         "budget": f"the last tick reached `{limit}` of `[catch_up]`; {_goes_on(view, job)}"
-        if limited
+        if limit
         else "the last tick was stopped before it started its run; the next tick starts it",
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
     }
@@ -145,9 +144,18 @@ def _left_over(view: View, job: Job, *, has_started: bool) -> str | None:
         reasons["gate"] = f"at the last tick its gate {found} (it requires: {describe.gate(job.only_if)})"
     if job.after:
         reasons["after"] = f"it runs after {' and '.join(job.after)}"
-    if has_started and not limited:
+    if start.again and not limit:
         del reasons["budget"]
     return None if row is None or row.open_reason is None else reasons.get(row.open_reason)
+
+
+def _limit(view: View, start: Start) -> str:
+    """Return the key of `[catch_up]` that can have kept a tick from *start*; "" if there is none."""
+    if is_for_event(start):
+        return "max_event_runs"
+    if view.config.max_runs is not None:
+        return "max_runs"
+    return "max_minutes" if view.config.max_minutes is not None else ""
 
 
 def _goes_on(view: View, job: Job) -> str:
@@ -163,7 +171,7 @@ def due_now(view: View, job: Job, job_state: JobState, start: Start) -> str:
 
     *start* is what would start now; at the next tick it may be something else.
     """
-    if left := _left_over(view, job, has_started=start.again):
+    if left := _left_over(view, job, start):
         return f"It waits: {left}."
     found = next_start(view, key_of(job))
     if found is None or found.tick + view.late > view.next_tick:

@@ -11,7 +11,7 @@ from scheduled.core.runs import FAILED
 from scheduled.queries.simulation.alone import alone
 from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
-from scheduled.queries.simulation.simulated import Step, requests_of, state_at
+from scheduled.queries.simulation.simulated import Step, state_at
 from scheduled.queries.simulation.steps import FAR, FIRST, own_of, steps
 from scheduled.queries.simulation.together import together
 from scheduled.queries.view import Searched, View
@@ -74,10 +74,11 @@ def _simulated(view: View, key: JobKey) -> Iterator[Step]:
     """Return the steps of *key*, or of the jobs that it depends on and its own."""
     jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
-    if not jobs[key.job].after and not can_wait(view, key.job):
+    crowd = view.crowded if key.job in view.crowded else frozenset()
+    if not jobs[key.job].after and not can_wait(view, key.job) and not crowd:
         state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
-        return alone(jobs[key.job], state, ticks, span, view.pauses, requests_of(key, requests), own)
-    names = with_all_before(jobs, [key.job])
+        return alone(jobs[key.job], state, ticks, span, view.pauses, requests.only([key]), own)
+    names = with_all_before(jobs, [key.job, *crowd])
     states = {
         other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names
     }
@@ -90,7 +91,7 @@ def _is_blocked(view: View, key: JobKey) -> bool:
     The search for a next run would go on for years then.
     """
     state, jobs = view.job_states[key], view.config.jobs
-    if state.open_run is not None or state.others or requests_of(key, view.holds.start_requests):
+    if state.open_run is not None or state.others or key in view.holds.start_requests:
         return False
     if open_slots_of(state).next_after(state.position) is None:
         return True
@@ -102,5 +103,5 @@ def _stays_failed(view: View, key: JobKey) -> bool:
     state, jobs = view.job_states.get(key), view.config.jobs
     if state is None or state.last_status not in FAILED or state.busy:
         return False
-    again = state.open_run is not None or state.others or requests_of(key, view.holds.start_requests)
+    again = state.open_run is not None or state.others or key in view.holds.start_requests
     return not (again or jobs[key.job].is_by_time or jobs.with_step.get(key.job))

@@ -18,6 +18,7 @@ SETTINGS = (
     "workspace",
     "max_parallel",
     "max_runs",
+    "max_event_runs",
     "max_minutes",
     "keep_days",
     "keep_runs",

@@ -13,7 +13,8 @@ from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
-from scheduled.core.runs import JobState, OpenReason, OpenRun
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState, OpenReason, OpenRun, is_event
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
@@ -47,7 +48,8 @@ class View(msgspec.Struct, kw_only=True):
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
     *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *without_answer* are the jobs with a gate that gave no answer when it was last asked. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *chains* are the runs of chains that have not ended. *cadence*, *phase*, *late* and *cadence_source* are
+    under way. *chains* are the runs of chains that have not ended.
+    *crowded* are the jobs that events start, if more events wait than one tick takes. *cadence*, *phase*, *late* and *cadence_source* are
     those of `heartbeat.Cadence`. *stopped_at* is the last tick if ticks have stopped since then. *searched* belongs to
     `next_run`.
     """
@@ -69,6 +71,7 @@ class View(msgspec.Struct, kw_only=True):
     own_retries: tuple[OwnRetry, ...] = ()
     at_work: bool = False
     chains: tuple[OpenRun, ...] = ()
+    crowded: frozenset[str] = frozenset()
     zone_change: ZoneChange | None = None
     searched: Searched | None = None
 
@@ -180,12 +183,13 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         job_states = planning.foreseen(ledger, earlier, now)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
+        holds = planning.holds_with_all(ledger, now)
         view = View(
             config=found,
             now=now,
             job_states=job_states,
             rows={row.key: row for row in ledger.job_rows()},
-            holds=planning.holds_now(ledger, now),
+            holds=holds,
             overridden=overridden,
             cadence=seen.cadence.seconds,
             phase=seen.cadence.phase,
@@ -197,13 +201,19 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             without_answer=frozenset(without_answer(ledger)),
             chains=tuple(chains_under_way(ledger.open_runs())),
             at_work=is_any_at_work(ledger, instance.paths),
-            own_retries=own_retries(ledger, found.jobs, instance.paths, now, found.max_runs),
+            own_retries=own_retries(ledger, found, instance.paths, now),
+            crowded=_crowded(found, holds.start_requests),
         )
         if zone.changes:
             view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
             view.job_states = view.states_with()
         question.check()
         yield view, ledger
+
+
+def _crowded(config: Config, requests: RequestQueue) -> frozenset[str]:
+    events = [row.job for row in requests if is_event(row)]
+    return frozenset(events) & config.jobs.keys() if len(events) > config.max_event_runs else frozenset()
 
 
 def _override(config: Config, ledger: Ledger) -> frozenset[str]:

@@ -24,6 +24,9 @@ class Conditions(Protocol):
         Return those of *key*, or of all keys if it is None. `JobKey("")` holds the conditions that ticks find themselves.
         """
 
+    def condition_count(self, key: JobKey) -> int:
+        """Return how many conditions of *key* were true at the last check."""
+
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """Record that *condition* of *key* is true.
 
@@ -39,6 +42,18 @@ class Conditions(Protocol):
 
     def post(self, item_id: str, notice: Notice, at: float) -> None:
         """Add a notice to the outbox, due at *at*; do nothing if the outbox holds its id already."""
+
+    def replace_notices(self, recipient: str, upsert_key: str, item_id: str) -> None:
+        """Delete the undelivered notices to *recipient* with *upsert_key*, but for the one with the id *item_id*.
+
+        The work does not grow with the number of other notices.
+        """
+
+    def due_notices(self, now: Instant, limit: int) -> list[OutboxItem]:
+        """Return the undelivered notices that are due at *now*, oldest first, at most *limit*."""
+
+    def next_delivery(self) -> Instant | None:
+        """Return the earliest instant at which a notice is due; None if all are delivered."""
 
     def outbox(self) -> list[OutboxItem]:
         """Return the undelivered notices, oldest first, those that are not due yet included."""

@@ -66,10 +66,12 @@ class History(Protocol):
         newest first, but at most *limit*. Slots beyond the position do not count.
         """
 
-    def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
+    def prune(
+        self, before: Instant, keep_runs: int, limit: int, begin: JobKey | None = None
+    ) -> tuple[list[str], JobKey | None]:
         """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 
         Keep positions, open runs and slots, slots and epochs with slots beyond the position, and the last run of each key.
-        Stop after the key with which *limit* rows are deleted. Return the ids of the deleted runs, and whether all keys were
-        pruned.
+        Begin with the key *begin* (None: the first), and stop after *limit* rows and keys, so that the transaction is short.
+        Return the ids of the deleted runs, and the key with which to continue; None if all keys are pruned.
         """

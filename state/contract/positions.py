@@ -12,11 +12,17 @@ from scheduled.schedules.zones import Instant
 class Positions(Protocol):
     """The positions of jobs, their slots and verdicts."""
 
-    def job_states(self) -> dict[JobKey, JobState]:
-        """Return the state of every key that has an open epoch: position, schedules, open runs, last run."""
+    def job_states(self, keys: Iterable[JobKey] | None = None) -> dict[JobKey, JobState]:
+        """Return the state of every key that has an open epoch: position, schedules, open runs, last run.
 
-    def job_rows(self) -> list[JobRow]:
-        """Return one summary for every key that ever had an epoch or a run, sorted by job and target."""
+        With *keys*, only of these; the work does not grow with the number of other keys.
+        """
+
+    def job_rows(self, keys: Iterable[JobKey] | None = None) -> list[JobRow]:
+        """Return one summary for every key that ever had an epoch or a run, sorted by job and target.
+
+        With *keys*, only of these, in their order.
+        """
 
     def advance(self, key: JobKey, position: Instant) -> None:
         """Move the position of *key* forward to *position*; do nothing if it is there or later already.

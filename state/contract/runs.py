@@ -1,8 +1,9 @@
 """The part `Runs` of the contract of the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult, Claim, OpenRun
 from scheduled.schedules.zones import Instant
@@ -81,8 +82,11 @@ class Runs(Protocol):
     def request_stop(self, run_id: str) -> None:
         """Record that the user requested the end of a run. Its process is not signalled."""
 
-    def open_runs(self) -> list[OpenRun]:
-        """Return every run that has not ended: claimed, running or waiting for a retry."""
+    def open_runs(self, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
+        """Return every run that has not ended: claimed, running or waiting for a retry.
+
+        With *keys*, only those of these jobs and targets; the work does not grow with the number of other runs.
+        """
 
     def open_run(self, run_id: str) -> OpenRun | None:
         """Return the run with this id; None if there is none or if it has ended."""

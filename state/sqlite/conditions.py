@@ -11,6 +11,11 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition, OutboxItem
 from scheduled.schedules.zones import Instant
 
+# The conditions must be those of the index outbox_upserts.
+_REPLACE = """
+    DELETE FROM outbox WHERE json_extract(notice, '$.upsert_key') != ''
+    AND json_extract(notice, '$.recipient') = ? AND json_extract(notice, '$.upsert_key') = ? AND id != ?"""
+
 
 def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
@@ -59,6 +64,11 @@ class Conditions:
             for name, owner, target, grp, payload, event, severity, since, notified_at in rows
         ]
 
+    def condition_count(self, key: JobKey) -> int:
+        """See `Conditions.condition_count`."""
+        of_key = "SELECT count(*) FROM conditions WHERE job = ? AND target = ?"
+        return int(self._db.execute(of_key, key).fetchone()[0])
+
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """See `Conditions.put_condition`."""
         self._db.execute(
@@ -97,10 +107,27 @@ class Conditions:
             (item_id, _text(notice), self.host, at, int(at)),
         )
 
+    def replace_notices(self, recipient: str, upsert_key: str, item_id: str) -> None:
+        """See `Conditions.replace_notices`."""
+        self._db.execute(_REPLACE, (recipient, upsert_key, item_id))
+
+    def due_notices(self, now: Instant, limit: int) -> list[OutboxItem]:
+        """See `Conditions.due_notices`."""
+        return self._outbox("WHERE next_try <= ?", now, limit)
+
+    def next_delivery(self) -> Instant | None:
+        """See `Conditions.next_delivery`."""
+        (found,) = self._db.execute("SELECT min(next_try) FROM outbox").fetchone()
+        return None if found is None else int(found)
+
     def outbox(self) -> list[OutboxItem]:
         """See `Conditions.outbox`."""
+        return self._outbox("WHERE ?", True, -1)
+
+    def _outbox(self, where: str, value: int, limit: int) -> list[OutboxItem]:
         rows = self._db.execute(
-            "SELECT id, notice, host, tries, next_try FROM outbox ORDER BY created_at, id"
+            f"SELECT id, notice, host, tries, next_try FROM outbox {where} ORDER BY created_at, id LIMIT ?",  # noqa: S608 - constants
+            (value, limit),
         )
         return [
             OutboxItem(

@@ -49,6 +49,22 @@ _RULED_OUT_LAST = f"""
         AND {_RULED_OUT} AND first = (SELECT max(first) FROM slots newest WHERE newest.job = jobs.job
         AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""  # noqa: S608 - constants
 
+# The oldest first, each statement at most a number of rows: the indexes runs_by_job and that of the slots have this order.
+_PRUNE_RUNS = f"""
+    DELETE FROM runs WHERE rowid IN (
+        SELECT rowid FROM runs WHERE job = ? AND target = ? AND claimed_at <= ? AND (claimed_at, rowid) <= (?, ?)
+        AND run_id != ? AND status NOT IN {OPEN_STATUSES} ORDER BY claimed_at LIMIT ?)
+    RETURNING run_id"""  # noqa: S608 - a constant
+_PRUNE_SLOTS = """
+    DELETE FROM slots WHERE job = ? AND target = ? AND first IN (
+        SELECT first FROM slots WHERE job = ? AND target = ? AND first <= ? AND last <= ? AND verdict IS NOT NULL
+        ORDER BY first LIMIT ?)"""
+_PRUNE_EPOCHS = """
+    DELETE FROM epochs WHERE ends_at < ? AND NOT EXISTS (
+        SELECT 1 FROM jobs JOIN epochs AS last USING (job, target)
+        WHERE jobs.job = epochs.job AND jobs.target = epochs.target AND last.ends_at IS NULL
+        AND jobs.position < epochs.ends_at)"""
+
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
     fields = dict(zip(AttemptRow.__struct_fields__, row, strict=True))
@@ -175,47 +191,50 @@ class History:
         runs = self._db.execute("SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'skipped')").fetchone()
         return bool(runs[0] or self.skipped(limit=1))
 
-    def prune(self, before: Instant, keep_runs: int, limit: int) -> tuple[list[str], bool]:
+    def prune(
+        self, before: Instant, keep_runs: int, limit: int, begin: JobKey | None = None
+    ) -> tuple[list[str], JobKey | None]:
         """See `History.prune`."""
         gone: list[str] = []
-        removed = 0
-        jobs = self._db.execute("SELECT job, target, position, last_run_id FROM jobs").fetchall()
+        jobs = self._db.execute(
+            "SELECT job, target, position, last_run_id FROM jobs WHERE (job, target) >= (?, ?)"
+            " ORDER BY job, target LIMIT ?",
+            (*(begin or ("", "")), limit + 1),
+        ).fetchall()
+        left = limit
         for job, target, position, last_run in jobs:
-            if removed >= limit:
-                return gone, False
-            runs = self._prune_runs(job, target, last_run or "", before, keep_runs)
+            if left <= 0:
+                return gone, JobKey(job, target)
+            runs = self._prune_runs((job, target), last_run or "", before, keep_runs, left)
             gone += runs
-            slots = self._db.execute(
-                "DELETE FROM slots WHERE job = :job AND target = :target AND first < :before AND last < :before"
-                " AND last <= :position AND verdict IS NOT NULL",
-                {"job": job, "target": target, "before": before, "position": position},
-            ).rowcount
-            removed += len(runs) + slots
-        self._db.execute(
-            "DELETE FROM epochs WHERE ends_at < ? AND NOT EXISTS (SELECT 1 FROM jobs JOIN epochs AS last USING (job, target)"
-            " WHERE jobs.job = epochs.job AND jobs.target = epochs.target AND last.ends_at IS NULL"
-            " AND jobs.position < epochs.ends_at)",
-            (before,),
-        )
-        return gone, True
+            slots = self._prune_slots((job, target), min(before - 1, position), left - len(runs))
+            if len(runs) + slots == left:
+                return gone, JobKey(job, target)  # it may have more
+            left -= 1 + len(runs) + slots
+        self._db.execute(_PRUNE_EPOCHS, (before,))
+        return gone, None
+
+    def _prune_runs(
+        self, key: tuple[str, str], last_run: str, before: Instant, keep_runs: int, limit: int
+    ) -> list[str]:
+        """Delete up to *limit* of the oldest runs of *key* with their attempts; return their ids."""
+        newest_surplus = self._db.execute(
+            "SELECT claimed_at, rowid FROM runs WHERE job = ? AND target = ?"
+            " ORDER BY claimed_at DESC, rowid DESC LIMIT 1 OFFSET ?",
+            (*key, keep_runs),
+        ).fetchone()
+        newest = max((before, -1), newest_surplus or (before, -1))
+        rows = self._db.execute(_PRUNE_RUNS, (*key, newest[0], *newest, last_run, limit))
+        gone = [run_id for (run_id,) in rows.fetchall()]
+        self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])
+        return gone
+
+    def _prune_slots(self, key: tuple[str, str], until: Instant, limit: int) -> int:
+        """Delete up to *limit* of the oldest verdicts of *key* up to *until*; return how many."""
+        return self._db.execute(_PRUNE_SLOTS, (*key, *key, until, until, limit)).rowcount
 
     @staticmethod
     def _run_row(row: tuple[Any, ...]) -> RunRow:
         fields = dict(zip(RunRow.__struct_fields__, row, strict=True))
         documents = {"result": _document(fields["result"]), "payload": _document(fields["payload"])}
         return RunRow(**fields | documents)
-
-    def _prune_runs(self, job: str, target: str, last_run: str, before: Instant, keep_runs: int) -> list[str]:
-        newest_surplus = self._db.execute(
-            "SELECT claimed_at, rowid FROM runs WHERE job = ? AND target = ?"
-            " ORDER BY claimed_at DESC, rowid DESC LIMIT 1 OFFSET ?",
-            (job, target, keep_runs),
-        ).fetchone()
-        rows = self._db.execute(
-            "DELETE FROM runs WHERE job = ? AND target = ? AND (claimed_at < ? OR (claimed_at, rowid) <= (?, ?)) AND run_id != ?"  # noqa: S608 - a constant
-            f" AND status NOT IN {OPEN_STATUSES} RETURNING run_id",
-            (job, target, before, *(newest_surplus or (-1, -1)), last_run),
-        )
-        gone = [run_id for (run_id,) in rows.fetchall()]
-        self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])
-        return gone

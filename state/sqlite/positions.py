@@ -1,7 +1,7 @@
 """The positions of jobs, their slots and verdicts, in SQL."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,17 @@ from scheduled.core.runs import FAILED, FormerEpoch, JobState, OpenReason, OpenR
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.epochs import read_schedules
 from scheduled.state.sqlite.runs import open_runs
+
+_STATES = """
+    SELECT jobs.job, jobs.target, position, starts_at, ends_at, schedules, window_start, last_status, last_run_at
+    FROM jobs JOIN epochs ON epochs.job = jobs.job AND epochs.target = jobs.target"""
+_SUMMARIES = """
+    SELECT jobs.job, jobs.target, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,
+           last_result, run_count, failure_count, schedules
+    FROM jobs LEFT JOIN epochs ON epochs.job = jobs.job AND epochs.target = jobs.target AND ends_at IS NULL"""
+_DECIDED = """
+    SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target
+    AND first > position"""
 
 
 def _former(rows: Sequence[tuple[Any, ...]]) -> dict[JobKey, tuple[FormerEpoch, ...]]:
@@ -29,9 +40,10 @@ class Positions:
 
     _db: sqlite3.Connection
 
-    def job_states(self) -> dict[JobKey, JobState]:
+    def job_states(self, keys: Iterable[JobKey] | None = None) -> dict[JobKey, JobState]:
         """See `Positions.job_states`."""
-        runs = open_runs(self._db)
+        keys = None if keys is None else list(keys)
+        runs = open_runs(self._db, keys)
         waiting = {run.key: run for run in runs if run.slot is not None}
         busy = {run.key for run in runs if run.status != "waiting_retry"}
         started = {run.key for run in runs if run.status == "running"}
@@ -39,11 +51,8 @@ class Positions:
         for run in runs:
             if run.slot is None and run.status == "waiting_retry":
                 others[run.key] = (*others.get(run.key, ()), run)
-        decided = self._decided()
-        rows = self._db.execute(
-            "SELECT job, target, position, starts_at, ends_at, schedules, window_start, last_status, last_run_at"
-            " FROM epochs JOIN jobs USING (job, target) WHERE ends_at IS NULL OR ends_at > position"
-        ).fetchall()
+        decided = self._decided(keys)
+        rows = self._of_keys(_STATES, "(ends_at IS NULL OR ends_at > position)", keys)
         former = _former(rows)
         return {
             (key := JobKey(job, target)): JobState(
@@ -86,13 +95,9 @@ class Positions:
         skipped = slot is not None and slot[:2] == ("skipped", None) and slot[2] >= ended
         return "skipped" if skipped else status
 
-    def job_rows(self) -> list[JobRow]:
+    def job_rows(self, keys: Iterable[JobKey] | None = None) -> list[JobRow]:
         """See `Positions.job_rows`."""
-        rows = self._db.execute(
-            "SELECT job, target, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,"
-            " last_result, run_count, failure_count, schedules FROM jobs LEFT JOIN"
-            " (SELECT job, target, schedules FROM epochs WHERE ends_at IS NULL) USING (job, target) ORDER BY job, target"
-        )
+        rows = self._of_keys(_SUMMARIES, "TRUE", keys, "ORDER BY jobs.job, jobs.target")
         found = []
         for *head, result, run_count, failure_count, schedules in rows:
             document = msgspec.json.decode(result) if result else None
@@ -186,13 +191,19 @@ class Positions:
                 (span.last, span.count, *key, first),
             )
 
-    def _decided(self) -> dict[JobKey, tuple[Instant, ...]]:
+    def _of_keys(
+        self, query: str, where: str, keys: Iterable[JobKey] | None, order: str = ""
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of *query*, which reads `jobs`, that fulfil *where*; with *keys*, only of these."""
+        if keys is None:
+            return self._db.execute(f"{query} WHERE {where} {order}").fetchall()
+        of_key = f"{query} WHERE jobs.job = ? AND jobs.target = ? AND {where}"
+        return [row for key in keys for row in self._db.execute(of_key, key)]
+
+    def _decided(self, keys: Iterable[JobKey] | None) -> dict[JobKey, tuple[Instant, ...]]:
         """Return, for each key, the single slots beyond its position that already have a verdict."""
         found: dict[JobKey, tuple[Instant, ...]] = {}
-        rows = self._db.execute(
-            "SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target"
-            " AND first > position WHERE verdict IS NOT NULL AND first = last"
-        )
+        rows = self._of_keys(_DECIDED, "verdict IS NOT NULL AND first = last", keys)
         for job, target, slot in rows:
             key = JobKey(job, target)
             found[key] = (*found.get(key, ()), slot)

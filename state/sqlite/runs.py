@@ -1,11 +1,12 @@
 """Runs from claim to end, in SQL."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.core.records import CHAIN, Claimant
 from scheduled.core.runs import OPEN, AttemptResult, Claim, OpenRun
 from scheduled.schedules.zones import Instant
@@ -36,9 +37,12 @@ def _open_run(row: tuple[Any, ...]) -> OpenRun:
     return OpenRun(**{**fields, **flags, "payload": msgspec.json.decode(fields["payload"])})
 
 
-def open_runs(db: sqlite3.Connection) -> list[OpenRun]:
-    """Return every run that has not ended."""
-    return [_open_run(row) for row in db.execute(_OPEN_RUN)]
+def open_runs(db: sqlite3.Connection, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
+    """Return every run that has not ended; with *keys*, only those of these jobs and targets."""
+    if keys is None:
+        return [_open_run(row) for row in db.execute(_OPEN_RUN)]
+    of_key = f"{_OPEN_RUN} AND job = ? AND target = ? ORDER BY rowid"
+    return [_open_run(row) for key in keys for row in db.execute(of_key, key)]
 
 
 class Runs:
@@ -194,9 +198,9 @@ class Runs:
         """See `Runs.request_stop`."""
         self._db.execute("UPDATE runs SET stop_requested = 1 WHERE run_id = ?", (run_id,))
 
-    def open_runs(self) -> list[OpenRun]:
+    def open_runs(self, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
         """See `Runs.open_runs`."""
-        return open_runs(self._db)
+        return open_runs(self._db, keys)
 
     def open_run(self, run_id: str) -> OpenRun | None:
         """See `Runs.open_run`."""

@@ -1,10 +1,41 @@
 """Start requests: what waits to start a job because of an event or a chain, in SQL."""
 
 import sqlite3
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
+
+_ROW = "SELECT id, job, target, event, payload, depth, parent, step, at FROM start_requests"
+# Jump from key to key in the index: there may be many requests of few jobs.
+_KEYS = """
+    WITH RECURSIVE found (job, target) AS (
+        SELECT * FROM (SELECT job, target FROM start_requests ORDER BY job, target LIMIT 1)
+        UNION ALL
+        SELECT next.job, next.target FROM found JOIN start_requests next ON next.id = ifnull(
+            (SELECT id FROM start_requests WHERE job = found.job AND target > found.target ORDER BY target LIMIT 1),
+            (SELECT id FROM start_requests WHERE job > found.job ORDER BY job, target LIMIT 1))
+    )
+    SELECT job, target FROM found
+"""
+
+
+def _row(row: tuple[Any, ...]) -> StartRequest:
+    number, job, target, event, payload, depth, parent, step, at = row
+    return StartRequest(
+        id=number,
+        job=job,
+        target=target,
+        event=event,
+        payload=msgspec.json.decode(payload),
+        depth=depth,
+        parent=parent,
+        step=step,
+        at=at,
+    )
 
 
 class StartRequests:
@@ -21,25 +52,25 @@ class StartRequests:
             (row.job, row.target, row.event, payload, at, row.depth, row.parent, row.step),
         )
 
-    def start_requests(self) -> list[StartRequest]:
+    def start_requests(self, after: int = 0) -> list[StartRequest]:
         """See `StartRequests.start_requests`."""
-        rows = self._db.execute(
-            "SELECT id, job, target, event, payload, depth, parent, step, at FROM start_requests ORDER BY id"
+        return [_row(row) for row in self._db.execute(f"{_ROW} WHERE id > ? ORDER BY id", (after,))]
+
+    def newest_start_request(self) -> int:
+        """See `StartRequests.newest_start_request`."""
+        return int(self._db.execute("SELECT ifnull(max(id), 0) FROM start_requests").fetchone()[0])
+
+    def requested_keys(self) -> list[JobKey]:
+        """See `StartRequests.requested_keys`."""
+        return [JobKey(*row) for row in self._db.execute(_KEYS)]
+
+    def oldest_start_requests(self, keys: Iterable[JobKey]) -> list[StartRequest]:
+        """See `StartRequests.oldest_start_requests`."""
+        found = (
+            self._db.execute(f"{_ROW} WHERE job = ? AND target = ? ORDER BY id LIMIT 1", key).fetchone()
+            for key in keys
         )
-        return [
-            StartRequest(
-                id=number,
-                job=job,
-                target=target,
-                event=event,
-                payload=msgspec.json.decode(payload),
-                depth=depth,
-                parent=parent,
-                step=step,
-                at=at,
-            )
-            for number, job, target, event, payload, depth, parent, step, at in rows
-        ]
+        return [_row(row) for row in found if row is not None]
 
     def take_start_request(self, request_id: int) -> bool:
         """See `StartRequests.take_start_request`."""

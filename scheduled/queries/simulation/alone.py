@@ -11,7 +11,8 @@ from scheduled.core.holds import ON_TIME, pauses_of, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
-from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.own_retries import OwnRetry
@@ -26,7 +27,7 @@ def alone(
     ticks: Ticks,
     span: tuple[Instant, Instant],
     pauses: Mapping[JobKey, Instant | None],
-    requests: tuple[StartRequest, ...] = (),
+    requests: RequestQueue = RequestQueue(),  # noqa: B008 - immutable
     own: Sequence[OwnRetry] = (),
 ) -> Iterator[Step]:
     """Yield the steps of one job and target, independent of other jobs, also those that do nothing.
@@ -79,7 +80,7 @@ def _of_own(
     retry: OwnRetry,
     ticks: Ticks,
     pauses: Mapping[JobKey, Instant | None],
-    requests: tuple[StartRequest, ...],
+    requests: RequestQueue,
 ) -> Iterator[Start]:
     """Yield what a tick at work starts of the job when *retry* is due: this retry, start requests, and what follows."""
     again = True

@@ -1,8 +1,8 @@
 """The runs of chains in the simulation: a chain is under way until every one of its steps has run.
 
 A step that waits (a pause, quiet hours, a retry, the budget of a tick) starts at a later tick, as it will in reality. A chain
-with a step that waits for a person does not end. The tick in which a chain ends does not plan the chain again, nor the jobs that
-come after it: the next tick does.
+with a step that waits for a person does not end. The tick in which a chain ends starts its next run if one is requested, and
+its next slot with `catch_up = "all"`. It does not plan the jobs that come after the chain: the next tick does.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -61,7 +61,7 @@ class Chains:
             for run in state.others:
                 waiting.setdefault(run.parent, set()).add(key)
         for row in requests:
-            if row.key in self._known:
+            if row.parent and row.key in self._known:
                 waiting.setdefault(row.parent, set()).add(row.key)
         for run in mine:
             waiting.setdefault(run.parent, set()).add(run.key)
@@ -163,11 +163,9 @@ def is_foreseen(start: Start) -> bool:
 
 
 def can_wait(view: View, name: str) -> bool:
-    """Return whether the chain *name* is under way, or may not end in the tick that starts it, or leaves slots to later ticks."""
+    """Return whether the chain *name* is under way, or may not end in the tick that starts it."""
     jobs = view.config.jobs
-    if jobs[name].action.steps and (
-        jobs[name].catch_up == "all" or any(run.job == name for run in view.chains)
-    ):
+    if jobs[name].action.steps and any(run.job == name for run in view.chains):
         return True
     return any(_can_wait(view, jobs[step]) for step in steps_of(jobs, name))
 

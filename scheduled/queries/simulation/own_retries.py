@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from scheduled.config.files import Config
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -21,24 +22,21 @@ from scheduled.state.locks import is_held
 class OwnRetry(NamedTuple):
     """A retry that is due at *at*, in the future, and that the tick which began at *began* makes at this instant.
 
-    The tick starts no slots after *began*. *left* is how many runs for slots it may still start (None: any number).
+    The tick starts no slots after *began*. *left* is how many runs for slots it may still start (None: any number),
+    *events* how many for events.
     """
 
     at: Instant
     key: JobKey
     began: Instant
     left: int | None = None
+    events: int | None = None
 
 
-def own_retries(
-    ledger: Ledger,
-    jobs: Mapping[str, Job],
-    paths: Paths,
-    now: Instant,
-    max_runs: int | None,
-) -> tuple[OwnRetry, ...]:
-    """Return the retries after *now* that ticks at work make themselves, in order. One tick may start *max_runs*."""
+def own_retries(ledger: Ledger, config: Config, paths: Paths, now: Instant) -> tuple[OwnRetry, ...]:
+    """Return the retries after *now* that ticks at work make themselves, in order."""
     found, planned = [], last_planned(ledger, now)
+    jobs, max_runs, asked = config.jobs, config.max_runs, bool(ledger.requested_keys())
     for run, retry_at in _waiting(ledger, jobs, now):
         began = began_at(run.tick)
         # A tick that a person started for a job plans no slots, and makes no retries of them.
@@ -46,7 +44,8 @@ def own_retries(
             continue
         if _is_close(ledger, jobs[run.job], run, retry_at, began) and _is_at_work(paths, run):
             left = None if max_runs is None else max(0, max_runs - _spent(ledger, run.tick, began))
-            found.append(OwnRetry(retry_at, run.key, began, left))
+            events = max(0, config.max_event_runs - _for_events(ledger, run.tick, began)) if asked else None
+            found.append(OwnRetry(retry_at, run.key, began, left, events))
     return tuple(sorted(found))
 
 
@@ -91,6 +90,12 @@ def _is_at_work(paths: Paths, run: OpenRun) -> bool:
         return is_held(paths.results_of(run.tick))
     except StateError:  # a directory of another user: it cannot be found out
         return False
+
+
+def _for_events(ledger: Ledger, tick: str, began: Instant) -> int:
+    """Return how many runs for events the *tick*, which began at *began*, has started."""
+    rows = ledger.history(since=began, limit=-1)
+    return sum(row.tick == tick and row.trigger == "event" for row in rows)
 
 
 def _spent(ledger: Ledger, tick: str, began: Instant) -> int:

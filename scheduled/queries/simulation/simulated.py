@@ -13,7 +13,8 @@ from scheduled.core.epochs import minute_before
 from scheduled.core.holds import Holds, on_time, pauses_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
-from scheduled.core.runs import JobState, Skip, StartRequest
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState, Skip
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import Ticks
 from scheduled.schedules.zones import Instant
@@ -41,15 +42,10 @@ class Step(NamedTuple):
         return None if slot is None and self.start is None else (self.tick, slot, self.key)
 
 
-def requests_of(key: JobKey, requests: tuple[StartRequest, ...]) -> tuple[StartRequest, ...]:
-    """Return the start requests for *key*."""
-    return tuple(row for row in requests if row.key == key) if requests else ()
-
-
-def left(requests: tuple[StartRequest, ...], starts: Iterable[Start]) -> tuple[StartRequest, ...]:
-    """Return the start requests that *starts* do not use up."""
-    used = {start.request for start in starts}
-    return tuple(row for row in requests if row.id not in used) if requests else ()
+def left(requests: RequestQueue, starts: Iterable[Start]) -> RequestQueue:
+    """Return the start requests that *starts* do not use up: each takes the oldest of its job or target."""
+    used = [start.claim.key for start in starts if start.request is not None]
+    return requests.without(used) if used else requests
 
 
 def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
@@ -76,7 +72,7 @@ def needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | 
 
 
 def holds_at(
-    ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant, requests: tuple[StartRequest, ...]
+    ticks: Ticks, pauses: Mapping[JobKey, Instant | None], now: Instant, requests: RequestQueue
 ) -> Holds:
     """Return what holds runs back at *now*, at which one of *ticks* plans; every gate is open."""
     return Holds(

@@ -12,13 +12,14 @@ from itertools import islice
 from scheduled import question
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage
 from scheduled.queries.simulation.alone import alone
 from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
 from scheduled.queries.simulation.own_retries import OwnRetry
-from scheduled.queries.simulation.simulated import Step, requests_of, state_at
+from scheduled.queries.simulation.simulated import Step, state_at
 from scheduled.queries.simulation.together import together
 from scheduled.queries.view import View
 from scheduled.schedules.zones import DAY, Instant
@@ -51,7 +52,7 @@ def steps(
     ticks = view.ticks_from(begin, outages)
     states = _states_at(view, begin, end, outages)
     shared = _sharing(view, states, chosen, budget=budget)
-    requests = view.holds.start_requests if begin == view.now else ()
+    requests = view.holds.start_requests if begin == view.now else RequestQueue()
     streams = [
         alone(
             view.config.jobs[key.job],
@@ -59,7 +60,7 @@ def steps(
             ticks,
             (begin, end),
             view.pauses,
-            requests_of(key, requests),
+            requests.only([key]),
             own_of(view, key, requests) if begin == view.now else (),
         )
         for key in question.each(states)
@@ -73,9 +74,9 @@ def steps(
     return (step for step in found if step.key.job == (only or step.key.job) and step.key not in without)
 
 
-def own_of(view: View, key: JobKey, requests: tuple[StartRequest, ...]) -> list[OwnRetry]:
+def own_of(view: View, key: JobKey, requests: RequestQueue) -> list[OwnRetry]:
     """Return the instants at which a tick at work starts *key*: its retries; with start requests, also those of others."""
-    return [retry for retry in view.own_retries if retry.key == key or requests_of(key, requests)]
+    return [retry for retry in view.own_retries if retry.key == key or key in requests]
 
 
 def _states_at(view: View, begin: Instant, end: Instant, outages: Iterable[Outage]) -> dict[JobKey, JobState]:
@@ -96,5 +97,6 @@ def _sharing(
     jobs = view.config.jobs
     if budget and view.config.max_runs is not None:
         return set(states)
-    names = with_all_before(jobs, (name for name in chosen if jobs[name].after or can_wait(view, name)))
+    names = {name for name in chosen if jobs[name].after or can_wait(view, name)}
+    names = with_all_before(jobs, names | (view.crowded if not view.crowded.isdisjoint(chosen) else set()))
     return {key for key in states if key.job in names}

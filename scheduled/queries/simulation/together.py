@@ -11,8 +11,9 @@ from scheduled.core.deferrals import GivenUp
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan, plan
-from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, plans_again, spends
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState, is_event
+from scheduled.core.starts import Start, is_for_event, plans_again, spends
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
@@ -28,7 +29,7 @@ def together(
     job_states: dict[JobKey, JobState],
     ticks: Ticks,
     span: tuple[Instant, Instant],
-    requests: tuple[StartRequest, ...] = (),
+    requests: RequestQueue = RequestQueue(),  # noqa: B008 - immutable
     own: Iterable[OwnRetry] = (),
 ) -> Iterator[Step]:
     """Yield the steps of jobs that share the budget of a tick or come after each other.
@@ -46,7 +47,7 @@ class _Together:
         view: View,
         job_states: dict[JobKey, JobState],
         ticks: Ticks,
-        requests: tuple[StartRequest, ...],
+        requests: RequestQueue,
     ) -> None:
         self._view, self._ticks, self._requests = view, ticks, requests
         self._jobs, self._states = view.config.jobs, job_states
@@ -73,9 +74,9 @@ class _Together:
                 return
 
     def _resume(self, now: Instant) -> None:
-        holds = holds_at(self._ticks, self._view.pauses, now, ())
+        holds = holds_at(self._ticks, self._view.pauses, now, RequestQueue())
         self._chains.resume(self._view.chains, self._states, self._requests, holds, now)
-        self._requests += self._chains.take()[0]
+        self._requests = self._requests.plus(self._chains.take()[0])
         for run in self._view.chains:
             if self._chains.is_under_way(run.key):
                 self._states[run.key] = msgspec.structs.replace(self._states[run.key], busy=True)
@@ -86,12 +87,13 @@ class _Together:
     def _tick(self, tick: Instant) -> Iterator[Step]:
         """Yield the steps of the regular *tick*."""
         now, budget = tick + self._ticks.late, self._view.config.max_runs
+        events: int | None = self._view.config.max_event_runs
         due, waiting = self._pop(tick), set[JobKey]()
         while due:
             given = self._give_up(due, now)
-            found = self._plan(due, now, budget)
+            found = self._plan(due, now, budget, events)
             starts = {start.claim.key: start for start in found.starts}
-            budget = self._rest(budget, found)
+            budget, events = self._rest(budget, found), _events_left(events, found)
             yield from self._done(tick, due, found, given)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
             self._left_over = self._left_over - set(due) | later
@@ -100,6 +102,7 @@ class _Together:
             again = self._advance(now)
             self._leave(due, found, starts, now)
             waiting |= {key for key in due if found.jobs[key].waits is not None}
+            waiting -= {key for key in waiting if not events and self._is_for_event(key)}
             again += [key for key in self._continuing(starts) if key in waiting]
             due = list(dict.fromkeys([*(key for key in starts if key not in later), *again]))
 
@@ -122,27 +125,32 @@ class _Together:
 
     def _continuing(self, starts: Collection[JobKey]) -> list[JobKey]:
         """Return what a tick plans again when the runs *starts* have ended, beside their jobs: followers and requests."""
-        return [*self._following(starts), *(row.key for row in self._requests)] if starts else []
+        return [*self._following(starts), *self._requests.waiting()] if starts else []
+
+    def _is_for_event(self, key: JobKey) -> bool:
+        """Return whether the next start request of *key* is for an event."""
+        row = self._requests.oldest(key)
+        return row is not None and is_event(row)
 
     def _own(self, retry: OwnRetry) -> Iterator[Step]:
         """Yield the steps of a tick at work when *retry* is due, if its run still waits for it.
 
         The tick also takes the start requests there are by then, and plans what follows from its runs.
         """
-        budget, keys = retry.left, [retry.key]
+        budget, events, keys = retry.left, retry.events, [retry.key]
         while due := [key for key in self._with_requested(keys) if key in self._states]:
-            found = self._plan(due, retry.at, budget, retry.began)
+            found = self._plan(due, retry.at, budget, events, retry.began)
             if not found.starts:
                 return
-            budget = self._rest(budget, found)
+            budget, events = self._rest(budget, found), _events_left(events, found)
             yield from self._done(retry.at, (), found)
             keys = [key for start in found.starts for key in self._follow(start)]
             keys += self._advance(retry.at)
-            for row in self._requests:  # what this tick does not start
-                self._push(self._ticks.at_or_after(retry.at + 1), row.key)
+            for key in self._requests.waiting():  # what this tick does not start
+                self._push(self._ticks.at_or_after(retry.at + 1), key)
 
     def _with_requested(self, keys: Iterable[JobKey]) -> list[JobKey]:
-        return list(dict.fromkeys([*keys, *(row.key for row in self._requests)]))
+        return list(dict.fromkeys([*keys, *self._requests.waiting()]))
 
     def _follow(self, start: Start) -> Iterator[JobKey]:
         """Yield the jobs and targets that a tick plans again after the run *start* has succeeded."""
@@ -158,10 +166,15 @@ class _Together:
         )
 
     def _plan(
-        self, due: Sequence[JobKey], now: Instant, budget: int | None, until: Instant | None = None
+        self,
+        due: Sequence[JobKey],
+        now: Instant,
+        budget: int | None,
+        events: int | None,
+        until: Instant | None = None,
     ) -> Plan:
         holds = holds_at(self._ticks, self._view.pauses, now, self._requests)
-        holds = msgspec.structs.replace(holds, budget=budget)
+        holds = msgspec.structs.replace(holds, budget=budget, events=events)
         states = with_those_before(self._jobs, self._states, due)
         needed = {
             key.job: self._jobs[key.job] for key in sorted(states, key=lambda key: self._order[key.job])
@@ -199,13 +212,14 @@ class _Together:
                 self._states[key] = msgspec.structs.replace(self._states[key], busy=True)
 
     def _advance(self, now: Instant) -> list[JobKey]:
-        """Take the requests and the ends of chains; return the jobs of the requests, which a tick at work *now* plans."""
+        """Take the requests and the ends of chains; return what a tick at work *now* plans because of them."""
         requests, ended = self._chains.take()
-        self._requests += requests
+        self._requests = self._requests.plus(requests) if requests else self._requests
         for key in ended:
             self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
             self._push(self._ticks.at_or_after(now + 1), key)
-        return [row.key for row in requests]
+        again = (key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests)
+        return [*(row.key for row in requests), *again]
 
     def _following(self, ended: Iterable[JobKey]) -> Iterator[JobKey]:
         """Yield what comes after the jobs in *ended*. A tick does not plan what comes after a chain when that ends."""
@@ -220,3 +234,8 @@ class _Together:
         while self._waiting and self._waiting[0][0] == tick:
             due[heapq.heappop(self._waiting)[2]] = None
         return list(due)
+
+
+def _events_left(events: int | None, found: Plan) -> int | None:
+    """Return how many runs for events a tick may still start, of *events*, after it has started *found*."""
+    return None if events is None else max(0, events - sum(map(is_for_event, found.starts)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.request_queue import RequestQueue
+from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again
 from scheduled.schedules.zones import Instant
 
@@ -13,7 +14,7 @@ def leaving_retries(
     jobs: Mapping[str, Job],
     job_states: Mapping[JobKey, JobState],
     starts: Mapping[JobKey, Start],
-    requests: tuple[StartRequest, ...],
+    requests: RequestQueue,
     now: Instant,
 ) -> set[JobKey]:
     """Return those of *starts* for which `leaves_retry` is true."""
@@ -24,13 +25,11 @@ def leaving_retries(
     }
 
 
-def leaves_retry(
-    job: Job, job_state: JobState, start: Start, requests: tuple[StartRequest, ...], now: Instant
-) -> bool:
+def leaves_retry(job: Job, job_state: JobState, start: Start, requests: RequestQueue, now: Instant) -> bool:
     """Return whether the tick at *now* that runs *start* leaves a retry of the job that is due to the next tick.
 
     *job_state* is the state after the run, which succeeds. *requests* are the start requests that are left.
     """
     again = plans_again(job, start.claim, succeeded=True)
-    again = again or any(row.key == job_state.key for row in requests)
+    again = again or job_state.key in requests
     return not again and job_state.has_retry_due(now)

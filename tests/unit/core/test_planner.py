@@ -7,6 +7,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.schedule import Schedule
@@ -226,7 +227,7 @@ def test_why_names_the_attempt_and_the_covered_slots():
 def test_why_names_what_requested_a_start(event, parent, expected):
     row = StartRequest(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
 
-    holds = Holds(start_requests=(row,))
+    holds = Holds(start_requests=RequestQueue([row]))
     start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected
@@ -238,10 +239,38 @@ def test_a_tick_by_hand_starts_what_was_requested_and_leaves_the_slots_of_the_jo
     state = a_state(at("12:30"), open_run=open_run)
 
     def starting(now, slots_of):
-        holds = Holds(start_requests=(row,), slots_of=slots_of)
+        holds = Holds(start_requests=RequestQueue([row]), slots_of=slots_of)
         start = planner.plan_job(a_job(), state, at(now), holds=holds).start
         return start and (start.claim.trigger, start.claim.slot)
 
     assert starting("13:40", frozenset()) == ("chain", None)
     assert starting("13:40", None) == (None if open_run else ("schedule", at("13:00")))
     assert starting("13:50", frozenset()) == ("chain", None)
+
+
+def asked_by_events(name, events, *others):
+    """Return the state of a job without slots, and start requests for it: *events*, then those with the keys *others*."""
+    rows = [
+        StartRequest(id=number, job=name, event=event, payload={}, depth=1, parent=parent)
+        for number, (event, parent) in enumerate([*[("disk_full", "")] * events, *others])
+    ]
+    return JobState(job=name, position=at("12:30"), epoch=at("12:30"), schedules=()), rows
+
+
+@pytest.mark.parametrize(
+    ("events", "started"),
+    [(None, "abcd"), (9, "abcd"), (2, "abcd"), (1, "acd"), (0, "cd")],
+)
+def test_a_tick_starts_a_limited_number_of_runs_for_events_and_any_number_of_others(events, started):
+    others = {"c": ("chain", "nightly-1"), "d": ("after", "")}
+    asked = [asked_by_events(name, *((0, others[name]) if name in others else (2,))) for name in "abcd"]
+    queue = RequestQueue(row for _, rows in asked for row in rows)
+    jobs = {name: a_job(name=name) for name in "abcd"}
+    states = {state.key: state for state, _ in asked}
+
+    found = planner.plan(jobs, states, at("13:40"), holds=Holds(start_requests=queue, events=events))
+
+    assert "".join(start.claim.job for start in found.starts) == started
+    left = {key.job for key, job in found.jobs.items() if job.waits == "budget"}
+    assert left == set("abcd") - set(started)
+    assert {job.next_due for key, job in found.jobs.items() if key.job in left} <= {at("13:40")}

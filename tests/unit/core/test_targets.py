@@ -13,6 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, start_for
 from scheduled.core.planner import JobPlan, Skip
 from scheduled.core.records import Epoch, JobRow, SlotRow
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
 from scheduled.schedules.schedule import Schedule
@@ -121,7 +122,7 @@ def test_a_start_request_starts_its_target():
         {"a": a_job()},
         states(a_state(X, "14:00"), a_state(Y, "14:00")),
         NOW,
-        holds=Holds(start_requests=(row,)),
+        holds=Holds(start_requests=RequestQueue([row])),
     )
 
     assert started(found) == [(Y, "a@y-19700101T000130Z-disk_full-7", 0)]

@@ -39,12 +39,12 @@ def put(runtime, name, content="", at=1_000):
 
 def load(ledger, runtime):
     with ledger.transaction():
-        return event_spool.collect(ledger, runtime, NOW)
+        return event_spool.Spool(runtime).load(ledger, NOW)
 
 
 def load_on_a_full_disk(ledger, runtime):
     with ledger.transaction():
-        event_spool.collect(ledger, runtime, NOW)
+        event_spool.Spool(runtime).load(ledger, NOW)
         raise StateError("full")
 
 

@@ -35,18 +35,50 @@ def ledger(tmp_path):
 
 def pruned(ledger, before=NOW - 90 * DAY, keep_runs=1000):
     with ledger.transaction():
-        gone, done = ledger.prune(before, keep_runs, 10_000)
-    assert done
+        gone, following = ledger.prune(before, keep_runs, 10_000)
+    assert following is None
     return gone
 
 
-def test_a_long_history_is_pruned_in_parts(ledger):
+def test_a_portion_of_pruning_deletes_a_limited_number_of_rows_and_the_next_one_continues(ledger):
     with ledger.transaction():
-        ledger.begin_epoch(JobKey("another"), HOURLY, 0)
-        first, second = (ledger.prune(NOW, 1000, 1)[1] for _ in range(2))
+        for name in ("another", "yet another"):
+            ledger.begin_epoch(JobKey(name), HOURLY, 0)
+    before, begin, portions = sum(left(ledger)), None, []
+    while not portions or begin is not None:
+        with ledger.transaction():
+            _, begin = ledger.prune(NOW, 1000, 30, begin)
+        portions.append(before - sum(left(ledger)))
+        before = sum(left(ledger))
 
-    assert (first, second) in {(False, True), (True, True)}  # by the order of the jobs
+    assert max(portions) == 30
+    assert len(portions) == 14  # for 399 rows and a job without one
     assert left(ledger) == (0, 1)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_keys_without_old_rows_are_pruned_in_portions_too(ledger, limit):
+    with ledger.transaction():
+        for number in range(7):
+            ledger.begin_epoch(JobKey(f"job-{number}"), HOURLY, 0)
+    begin, portions = None, 0
+    while portions == 0 or begin is not None:
+        _, begin = ledger.prune(0, 1000, limit, begin)
+        portions += 1
+
+    assert portions == -(-8 // limit)
+
+
+def test_a_tick_prunes_a_limited_number_of_portions_and_the_next_tick_continues(runtime, ledger, monkeypatch):
+    monkeypatch.setattr(pruning, "PORTION", 20)
+    monkeypatch.setattr(pruning, "MOST_PORTIONS", 3)
+    found = []
+    for now in (NOW - DAY - 1, *[NOW + tick for tick in range(7)]):
+        pruning.prune(runtime, ledger, now)
+        found.append(sum(left(ledger)))
+
+    assert found == [400, 340, 280, 220, 160, 100, 60, 60]
+    assert ledger.meta("pruned") == str(NOW + 5)
 
 
 def left(ledger):

@@ -39,8 +39,9 @@ def changed(before, after):
 def recorded(ledger, current, at, compose=lambda change: [a_notice(change.group)]):
     """Record the *current* conditions at *at*; return the events."""
     with ledger.transaction():
-        found = notify.changes(ledger.conditions(JobKey("job")), current, {"lines": 3}, NOW)
-        return notify.record(ledger, JobKey("job"), found, compose, at)
+        known = ledger.conditions(JobKey("job"))
+        found = notify.changes(known, current, {"lines": 3}, NOW)
+        return notify.record(ledger, JobKey("job"), notify.parts(found, known, compose), at)
 
 
 def subjects(ledger):

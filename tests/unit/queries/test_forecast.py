@@ -15,6 +15,7 @@ from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Jobs, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
+from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.errors import ConfigError
 from scheduled.queries import forecast
@@ -344,7 +345,7 @@ def test_ticks_come_at_their_phase():
 def test_a_start_request_that_waits_is_in_the_plan():
     row = StartRequest(id=1, job="job", event="disk_full", payload={}, depth=0, at=NOON)
     view = a_lived_view(a_job("0 4 * * *"))
-    view = msgspec.structs.replace(view, holds=Holds(start_requests=(row,)))
+    view = msgspec.structs.replace(view, holds=Holds(start_requests=RequestQueue([row])))
 
     assert [run[:2] for run in forecast_of(view)] == [("28 12:00", "28 04:00"), ("28 12:00", None)]
 
@@ -403,3 +404,58 @@ def test_a_slot_that_a_late_tick_sees_after_ten_minutes_is_missed():
     runs = forecast_of(view, NOON, NOON + HOUR, [(NOON + 25 * MINUTE, NOON + 36 * MINUTE)])
 
     assert [slot for _, slot, _ in runs] == ["28 12:15", "28 12:45"]
+
+
+def with_requests(view, events, limit):
+    """Return *view* with so many waiting *events* for each job by name, of which a tick starts *limit*."""
+    names = [name for name, number in events.items() for _ in range(number)]
+    rows = [
+        StartRequest(id=number, job=name, event="disk_full", payload={}, depth=0, at=NOON)
+        for number, name in enumerate(names)
+    ]
+    config = msgspec.structs.replace(view.config, max_event_runs=limit)
+    crowded = frozenset(events) if len(rows) > limit else frozenset()
+    return msgspec.structs.replace(
+        view, config=config, crowded=crowded, holds=Holds(start_requests=RequestQueue(rows))
+    )
+
+
+@pytest.mark.parametrize("max_runs", [None, 5])
+def test_more_events_than_a_tick_starts_are_spread_over_the_next_ticks(max_runs):
+    view = a_lived_view(by_hand("first"), by_hand("second"))
+    config = msgspec.structs.replace(view.config, max_runs=max_runs)
+    view = with_requests(msgspec.structs.replace(view, config=config), {"first": 5, "second": 2}, limit=3)
+
+    runs = [(run[0], run[2]) for run in forecast_of(view)]
+
+    first, second = ("28 12:00", "first"), ("28 12:00", "second")
+    assert sorted(runs[:3]) == [first, first, second]
+    assert sorted(runs[3:6]) == [("28 12:05", "first"), ("28 12:05", "first"), ("28 12:05", "second")]
+    assert runs[6:] == [("28 12:10", "first")]
+    assert next_run(view, JobKey("second")) == NOON
+
+
+def test_the_next_run_of_a_job_behind_a_crowd_of_events_is_that_of_a_later_tick():
+    urgent = [msgspec.structs.replace(by_hand(name), priority="high") for name in ("one", "two")]
+    view = with_requests(a_lived_view(by_hand("job"), *urgent), {"one": 1, "two": 1, "job": 1}, limit=2)
+
+    assert next_run(view, JobKey("job")) == NOON + 5 * MINUTE
+    assert [run[0] for run in forecast_of(view, only="job")] == ["28 12:05"]
+
+
+def test_as_many_events_as_a_tick_starts_need_no_common_simulation():
+    view = with_requests(a_lived_view(by_hand("first")), {"first": 3}, limit=3)
+
+    assert [run[0] for run in forecast_of(view)] == ["28 12:00"] * 3
+
+
+def test_a_chain_with_catch_up_all_runs_all_its_slots_in_one_tick():
+    chain = msgspec.structs.replace(
+        a_job("0 * * * *", name="all", catch_up="all"), action=Action("chain", steps=(("first",),))
+    )
+    view = a_lived_view(by_hand("first"), chain)
+    view = with_state(view, "all", position=NOON - 3 * HOUR)
+
+    runs = [run for run in forecast_of(view, end=NOON + HOUR) if run[2] == "all"]
+
+    assert runs == [("28 12:00", f"28 {hour}:00", "all") for hour in ("10", "11", "12")]

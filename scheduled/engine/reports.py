@@ -1,0 +1,66 @@
+"""Take what a handler reported into the ledger: totals, notices and conditions. Each function is called in a transaction."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduled.clock import local
+from scheduled.core.events import Event
+from scheduled.core.jobs import Job
+from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.execution.report_file import Reported
+from scheduled.notify import conditions, outbox
+from scheduled.notify.conditions import Part
+from scheduled.state.ledger import Conditions, Ledger
+
+if TYPE_CHECKING:
+    from scheduled.engine.settle import SettleContext
+
+
+def with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptResult:
+    """Replace the status and reason that follow from the exit code by those of the handler's outcome."""
+    outcome = reported.outcome
+    if outcome is None or attempt_result.status not in ("success", "failed"):
+        return attempt_result
+    return msgspec.structs.replace(
+        attempt_result, status=outcome.status, reason=outcome.reason or attempt_result.reason
+    )
+
+
+def take(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:
+    """Add the totals and post the notices that *run* reported; return the events that it reported."""
+    for line in reported.counts:
+        ledger.count(run.key, line.name, line.amount)
+    for notice in reported.notices:
+        # The id is derived from the text: a retry that repeats a notice of an earlier attempt must not send
+        # it twice, and a different notice must be sent.
+        text = (notice.recipient, notice.subject, notice.body)
+        outbox.post(ledger, outbox.notice_id(run.run_id, *text), notice, now)
+    return [Event(name=line.name, payload=line.payload) for line in reported.events]
+
+
+def take_conditions(
+    ledger: Ledger, context: "SettleContext", run: OpenRun, attempt_result: AttemptResult, reported: Reported
+) -> list[Event]:
+    """Compare the conditions that a successful attempt reported with the known ones; return the events."""
+    job, outcome = context.jobs.get(run.job), reported.outcome
+    if job is None or attempt_result.status != "success" or outcome is None or reported.recorded:
+        return []  # an incomplete report does not prove that a condition is gone
+    return conditions.record(ledger, run.key, changed_parts(ledger, context, job, run, reported), context.now)
+
+
+def changed_parts(
+    ledger: Conditions,
+    context: "SettleContext",
+    job: Job,
+    run: OpenRun,
+    reported: Reported,
+    size: int | None = None,
+) -> Iterator[Part]:
+    """Compare the conditions that *run* reported with the known ones; yield what to record, in parts of *size*."""
+    assert reported.outcome is not None
+    known, now = ledger.conditions(run.key), local(context.now, context.zone)
+    outcome = reported.outcome
+    found = conditions.changes(known, reported.conditions, outcome.data, now, outcome.unknown)
+    return conditions.parts(found, known, lambda change: context.compose(job, change), size)
