@@ -12,9 +12,7 @@ from scheduled.core.records import KnownCondition, OutboxItem
 from scheduled.schedules.zones import Instant
 
 # The conditions must be those of the index outbox_upserts.
-_REPLACE = """
-    DELETE FROM outbox WHERE json_extract(notice, '$.upsert_key') != ''
-    AND json_extract(notice, '$.recipient') = ? AND json_extract(notice, '$.upsert_key') = ? AND id != ?"""
+_REPLACE = "DELETE FROM outbox WHERE upsert_key != '' AND recipient = ? AND upsert_key = ? AND id != ?"
 
 
 def _text(value: Any) -> str:
@@ -103,8 +101,9 @@ class Conditions:
     def post(self, item_id: str, notice: Notice, at: float) -> None:
         """See `Conditions.post`."""
         self._db.execute(
-            "INSERT OR IGNORE INTO outbox (id, notice, host, created_at, next_try) VALUES (?, ?, ?, ?, ?)",
-            (item_id, _text(notice), self.host, at, int(at)),
+            "INSERT OR IGNORE INTO outbox (id, notice, recipient, upsert_key, host, created_at, next_try)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (item_id, _text(notice), notice.recipient, notice.upsert_key, self.host, at, int(at)),
         )
 
     def replace_notices(self, recipient: str, upsert_key: str, item_id: str) -> None:

@@ -31,7 +31,7 @@ class Tick:
     def __init__(self, directory, number, text=JOBS):
         self.runtime = a_runtime(directory, text)
         self.ledger = LEDGERS["sqlite"](directory)
-        self.follow_ups = FollowUps(self.runtime, NOW, None)
+        self.follow_ups = FollowUps(self.runtime, CLAIMANT.tick, NOW, None)
         with self.ledger.transaction():
             planning.register(self.ledger, self.runtime.config, int(NOW))
             for count in range(number):
