@@ -155,7 +155,7 @@ class Dispatcher:
                 signal.signal(number, lambda *_: self._stop())
             try:
                 self._submit(self._supervisor, ledger)
-                while (self._claims or self._follow_ups.retries) and self._step(ledger, self._supervisor):
+                while self._has_more() and self._step(ledger, self._supervisor):
                     pass
             except StateError as error:
                 self._problems.append(str(error))
@@ -174,9 +174,13 @@ class Dispatcher:
             with suppress(OSError):  # the next tick removes it
                 self._results.unlink(missing_ok=True)
 
+    def _has_more(self) -> bool:
+        """Return whether a run has not ended, or this tick waits for a retry."""
+        return bool(self._claims) or (bool(self._follow_ups.retries) and not self._stopped)
+
     def _stop(self) -> None:
+        """Start no more runs and end those that run. Signals call it anywhere: it changes no list that is in use."""
         self._stopped = True
-        self._follow_ups.retries.clear()
         if self._supervisor is not None:
             self._supervisor.stop()
 
