@@ -199,6 +199,7 @@ class Dispatcher:
                 self._results.unlink(missing_ok=True)
 
     def _stop(self) -> None:
+        """Start no more runs and end those that run. Signals call it anywhere: it changes no list that is in use."""
         self._stopped = True
         self._follow_ups.stop()
         if self._supervisor is not None:

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import sys
+from collections import deque
 from pathlib import Path
 
 from scheduled.errors import StateError
@@ -27,6 +28,7 @@ class SupervisorClient:
     ) -> None:
         self._path = path
         self._offset = 0
+        self._unsent, self._sending = deque[bytes](), False
         child_fds, parent_fds = [results], []
         try:
             orders, self._orders = os.pipe()
@@ -56,7 +58,16 @@ class SupervisorClient:
         self._order(Stop())
 
     def _order(self, order: Spec | Stop) -> None:
-        data = encode_order(order)
+        self._unsent.append(encode_order(order))
+        # A signal handler may call `stop` in the middle of another order: it is sent after that one.
+        while self._unsent and not self._sending:
+            self._sending = True
+            try:
+                self._send(self._unsent.popleft())
+            finally:
+                self._sending = False
+
+    def _send(self, data: bytes) -> None:
         try:
             while data:
                 data = data[os.write(self._orders, data) :]

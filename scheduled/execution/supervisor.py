@@ -59,6 +59,7 @@ class Supervisor:
         self._partial = b""
         self._check_after = CHECK_SOON
         self._pressed, self._check_pressure_at = False, 0.0
+        self._to_stop = False
 
     def serve(self) -> None:
         """Execute orders until their pipe is closed, all attempts have ended and all records are on disk."""
@@ -67,16 +68,22 @@ class Supervisor:
         os.set_blocking(wakeup, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: self._stop())
+        signal.signal(signal.SIGTERM, self._on_sigterm)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         process.make_ready()
         while self._orders is not None or self._running or self._queue or self._results.pending():
             self._wait(wakeup)
+            if self._to_stop:
+                self._stop()
             self._reap()
             self._enforce()
             self._start_queued()
             self._results.sync(busy=bool(self._running))
+
+    def _on_sigterm(self, *_: object) -> None:
+        """Stop in the next round: now a record may be half written, or a run taken from the queue and not started."""
+        self._to_stop = True
 
     def _wait(self, wakeup: int) -> None:
         poll = select.poll()
@@ -255,6 +262,7 @@ class Supervisor:
         running.deadline = now + process.KILL_GRACE
 
     def _stop(self) -> None:
+        self._to_stop = False
         for spec in self._queue:
             self._record_not_started(spec, "the tick was stopped", deferred=True)
         self._queue.clear()

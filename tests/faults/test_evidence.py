@@ -63,7 +63,8 @@ def damage_ledger(world):
 
 
 def kept(name):
-    return lambda world: len(list(world.state.glob(f"{name}.damaged-*"))) == 1
+    """Return a function that returns whether the damaged file has two names."""
+    return lambda world: (world.state / name).exists() and (world.state / name).stat().st_nlink == 2
 
 
 # For each kind: how the killed tick's state is changed, the call before which the next tick is killed, what must be true.
