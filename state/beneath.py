@@ -17,6 +17,7 @@ from scheduled.state import openat2
 from scheduled.state.links import RefusedError, below, walking
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+TOP = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # of a FIFO or a device, it does not block
 
 # The path has a link, or `..`, or changed in this moment: only going step by step can show which.
@@ -176,8 +177,12 @@ def _located(path: str, inside: str | None) -> tuple[int, str]:
         os.close(fd)
         raise
     os.close(fd)
-    with _root(inside) as root, walking(root, path, inside) as (parent, target):
-        return os.open(".", DIRECTORY, dir_fd=parent), target
+    root = os.open(inside, TOP)
+    try:
+        with walking(root, path, inside) as (parent, target):
+            return os.open(".", DIRECTORY, dir_fd=parent), target
+    finally:
+        os.close(root)
 
 
 def _is_link(directory: int, name: str) -> bool:
@@ -190,8 +195,12 @@ def _is_link(directory: int, name: str) -> bool:
 def _open(path: str, inside: str | None, flags: int) -> int:
     if inside is None:
         return os.open(path, flags)
-    with _naming(path), _root(inside) as root:
-        return _open_beneath(root, path, inside, flags)
+    with _naming(path):
+        root = os.open(inside, TOP)
+        try:
+            return _open_beneath(root, path, inside, flags)
+        finally:
+            os.close(root)
 
 
 def _open_beneath(root: int, path: str, inside: str, flags: int) -> int:
@@ -208,15 +217,6 @@ def _open_without_links(root: int, below: str, flags: int) -> int:
     if "/" not in below:
         return os.open(below, flags | os.O_NOFOLLOW, dir_fd=root)
     return openat2.call()(root, below, flags)
-
-
-@contextmanager
-def _root(inside: str) -> Iterator[int]:
-    fd = os.open(inside, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 class _naming:  # noqa: N801 - used like a function
