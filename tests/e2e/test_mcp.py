@@ -239,7 +239,7 @@ def test_a_job_with_two_different_values_for_a_key_is_not_added(agent, world, to
 
 
 def test_the_same_value_given_twice_is_accepted(agent, world):
-    agent("add").ask(
+    agent("add", "run").ask(
         "cron_add", name="new", cron="@daily", options={"cron": "@daily", "every": None, "chain": ["greet"]}
     )
 
@@ -352,7 +352,7 @@ def test_a_task_has_the_fields_of_a_task_queue(agent, world):
 
 
 def test_a_completed_task_is_removed_only_by_the_general_tool(agent, world):
-    interface = agent("add")
+    interface = agent("add", "run")
     add_task(interface, config={"chain": ["greet"]})
     world.run("run")
 
