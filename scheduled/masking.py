@@ -63,17 +63,20 @@ class Mask:
         return "".join([*parts, text[at:]])
 
     def data(self, data: bytes) -> bytes:
-        """Return *data* with secrets masked."""
-        return self.part(data, 0, len(data))
+        """Return *data*, which is a complete output, with secrets masked."""
+        return self.part(data, 0, len(data), ended=True)
 
-    def part(self, data: bytes, start: int, end: int, *, continued: bool = False) -> bytes:
+    def part(
+        self, data: bytes, start: int, end: int, *, continued: bool = False, ended: bool = False
+    ) -> bytes:
         """Return *data* from *start* to *end* with secrets masked, also those that *start* or *end* splits.
 
         *data* has `reach` bytes of context on both sides, unless the output begins or ends there. *continued*: the part
-        before *start* was returned by an earlier call, with the mask of a secret that *start* splits.
+        before *start* was returned by an earlier call, with the mask of a secret that *start* splits. *ended*: the output
+        ends with *data*; if this is the beginning of a secret, because the job was killed, that is masked too.
         """
         parts, at = [], start
-        for first, last in _covered(data, self._secrets):
+        for first, last in _covered(data, self._secrets, self._unfinished(data) if ended else 0):
             if last > start and first < end:
                 begins = first >= start or not continued
                 parts += [data[at : max(first, start)], MASKED.encode() if begins else b""]
@@ -81,8 +84,12 @@ class Mask:
         return b"".join([*parts, data[at:end]])
 
     def occurs(self, data: bytes) -> bool:
-        """Return whether a secret occurs in *data*."""
-        return any(secret in data for secret in self._secrets)
+        """Return whether a secret occurs in *data*, or is begun at its end."""
+        return bool(self._unfinished(data)) or any(secret in data for secret in self._secrets)
+
+    def _unfinished(self, data: bytes) -> int:
+        begun = self.begun(data)
+        return begun if begun >= LEAST else 0
 
     def begun(self, data: bytes) -> int:
         """Return how many bytes at the end of *data* may be the start of a secret."""
@@ -100,7 +107,7 @@ class Mask:
             yield self.part(kept, done, cut, continued=True)
             unneeded = max(0, cut - self.reach)
             kept, done = kept[unneeded:], cut - unneeded
-        yield self.part(kept, done, len(kept), continued=True)
+        yield self.part(kept, done, len(kept), continued=True, ended=True)
 
     def head(self, data: bytes) -> int:
         """Return how many bytes of *data* may be kept if what follows is dropped: no secret is split."""
@@ -113,10 +120,16 @@ class Mask:
         return data[next((end for start, end in _covered(data, self._secrets) if start < cut < end), cut) :]
 
 
-def _covered(text: AnyStr, secrets: Iterable[AnyStr]) -> list[tuple[int, int]]:
-    """Return the spans of *text* in which *secrets* occur, in order; occurrences that overlap are one span."""
+def _covered(text: AnyStr, secrets: Iterable[AnyStr], last: int = 0) -> list[tuple[int, int]]:
+    """Return the spans of *text* in which *secrets* occur, in order; occurrences that overlap are one span.
+
+    The *last* characters of the text count as an occurrence.
+    """
     spans: list[tuple[int, int]] = []
-    for start, end in sorted(span for secret in secrets for span in _occurrences(text, secret)):
+    found: list[tuple[int, int]] = [(len(text) - last, len(text))] if last else []
+    for secret in secrets:
+        found += _occurrences(text, secret)
+    for start, end in sorted(found):
         if spans and start < spans[-1][1]:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:

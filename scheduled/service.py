@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from scheduled.commands.adopt_state import adopt_state
     from scheduled.commands.background import start, start_again
     from scheduled.commands.backup import backup
-    from scheduled.commands.definitions import add, apply, edit, executable_keys, remove, replace, written
+    from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.restore import restore
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
-    from scheduled.commands.settings import executable_settings, set_section
+    from scheduled.commands.settings import set_section
     from scheduled.commands.slots import skip
     from scheduled.commands.snapshot import write_state
     from scheduled.commands.stop import stop
@@ -79,10 +79,9 @@ __all__ = [
     "dry_run_of_report",
     "dry_run_of_rerun",
     "edit",
+    "effects",
     "emit",
     "enable",
-    "executable_keys",
-    "executable_settings",
     "explain",
     "follow",
     "forecast",
@@ -151,13 +150,13 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("start", "start_again"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",
-    **dict.fromkeys(("set_section", "executable_settings"), "commands.settings"),
+    "set_section": "commands.settings",
     "write_state": "commands.snapshot",
     "attempt": "commands.trial",
     "emit": "commands.events",
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "commands.overrides"),
     **dict.fromkeys(
-        ("add", "edit", "replace", "written", "remove", "apply", "executable_keys"), "commands.definitions"
+        ("add", "edit", "replace", "written", "remove", "apply", "effects"), "commands.definitions"
     ),
     "add_task": "commands.tasks",
     "tasks": "queries.tasks",

@@ -4,13 +4,16 @@ Each command checks the whole configuration with the change before it writes the
 change adds an error. The change is in force when the command returns, see `keep`. With *dry_run* it only checks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from scheduled import question
 from scheduled.commands.keeping import keep
-from scheduled.config import action_keys, aliases, job_edits
+from scheduled.config import aliases, edit_settings, job_edits
+from scheduled.config import effects as effects_of_edit
+from scheduled.config.edit import Edit
+from scheduled.config.effects import Effect
 from scheduled.instance import Instance
 
 
@@ -22,25 +25,21 @@ def add(
     *definition* has the keys of a job table, or those of schedulers with a `job_type`. Raise ConfigError if the job
     exists.
     """
-    table = aliases.from_words(aliases.together({"name": name}, definition))
-    change = job_edits.addition(instance.config_file, name, table)
-    return {"job": name, **keep(instance, change, dry_run=dry_run)}
+    return {"job": name, **keep(instance, _addition(instance, name, definition), dry_run=dry_run)}
 
 
 def edit(
     instance: Instance, job: str, changes: Mapping[str, Any], *, dry_run: bool = False
 ) -> dict[str, Any]:
     """Set keys of a job to new values in the file that defines it; the value None removes a key."""
-    change = job_edits.change(instance.config_file, job, changes)
-    return {"job": job, **keep(instance, change, dry_run=dry_run)}
+    return {"job": job, **keep(instance, _change(instance, job, changes), dry_run=dry_run)}
 
 
 def replace(
     instance: Instance, job: str, definition: Mapping[str, Any], *, dry_run: bool = False
 ) -> dict[str, Any]:
     """Replace the whole table of a job by *definition*, in the file that defines it."""
-    table = aliases.from_words(aliases.together({"name": job}, definition))
-    return edit(instance, job, {**dict.fromkeys(written(instance, job)), **table}, dry_run=dry_run)
+    return {"job": job, **keep(instance, _replacement(instance, job, definition), dry_run=dry_run)}
 
 
 def written(instance: Instance, job: str) -> dict[str, Any]:
@@ -61,12 +60,36 @@ def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str,
     return keep(instance, change, dry_run=dry_run)
 
 
-def executable_keys(definition: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job definition that determine, or change, what is executed.
+def effects(instance: Instance, command: str, *arguments: Any) -> list[Effect]:
+    """Return the effects of calling the function *command* of this module, or `set_section`, with *arguments*.
 
-    Raise ConfigError, with the nearest key, if it sets a key that no job has.
+    Raise ConfigError as that function does, or, with the nearest key, if a definition sets a key that no job has.
     """
-    removed = {key: None for key, value in definition.items() if value is None}
-    table = aliases.from_words(definition)
-    action_keys.refuse_unknown(table)
-    return action_keys.executable_keys({**removed, **table})
+    return effects_of_edit.effects(instance.config_file, EDITS[command](instance, *arguments))
+
+
+def _addition(instance: Instance, name: str, definition: Mapping[str, Any]) -> Edit:
+    table = aliases.from_words(aliases.together({"name": name}, definition))
+    return job_edits.addition(instance.config_file, name, table)
+
+
+def _change(instance: Instance, job: str, changes: Mapping[str, Any]) -> Edit:
+    return job_edits.change(instance.config_file, job, changes)
+
+
+def _replacement(instance: Instance, job: str, definition: Mapping[str, Any]) -> Edit:
+    table = aliases.from_words(aliases.together({"name": job}, definition))
+    return _change(instance, job, {**dict.fromkeys(written(instance, job)), **table})
+
+
+def _setting(instance: Instance, section: str, changes: Mapping[str, Any]) -> Edit:
+    return edit_settings.change(instance.config_file, section, changes)
+
+
+# The edits that the functions above make, so that the permission is asked of the same edit.
+EDITS: dict[str, Callable[..., Edit]] = {
+    "add": _addition,
+    "edit": _change,
+    "replace": _replacement,
+    "set_section": _setting,
+}

@@ -17,8 +17,3 @@ def set_section(
     """
     change = edit_settings.change(instance.config_file, section, changes)
     return {"section": section, **keep(instance, change, dry_run=dry_run)}
-
-
-def executable_settings(section: str, changes: Mapping[str, Any]) -> list[str]:
-    """Return the keys in *changes* of a section that decide what is executed, or who may change it."""
-    return edit_settings.executable_settings(section, changes)

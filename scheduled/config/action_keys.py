@@ -1,4 +1,4 @@
-"""The keys of a job table that belong to kinds of action, and the keys that decide what is executed."""
+"""The keys of a job table, with those that belong to kinds of action."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,14 +12,6 @@ from scheduled.config.tables import JobTable
 from scheduled.core.jobs import Action
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds import reading
-
-# Keys that never change what is executed. The keys of schedules never do so either, and each kind of action decides
-# it for its own keys (`Key.executed`).
-HARMLESS = frozenset((
-    "description", "labels", "enabled", "on", "where", "timezone", "on_failure",
-    "after", "priority", "catch_up", "catch_up_limit", "grace", "not_between", "gate_deadline", "jitter",
-    "timeout", "retry", "group", "success_codes", "output_limit", "limits", "nice", "ionice",
-))  # fmt: skip
 
 
 def job_table() -> type[JobTable]:
@@ -69,15 +61,3 @@ def refuse_unknown(table: Mapping[str, Any]) -> None:
         near = difflib.get_close_matches(key, known, n=1)
         advice = f"did you mean {near[0]}?" if near else "correct its name or leave it out"
         raise ConfigError(f"{key}: unknown argument; {advice}")
-
-
-def executable_keys(table: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a job table that decide or change what is executed, sorted."""
-    actions = (key for key, found in registry.keys().items() if not found.executed)
-    harmless = HARMLESS.union(actions, reading.known_keys())
-    return sorted(
-        key
-        for key, value in table.items()
-        # Any other value of on_interrupted is a command.
-        if key not in harmless and not (key == "on_interrupted" and value in ("rerun", "skip", "ask"))
-    )

@@ -11,21 +11,12 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from scheduled.config.action_keys import executable_keys
 from scheduled.config.edit import Edit, set_keys
 from scheduled.config.files import Config
 from scheduled.config.json_values import DEEPEST, TOO_DEEP, refuse_odd
 from scheduled.config.redaction import masked_table, unmasked
 from scheduled.config.tables import SettingsTable
 from scheduled.errors import ConfigError
-
-# The settings that never change what is executed, or who may change it, by the name of their table.
-HARMLESS = {
-    "": ("timezone", "max_parallel"),
-    "catch_up": ("max_runs", "max_event_runs", "max_minutes", "max_sessions"),
-    "history": ("keep_days", "keep_runs"),
-    "notify": ("sender", "assistant", "reports_to", "critical_to"),
-}
 
 
 def section(found: Config, name: str) -> dict[str, Any]:
@@ -77,10 +68,3 @@ def nested(table: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     inner = inner if isinstance(inner, Mapping) else {}
     changed = {**inner, **nested(inner, rest, value)}
     return {first: {name: found for name, found in changed.items() if found is not None} or None}
-
-
-def executable_settings(name: str, changes: Mapping[str, Any]) -> list[str]:
-    """Return the *changes* in the table *name* that decide what is executed, or who may change it, as their keys."""
-    if name == "defaults":
-        return executable_keys(changes)
-    return sorted(key for key in changes if key not in HARMLESS.get(name, ()))

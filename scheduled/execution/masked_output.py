@@ -153,10 +153,12 @@ def _part(
     It is before *end* if the last bytes of the file may be the start of a secret, unless the output is *final*.
     """
     begin = max(0, start - mask.reach)
-    data = os.pread(file.fileno(), end + mask.reach - begin, begin)
+    wanted = end + mask.reach - begin
+    data = os.pread(file.fileno(), wanted, begin)
     known = len(data) if final else len(data) - mask.begun(data)
     reached = max(start, min(end, begin + known))
-    return mask.part(data, start - begin, reached - begin, continued=continued), reached
+    ended = final and len(data) < wanted
+    return mask.part(data, start - begin, reached - begin, continued=continued, ended=ended), reached
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from scheduled import service
+from scheduled.config.effects import Effect
 from scheduled.errors import ConfigError, ForbiddenError
 from scheduled.instance import Instance
 
@@ -14,6 +15,17 @@ WHAT = {
     "run": "start runs",
     "override": "enable, disable or pause",
     "add": "add or remove jobs",
+}
+
+# The permission in `allow` that an effect of an edit needs. An interface without `allow` has all of them: its users may
+# also start, stop and pause every job.
+NEEDED: dict[str, Permission] = {
+    "starts": "run",
+    "schedules": "run",
+    "enables": "override",
+    "adds": "add",
+    "removes": "add",
+    "describes": "add",
 }
 
 
@@ -61,35 +73,26 @@ class Permissions:
         wanted = ", ".join(f'"{word}"' for word in (*self._setting("allow"), permission))
         raise self._refused(WHAT[permission], f"allow = [{wanted}]")
 
-    def need_harmless(self, definition: Mapping[str, Any], job: str = "") -> None:
-        """Raise ForbiddenError if *definition* sets a key that determines what is executed and that is not allowed.
+    def need_change(self, command: str, *arguments: Any) -> None:
+        """Raise ForbiddenError unless everything is allowed that `service.`*command* with *arguments* would do.
 
-        The label with the interface that added a job is such a key too, because it decides which one may remove it:
-        it may only be that of this interface, or the one that *job* has.
+        The edit itself is examined, not the keys in *arguments* (`config/effects.py`). What is executed, and another
+        interface's mark on a job, need the key of this interface; for the rest see `NEEDED`. Raise ConfigError if there is
+        no such job, or if the edit can't be made.
         """
-        self._need_none_of(service.executable_keys(definition))
-        signature = _signature(definition)
-        if signature not in (None, self._interface) and signature != self._signature_of(job):
+        found = service.effects(self.instance, command, *arguments)
+        if executed := [effect.key or effect.job for effect in found if effect.kind == "executes"]:
+            self.need_for(f"change what is executed ({', '.join(sorted(executed))})")
+        if any(after not in (None, self._interface, before) for before, after in (e.added_by for e in found)):
             self.need_for(f"set labels.{ADDED_BY}")
-
-    def need_harmless_replacement(self, job: str, definition: Mapping[str, Any]) -> None:
-        """Raise ForbiddenError if replacing the table of *job* sets, changes or removes such a key."""
-        before = service.written(self.instance, job)
-        after = {**dict.fromkeys(before), **definition}
-        self.need_harmless({key: value for key, value in after.items() if before.get(key) != value}, job)
-
-    def need_harmless_settings(self, section: str, changes: Mapping[str, Any]) -> None:
-        """Raise ForbiddenError if *changes* of a table of settings decide what is executed, or who may change it."""
-        self._need_none_of(service.executable_settings(section, changes))
+        if hasattr(self._settings, "allow"):
+            for permission in dict.fromkeys(map(_needed, found)):
+                self.need(permission)
 
     def need_for(self, what: str) -> None:
         """Raise ForbiddenError, which names *what* the interface would do, unless it may change commands."""
         if not self.may_write_commands:
             raise self._refused(what, f"{self._key} = true")
-
-    def _need_none_of(self, keys: Sequence[str]) -> None:
-        if keys:
-            self.need_for(f"change what is executed ({', '.join(keys)})")
 
     def signed(self, definition: Mapping[str, Any], **labels: str) -> dict[str, Any]:
         """Return the *definition* of a new job with *labels*, and with the name of the interface that adds it."""
@@ -100,17 +103,19 @@ class Permissions:
 
     def need_own(self, job: str) -> None:
         """Raise ForbiddenError unless the interface added *job*, UnknownError if there is no such job."""
-        if self._signature_of(job) != self._interface:
+        labels = service.written(self.instance, job).get("labels")
+        if not isinstance(labels, Mapping) or labels.get(ADDED_BY) != self._interface:
             raise ForbiddenError(
                 f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
                 f"use `scheduled remove {job}`"
             )
 
-    def _signature_of(self, job: str) -> Any:
-        return _signature(service.written(self.instance, job)) if job else None
+    @property
+    def _settings(self) -> Any:
+        return getattr(service.interfaces(self.instance), self._interface)
 
     def _setting(self, key: str) -> Any:
-        return getattr(getattr(service.interfaces(self.instance), self._interface), key)
+        return getattr(self._settings, key)
 
     def _refused(self, what: str, setting: str) -> ForbiddenError:
         return ForbiddenError(
@@ -119,7 +124,7 @@ class Permissions:
         )
 
 
-def _signature(definition: Mapping[str, Any]) -> Any:
-    """Return the label `added_by` of a job's table, or of changes to it; None if it has none."""
-    labels = definition.get("labels")
-    return labels.get(ADDED_BY) if isinstance(labels, Mapping) else None
+def _needed(effect: Effect) -> Permission | None:
+    """Return the permission that *effect* needs in addition to the key of the interface, if any."""
+    own = effect.is_new and effect.kind in ("schedules", "enables", "describes")
+    return "add" if own else NEEDED.get(effect.kind)

@@ -234,7 +234,7 @@ def test_all_jobs_are_one_section_and_secrets_are_masked(runtime, interface):
     ("method", "arguments"),
     [("update_config", ("sss", "dbus", "add_commands", "true")), ("update_config", ("sss", "", "workspace", "/")),
      ("update_config", ("sss", "defaults", "env.LD_PRELOAD", "x.so")), ("update_config", ("sss", "jobs.hourly", "env.A", "b")),
-     ("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", "{}"))],
+     ("update_config", ("sss", "jobs.hourly", "command", "rm -rf /")), ("update_config", ("sss", "jobs.hourly", "env", '{"A": "b"}'))],
 )  # fmt: skip
 def test_what_is_executed_is_changed_over_the_bus_only_if_the_configuration_allows_it(
     runtime, interface, method, arguments

@@ -127,9 +127,9 @@ CHANGES = {
     "resume": ("override", {"jobs": []}),
     "scheduler_start_daemon": ("override", {}),
     "scheduler_stop_daemon": ("override", {}),
-    "cron_add": ("add", {"name": "new", "every": "1h", "options": {"chain": ["greet"]}}),
+    "cron_add": ("add", {"name": "new", "every": "1h", "options": {"handler": "daily_report"}}),
     "cron_remove": ("add", {"name": "listener"}),
-    "scheduler_add_task": ("add", {"task_id": "new", "task_type": "custom", "cron_expression": "@daily", "config": {"chain": ["greet"]}}),
+    "scheduler_add_task": ("add", {"task_id": "new", "task_type": "custom", "cron_expression": "@daily", "config": {"handler": "daily_report"}}),
     "scheduler_remove_task": ("add", {"task_id": "listener"}),
 }  # fmt: skip
 
@@ -164,9 +164,11 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 @pytest.mark.parametrize("tool", CHANGES)
 def test_a_change_needs_only_its_own_permission(agent, until, tool):
     permission, arguments = CHANGES[tool]
+    if tool == "scheduler_start_daemon":  # to write the crontab needs more
+        agent("override", add_commands=True).ask(tool)
     interface, run = agent(permission), {}
     if tool in ("cron_remove", "scheduler_remove_task"):
-        interface.ask("cron_add", name="own", options={"chain": ["greet"]})
+        interface.ask("cron_add", name="own", options={"handler": "daily_report"})
         arguments = dict.fromkeys(arguments, "own")
     if "RUN" in arguments.values():
         run = {"run_id": interface.ask("history")[0]["run_id"]}
@@ -210,10 +212,11 @@ def test_a_long_run_does_not_block_other_calls(agent, until):
         ("cron_add", {"name": "evil", "every": "1h", "options": {"chain": ["greet"], "env": {"A": "b"}}}),
         ("cron_add", {"name": "evil", "every": "1h", "options": {"chain": ["greet"], "only_if": {"command": "true"}}}),
         ("scheduler_add_task", {"task_id": "evil", "task_type": "custom", "config": {"command": "true"}}),
+        ("scheduler_start_daemon", {}),
     ],
 )  # fmt: skip
 def test_a_job_that_executes_something_needs_add_commands_too(agent, world, tool, arguments):
-    message = agent("add").refused(tool, **arguments)
+    message = agent("run", "override", "add").refused(tool, **arguments)
 
     assert "add_commands" in message and str(world.config) in message
     assert "evil" not in {job["name"] for job in world.json("jobs")}
@@ -236,7 +239,7 @@ def test_a_job_with_two_different_values_for_a_key_is_not_added(agent, world, to
 
 
 def test_the_same_value_given_twice_is_accepted(agent, world):
-    agent("add").ask(
+    agent("add", "run").ask(
         "cron_add", name="new", cron="@daily", options={"cron": "@daily", "every": None, "chain": ["greet"]}
     )
 
@@ -316,7 +319,7 @@ def test_a_task_without_a_schedule_or_with_a_past_instant_runs_once_at_the_next_
 
 def test_a_task_that_is_refused_requests_no_start(agent, world):
     add_task_again = {"task_id": "greet", "task_type": "custom", "config": {"chain": ["hourly"]}}
-    assert "already exists" in agent("add").refused("scheduler_add_task", **add_task_again)
+    assert "already exists" in agent("add", "run").refused("scheduler_add_task", **add_task_again)
 
     assert world.json("run", "--dry-run") == []
 
@@ -326,7 +329,7 @@ def test_a_task_that_is_refused_requests_no_start(agent, world):
     [({}, 3), ({"max_retries": 5}, 5), ({"max_retries": 0}, 0), ({"retry": {"max_attempts": 2}}, 1), ({"retry": {"delay": 0}, "max_retries": 1}, 1)],
 )  # fmt: skip
 def test_a_task_has_three_retries_unless_its_config_sets_others(agent, world, config, retries):
-    add_task(agent("add"), config={"chain": ["greet"], **config})
+    add_task(agent("add", "run"), config={"chain": ["greet"], **config})
 
     assert world.json("show", "new")["settings"]["retry"]["max_attempts"] == retries + 1
 
@@ -349,7 +352,7 @@ def test_a_task_has_the_fields_of_a_task_queue(agent, world):
 
 
 def test_a_completed_task_is_removed_only_by_the_general_tool(agent, world):
-    interface = agent("add")
+    interface = agent("add", "run")
     add_task(interface, config={"chain": ["greet"]})
     world.run("run")
 
@@ -459,7 +462,7 @@ def test_a_running_task_is_not_removed(agent, until):
 
 
 def test_starting_the_daemon_installs_the_crontab_block_and_stopping_it_pauses_all_jobs(agent, world):
-    interface = agent("override")
+    interface = agent("override", add_commands=True)
     interface.ask("scheduler_stop_daemon")
     stopped = interface.ask("scheduler_daemon_status")
     assert (stopped["paused"], stopped["running"]) == (True, False)

@@ -89,9 +89,9 @@ def update_config(instance: Instance, section: str, key: str, value: Any) -> dic
     changes = _changes(instance, section, key, _value(value))
     permissions = Permissions(instance, "dbus", "add_commands")
     if section.startswith(JOB):
-        permissions.need_harmless(changes, section.removeprefix(JOB))
+        permissions.need_change("edit", section.removeprefix(JOB), changes)
         return {**SUCCESS, **service.edit(instance, section.removeprefix(JOB), changes)}
-    permissions.need_harmless_settings(section, changes)
+    permissions.need_change("set_section", section, changes)
     return {**SUCCESS, **service.set_section(instance, section, changes)}
 
 

@@ -44,6 +44,7 @@ GUARDED = {  # what the functions do that always need add_commands
     "install": "write the crontab",
     "uninstall": "write the crontab",
 }
+EDITS = {"add": ("name", "definition"), "edit": ("job", "changes"), "replace": ("job", "definition")}
 QUESTIONS: dict[str, Callable[..., Any]] = {name: getattr(service, name) for name in NAMES}
 
 
@@ -66,13 +67,8 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
 def _need(question: str, given: Mapping[str, Any], permissions: Permissions) -> None:
     if question in GUARDED:
         permissions.need_for(GUARDED[question])
-    if question == "replace":
-        permissions.need_harmless_replacement(given["job"], given["definition"])
-        return
-    for definition in ("definition", "changes"):
-        permissions.need_harmless(
-            given.get(definition, {}), given.get("job", "") if definition == "changes" else ""
-        )
+    if question in EDITS:
+        permissions.need_change(question, *(given[name] for name in EDITS[question]))
 
 
 @limited()

@@ -47,7 +47,7 @@ class CronTools:
         description: schema.Description = None,
         options: schema.Options = {},  # noqa: B006 - the default in the tool's schema; never changed
     ) -> schema.Document:
-        """Add a job. A job that executes a command or program also needs add_commands = true."""
+        """Add a job. A chain of jobs also needs "run"; a command or program needs add_commands = true."""
         given = {
             "cron": cron,
             "every": every,
@@ -57,7 +57,7 @@ class CronTools:
             "description": description,
         }
         definition = self._permissions.signed(service.together(given, options))
-        self._permissions.need_harmless(definition)
+        self._permissions.need_change("add", name, definition)
         return service.add(self._permissions.instance, name, definition)
 
     def cron_remove(self, name: schema.Job) -> schema.Document:

@@ -38,14 +38,14 @@ class SchedulerTools:
     ) -> schema.Document:
         """Add a task, that is a job; without a schedule the next tick runs it once.
 
-        A task that executes a command or program also needs add_commands = true. A failed task is retried three times
+        A task that executes a command or program also needs add_commands = true, a chain of jobs "run". A failed task is retried three times
         unless `config` has `max_retries` or `retry`.
         """
         if schedule is not None and cron_expression is not None:
             raise ConfigError("schedule and cron_expression: give only one of them")
         given = {"at": schedule, "cron": cron_expression, "priority": priority, "description": description}
         definition = self._permissions.signed(service.together(given, config), type=task_type)
-        self._permissions.need_harmless(definition)
+        self._permissions.need_change("add", task_id, {**definition, "at": None})
         done = service.add_task(self._permissions.instance, task_id, definition)
         return {**SUCCESS, "task_id": task_id, "task_type": task_type, **done}
 
@@ -91,7 +91,12 @@ class SchedulerTools:
         return from_ledger(self._permissions, _daemon_status)
 
     def scheduler_start_daemon(self) -> schema.Document:
-        """Install the crontab block that runs the ticks, and resume all jobs if they are paused."""
+        """Resume all jobs if they are paused, and install the crontab block that runs the ticks if it is missing or old.
+
+        To install the block needs add_commands = true.
+        """
+        if service.install(self._permissions.instance, dry_run=True)["changed"]:
+            self._permissions.need_for("write the crontab")
         done = service.install(self._permissions.instance)
         resumed = service.resume(self._permissions.instance)
         return {**SUCCESS, "installed": done["changed"], "resumed": resumed[0]["was_paused"]}

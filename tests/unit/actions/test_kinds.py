@@ -6,8 +6,9 @@ import pytest
 
 from scheduled.actions import chain, registry
 from scheduled.actions.kind import SUPERVISOR, Key, Work
-from scheduled.config.action_keys import executable_keys
 from scheduled.config.check import check
+from scheduled.config.edit import Edit
+from scheduled.config.effects import effects
 from scheduled.config.files import load_config
 from scheduled.core.jobs import Action
 from scheduled.interfaces.web.pages import forms
@@ -82,7 +83,10 @@ def test_check_calls_the_kind_and_its_keys_define_which_of_them_are_executed(con
     path = configured('beep = "x"').path
 
     assert check(path)["problems"] == [f"{path}: jobs.a: beep: no such sound: x"]
-    assert executable_keys({"beep": "x", "times": 2, "cron": "@daily"}) == ["beep"]
+    path.write_text("")
+    table = '[jobs.a]\nbeep = "x"\ntimes = 2\ncron = "@daily"\n'
+    found = effects(path, Edit(path, b"", table.encode()))
+    assert [effect.key for effect in found if effect.kind == "executes"] == ["beep"]
 
 
 def test_of_the_built_in_kinds_the_keys_that_are_executed_are_marked():

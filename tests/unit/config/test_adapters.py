@@ -4,7 +4,6 @@ import pytest
 
 from scheduled.config import adapters
 from scheduled.config.check import check, with_lines
-from scheduled.config.edit_settings import executable_settings
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
 
@@ -75,14 +74,6 @@ def test_send_without_a_workspace_is_doubted(warnings):
 
 def test_without_the_table_no_interpreter_is_asked(warnings):
     assert warnings("") == ([], [])
-
-
-def test_an_interface_needs_permission_to_change_what_is_called():
-    assert executable_settings("compat", {"trigger": "a:b", "python": "/x", "timeout": 1}) == [
-        "python",
-        "timeout",
-        "trigger",
-    ]
 
 
 @pytest.mark.parametrize("timeout", ["0", "'soon'", "-1"])

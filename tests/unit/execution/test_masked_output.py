@@ -134,3 +134,11 @@ def test_an_output_longer_than_one_read_is_masked_at_the_bounds_of_the_reads(out
     assert output.seal()
 
     assert (followed, output.path.read_bytes()) == (b"*** ****** x", b"*** ****** x")
+
+
+def test_a_secret_of_which_a_killed_job_wrote_the_beginning_is_masked(output):
+    output.path.write_text(f"a {SECRET[:9]}")
+
+    assert (output.end(None, final=False)[0], shown(output)) == (b"a ", b"a ***")
+    assert output.seal()
+    assert output.path.read_bytes() == b"a ***"

@@ -20,17 +20,22 @@ def test_what_is_executed_is_refused_with_the_key_that_allows_it(instance, inter
     permissions = Permissions(instance, interface, key)
 
     with pytest.raises(ForbiddenError) as refused:
-        permissions.need_harmless({"cron": "0 * * * *", "command": "true"})
+        permissions.need_change("add", "new", {"cron": "0 * * * *", "command": "true"})
     assert f"[{interface}] {key} = true in {instance.config_file}" in str(refused.value)
     assert "(command)" in str(refused.value)
 
-    instance.config_file.write_text(f"[{interface}]\n{key} = true\n")
-    permissions.need_harmless({"command": "true"})
+    allow = 'allow = ["add"]\n' if interface == "mcp" else ""
+    instance.config_file.write_text(f"[{interface}]\n{key} = true\n{allow}")
+    permissions.need_change("add", "new", {"command": "true"})
 
 
 @pytest.mark.parametrize(("interface", "key"), KEYS)
 def test_a_change_of_a_schedule_needs_no_permission_to_change_commands(instance, interface, key):
-    Permissions(instance, interface, key).need_harmless({"cron": "0 * * * *", "description": "news"})
+    allow = '[mcp]\nallow = ["run", "add"]\n' if interface == "mcp" else ""
+    instance.config_file.write_text(f'{allow}[jobs.mine]\ncommand = "true"\n')
+    changes = {"cron": "0 * * * *", "description": "news"}
+
+    Permissions(instance, interface, key).need_change("edit", "mine", changes)
 
 
 def test_a_refusal_names_the_missing_permission_in_addition_to_the_granted_ones(instance):
@@ -48,17 +53,19 @@ def test_no_interface_marks_a_job_as_added_by_another(instance):
     instance.config_file.write_text('[jobs.mine]\ncommand = "true"\nlabels = { team = "ops" }\n')
     web = Permissions(instance, "web", "allow_edit")
 
-    for job in ("mine", ""):
+    for change in (
+        ("edit", "mine", forged),
+        ("add", "new", {"handler": "health", **forged}),
+        ("replace", "mine", {"command": "true", **forged}),
+    ):
         with pytest.raises(ForbiddenError, match=r"labels\.added_by"):
-            web.need_harmless(forged, job)
-    with pytest.raises(ForbiddenError, match=r"labels\.added_by"):
-        web.need_harmless_replacement("mine", {"command": "true", **forged})
+            web.need_change(*change)
 
 
 def test_a_label_beside_the_mark_of_another_interface_can_be_changed(instance):
     instance.config_file.write_text('[jobs.a]\ncommand = "true"\nlabels = { added_by = "mcp" }\n')
     web = Permissions(instance, "web", "allow_edit")
 
-    web.need_harmless({"labels": {"added_by": "mcp", "team": "ops"}}, "a")
-    web.need_harmless({"labels": {"added_by": "web"}}, "a")
-    web.need_harmless({"labels": {"team": "ops"}}, "a")
+    web.need_change("edit", "a", {"labels": {"added_by": "mcp", "team": "ops"}})
+    web.need_change("edit", "a", {"labels": {"added_by": "web"}})
+    web.need_change("edit", "a", {"labels": {"team": "ops"}})

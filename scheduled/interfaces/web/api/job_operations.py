@@ -21,17 +21,17 @@ def _add(instance: Instance, arguments: Arguments) -> Any:
     # A job that a program adds is disabled unless it sends `enabled`; null means the configuration's default.
     given = {"enabled": False} | arguments.body
     table = {key: value for key, value in given.items() if key != "name" and value is not None}
-    permissions(instance).need_harmless(table)
+    permissions(instance).need_change("add", arguments.body["name"], table)
     return service.add(instance, arguments.body["name"], table)
 
 
 def _edit(instance: Instance, arguments: Arguments) -> Any:
-    permissions(instance).need_harmless(arguments.body, arguments.name)
+    permissions(instance).need_change("edit", arguments.name, arguments.body)
     return service.edit(instance, arguments.name, arguments.body)
 
 
 def _remove(instance: Instance, arguments: Arguments) -> Any:
-    permissions(instance).need_harmless({"command": None})
+    permissions(instance).need_for("remove jobs")
     return service.remove(instance, arguments.name)
 
 

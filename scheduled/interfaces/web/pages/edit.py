@@ -87,8 +87,9 @@ def _add(request: Request, filled: forms.Fields, sent: Mapping[str, str]) -> Res
     instance = instance_of(request)
     try:
         table = {key: value for key, value in forms.changes({}, filled).items() if value is not None}
-        permissions(instance).need_harmless(table)
-        service.add(instance, filled["name"], {**table, "enabled": "enabled" in sent})
+        table["enabled"] = "enabled" in sent
+        permissions(instance).need_change("add", filled["name"], table)
+        service.add(instance, filled["name"], table)
     except ConfigError as error:
         return _form(request, filled, error)
     return redirect(path_of(filled["name"]))
@@ -111,7 +112,7 @@ def _change(request: Request, sent: Mapping[str, str]) -> Response:
         return _form(request, filled, table=table)
     try:
         changes = forms.changes(table, filled)
-        permissions(instance).need_harmless(changes, name)
+        permissions(instance).need_change("edit", name, changes)
         service.edit(instance, name, changes)
     except ConfigError as error:
         return _form(request, filled, error, table)
@@ -121,7 +122,7 @@ def _change(request: Request, sent: Mapping[str, str]) -> Response:
 async def remove(request: Request) -> Response:
     """Remove the job from its file."""
     name, instance = request.path_params["job"], instance_of(request)
-    permissions(instance).need_harmless({"command": None})
+    permissions(instance).need_for("remove jobs")
     await run_in_threadpool(service.remove, instance, name)
     return redirect("/")
 
