@@ -1,7 +1,7 @@
 """A fault in one tick, then another one in the tick after it: a crash, SIGTERM, a full disk, a disk error.
 
 Each test run takes a sample of 300 pairs, from a printed seed (`POINTS_SEED=N` repeats it). With SCHEDULED_NIGHTLY=1 all
-pairs are tested whose first faults leave different states.
+first faults that leave different states are combined with all faults of the next tick.
 """
 
 import random

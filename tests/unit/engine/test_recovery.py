@@ -112,7 +112,7 @@ def test_without_a_record_the_outcome_of_the_handler_decides(runtime, ledger, st
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE, errno.EACCES])
-def test_a_run_whose_results_cannot_be_read_now_stays_open(runtime, ledger, monkeypatch, error):
+def test_a_run_stays_open_while_its_results_cannot_be_read(runtime, ledger, monkeypatch, error):
     def fail(path):
         raise OSError(error, os.strerror(error), str(path))
 
