@@ -1,4 +1,4 @@
-"""A tick starts a limited number of runs for events; the rest waits for the next ticks, and every answer says so."""
+"""A tick starts a limited number of runs for events; the rest waits for the next ticks, and every answer names the limit."""
 
 import json
 

@@ -449,12 +449,14 @@ def test_as_many_events_as_a_tick_starts_need_no_common_simulation():
     assert [run[0] for run in forecast_of(view)] == ["28 12:00"] * 3
 
 
-def test_a_chain_with_catch_up_all_runs_all_its_slots_in_one_tick():
+@pytest.mark.parametrize("max_runs", [None, 9])
+def test_a_chain_with_catch_up_all_runs_all_its_slots_in_one_tick(max_runs):
     chain = msgspec.structs.replace(
         a_job("0 * * * *", name="all", catch_up="all"), action=Action("chain", steps=(("first",),))
     )
     view = a_lived_view(by_hand("first"), chain)
     view = with_state(view, "all", position=NOON - 3 * HOUR)
+    view = msgspec.structs.replace(view, config=msgspec.structs.replace(view.config, max_runs=max_runs))
 
     runs = [run for run in forecast_of(view, end=NOON + HOUR) if run[2] == "all"]
 
