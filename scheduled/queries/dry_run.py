@@ -14,7 +14,7 @@ from scheduled.clock import stamp
 from scheduled.config.files import Config, known_jobs
 from scheduled.core import deferrals, planner, starts
 from scheduled.core.holds import Holds, hold, quiet
-from scheduled.core.jobs import Gate, Job, Jobs, key_of, keys_of
+from scheduled.core.jobs import Job, Jobs, key_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
@@ -27,6 +27,7 @@ from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
 from scheduled.queries.next_zone import NextZone, follows_host, in_zone, next_zone
+from scheduled.queries.unasked_gates import unasked, without_commands
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -116,7 +117,7 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         runtime.config = in_zone(runtime.config, zone)
         runtime.config.override(ledger.overrides())
         jobs = runtime.config.jobs
-        config = _without_commands(runtime.config) if question.is_limited() else runtime.config
+        config = without_commands(runtime.config) if question.is_limited() else runtime.config
         gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
         holds = msgspec.structs.replace(
             planning.holds_now(ledger, now, (), gates=gates, budget=runtime.config.max_runs),
@@ -131,34 +132,13 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
     }
     found = _rounds(jobs, job_states, now, holds)
     starts = [
-        {**_start(jobs[start.claim.job], start, runtime.zone), **_unasked(jobs[start.claim.job])}
+        {**_start(jobs[start.claim.job], start, runtime.zone), **unasked(jobs[start.claim.job])}
         for start in found.starts
     ]
     waits = [
         _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
     ]
     return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
-
-
-def _without_commands(config: Config) -> Config:
-    """Return *config* with gates that only have the conditions that need no command."""
-    jobs = {
-        name: job
-        if job.only_if is None
-        else msgspec.structs.replace(job, only_if=_without_command(job.only_if))
-        for name, job in config.jobs.items()
-    }
-    return msgspec.structs.replace(config, jobs=Jobs(jobs))
-
-
-def _without_command(gate: Gate) -> Gate:
-    return msgspec.structs.replace(gate, command="")
-
-
-def _unasked(job: Job) -> dict[str, Any]:
-    """Return `{"assumed": ["gate"]}` if a command decides whether the gate of *job* is open, and it was not executed."""
-    asked = job.only_if is None or not job.only_if.command or not question.is_limited()
-    return {} if asked else {"assumed": [assumptions.GATE]}
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
