@@ -72,9 +72,19 @@ def open_output(spec: Spec) -> int:
 
     Readers of an output rely on this order.
     """
-    if spec.secrets:
-        kept_secrets.keep(Path(spec.kept), spec.secrets)
-    return process.open_output(spec.output)
+    try:
+        if spec.secrets:
+            kept_secrets.keep(Path(spec.kept), spec.secrets)
+        return process.open_output(spec.output)
+    except OSError:
+        seal(spec)
+        raise
+
+
+def give_up(spec: Spec, output: int) -> None:
+    """Close the *output* of an attempt that could not be started, and remove its secrets."""
+    os.close(output)
+    seal(spec)
 
 
 def seal(spec: Spec) -> None:

@@ -19,11 +19,11 @@ from scheduled.execution.attempt import (
     SHORTAGE,
     Attempt,
     code_of,
+    give_up,
     masked,
     not_startable,
     open_output,
     result_of,
-    seal,
 )
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
@@ -152,7 +152,6 @@ class Supervisor:
         try:
             output = open_output(spec)
         except OSError as error:
-            seal(spec)
             self._record_not_started(spec, masked(spec, f"{error.filename or spec.kept}: {error.strerror}"))
             return
         at, moment = time.time(), time.monotonic()
@@ -160,13 +159,11 @@ class Supervisor:
             hold(output, spec.output)
             pid, host = self._start_process(spec, output)
         except (OSError, ValueError, StateError) as error:
-            os.close(output)
-            seal(spec)
+            give_up(spec, output)
             self._record_failed_start(spec, at, error)
             return
         except Exception as error:  # noqa: BLE001 - an ImportError during an upgrade
-            os.close(output)
-            seal(spec)
+            give_up(spec, output)
             self._record_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
             return
         running = Attempt(

@@ -21,25 +21,8 @@ from scheduled.interfaces.permissions import Permissions
 from scheduled.interfaces.web.api.operation import Arguments
 from scheduled.interfaces.web.api.operations import OPERATIONS
 from scheduled.schedules.kinds import reading
+from tests.fixtures.interfaces.keys import EXECUTES, HARMLESS, SAMPLES, STARTS
 
-# Two values of each key; the table in docs/interfaces.md has the same groups.
-EXECUTES = {
-    "command": ("true", ["rm", "x"]), "python": ("a:b", "c:d"), "options": ({"a": 1}, {"a": 2}), "env": ({"A": "1"}, {"A": "2"}),
-    "env_file": ("~/a", "~/b"), "cwd": ("/", "/tmp"), "umask": ("077", 0), "only_if": ({"path": "/a"}, {"command": "true"}),
-    "inhibit_sleep": (True, True),
-}  # fmt: skip
-STARTS = {"chain": (["wipe"], ["other", "wipe"]), "on_failure": ("continue", "continue")}
-HARMLESS = {
-    "description": ("a", "b"), "labels": ({"a": "b"}, {}), "enabled": (False, True), "on": ("e", "f"), "where": ({"a": 1}, {"a": 2}),
-    "timezone": ("UTC", "Asia/Tokyo"), "after": (["other"], ["wipe"]), "priority": ("low", "high"), "catch_up": ("all", "none"),
-    "catch_up_limit": (5, 6), "grace": ("1h", "2h"), "not_between": (["22:00", "08:00"], ["01:00", "02:00"]), "gate_deadline": ("1h", "2h"),
-    "jitter": (5, 6), "timeout": ("1m", "2m"), "retry": ({"max_attempts": 2}, False), "group": ("a", "b"), "success_codes": ([0, 1], [0]),
-    "output_limit": ("2M", "3M"), "limits": ({"open_files": 64}, {"open_files": 65}), "nice": (1, 2), "ionice": ("idle", 4),
-    "handler": ("health", "metrics"), "on_interrupted": ("skip", "ask"), "cron": ("@daily", "@hourly"), "every": ("1d", "2d"),
-    "at": ("2030-01-01", "2031-01-01"), "anchor": ("2026-01-01", "2026-01-02"),
-    "slot": ("2026-01-01", "2026-01-02"),
-}  # fmt: skip
-SAMPLES = {**EXECUTES, **STARTS, **HARMLESS}
 COMMANDS_OF_POLICIES = [("skip", "test -e done"), ("test -e done", "rerun"), ("test -e done", None), (None, "test -e done"),
                         ("test -e a", "test -e b")]  # fmt: skip
 OTHERS = '[jobs.wipe]\ncommand = "true"\n[jobs.other]\ncommand = "true"\n'
