@@ -8,6 +8,7 @@ to them are recorded as skipped, with a reason. Runs of slots that are still ope
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from scheduled.core.epochs import open_slots_of, span_between
@@ -52,11 +53,19 @@ def catch_up(ledger: Ledger, paths: Paths, document: Mapping[str, Any], now: flo
 def refuse_while_busy(paths: Paths) -> None:
     """Raise BusyError if a tick that uses the lost ledger still runs jobs: they could start a second time."""
     for path in paths.results.glob("*.jsonl") if paths.results.exists() else ():
-        if path.stat().st_size and is_held(path):
+        if _size(path) and is_held(path):
             raise BusyError(
                 f"{paths.ledger}: is older than {paths.snapshot.name}, and the tick {path.stem} still runs jobs of the newer"
                 " one; retry when they have ended"
             )
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 if another tick has removed it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _advance(

@@ -30,6 +30,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     open slots up to then and deferred them, so they were not missed. *seen* is the same instant, also if the clock was set
     back since and it is in the future. *gaps* are older gaps between ticks, oldest first; they were longer than *on_time*,
     the time within which a tick must see a slot.
+    *busy* are jobs under way that are not planned with the others: they hold back the jobs of their groups.
     *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
     started, even if a slot is due: a tick by hand runs what was asked for.
     """
@@ -45,6 +46,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...] = ()
     on_time: Seconds = ON_TIME
     slots_of: frozenset[str] | None = None
+    busy: frozenset[str] = frozenset()
 
     def starts_slots(self, job: str) -> bool:
         """Return whether slots of *job* may start."""

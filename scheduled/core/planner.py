@@ -54,7 +54,8 @@ def plan(
     Each target of a job is planned separately. With *only*, only the jobs in it, with all their targets, may
     start. The starts are ordered by priority, then by slot, then by position in the configuration.
     """
-    busy = busy_groups(jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
+    planned_busy = [key.job for key, job_state in job_states.items() if job_state.busy]
+    busy = busy_groups(jobs, [*planned_busy, *holds.busy])
     plans = {
         key: plan_job(
             jobs[key.job], job_state, now, until=until, held=jobs[key.job].group in busy, holds=holds

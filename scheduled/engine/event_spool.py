@@ -71,10 +71,10 @@ class Spool:
         return found
 
     def _request(self, ledger: Ledger, event: Event, now: float) -> int:
-        """Request the starts of *event*; return of how many jobs."""
-        jobs = self._runtime.config.jobs
-        start_requests.spread(ledger, jobs, [event], 0, now)
-        return len(jobs.subscribers.get(event.name, ()))
+        """Request the starts of *event*; return how many."""
+        newest = ledger.newest_start_request()
+        start_requests.spread(ledger, self._runtime.config.jobs, [event], 0, now)
+        return ledger.newest_start_request() - newest
 
     def _read(self, path: Path, found: Spooled) -> Event | None:
         """Add a file to *found*; return its event, None if it has no new one."""
@@ -115,6 +115,11 @@ def clear(runtime: Runtime, spooled: Spooled) -> None:
             )
     for mark, (path, reason) in spooled.invalid.items():
         _move_aside(runtime, mark, path, reason)
+
+
+def has_files(paths: Paths) -> bool:
+    """Return whether the spool has files, also some that a tick has loaded and could not remove."""
+    return paths.spool.is_dir() and bool(_names(paths.spool))
 
 
 def waiting(ledger: Ledger, paths: Paths) -> list[Event]:
@@ -168,6 +173,8 @@ def _name_in(mark: str) -> str:
 
 
 def _name(path: Path) -> str:
+    if not path.name.isprintable():
+        raise ConfigError("its name has characters that cannot be printed")
     name = path.name.partition(".")[0]
     return event_name(name)
 

@@ -204,6 +204,7 @@ class FollowUps:
             budget=self._budget,
             events=self._events_left,
             slots_of=self._only,
+            tick=self._tick,
         )
         self._events += plan.events
         self._waits = {key: job.waits for key, job in plan.jobs.items()}

@@ -73,7 +73,7 @@ def _record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult, por
         run = _open(ledger, attempt_result)
         if run is None:
             return False
-        events = conditions.record(ledger, run.key, portion, context.now)
+        events = conditions.record(ledger, run.key, run.run_id, portion, context.now)
         events += settle.spread(ledger, context, run, events)
     runtime.publish(events)
     return True

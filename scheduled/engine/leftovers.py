@@ -51,12 +51,17 @@ def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
             continue
         output = masked_output.MaskedOutput(runtime.paths.output / f"{path.stem}.log", path)
         try:
-            output.seal()
-        except LostSecretsError as error:
-            output.discard()
-            runtime.add_problem("WARNING", f"{error}; {output.path} can't be masked and was emptied")
+            _mask(runtime, output)
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{output.path}: can't be masked: {error}; the next tick retries")
+
+
+def _mask(runtime: Runtime, output: masked_output.MaskedOutput) -> None:
+    try:
+        output.seal()
+    except LostSecretsError as error:
+        output.discard()
+        runtime.add_problem("WARNING", f"{error}; {output.path} can't be masked and was emptied")
 
 
 def _is_without_run(ledger: Ledger, runtime: Runtime, path: Path) -> bool:

@@ -12,15 +12,16 @@ from scheduled.core import epochs, left_open, planner
 from scheduled.core.epochs import EpochChange
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Job, keys_of
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
+from scheduled.core.records import CHAIN
 from scheduled.core.request_queue import RequestQueue
-from scheduled.core.runs import Claim, JobState, OpenReason, Span
+from scheduled.core.runs import UNDER_WAY, Claim, JobState, OpenReason, Span
 from scheduled.core.starts import is_for_event
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import Ledger, Positions
+from scheduled.state.ledger import Ledger, Positions, Runs
 from scheduled.state.verdicts import record_verdict
 
 
@@ -106,6 +107,7 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     budget: int | None = None,
     events: int | None = None,
     slots_of: Collection[str] | None = None,
+    tick: str = "",
 ) -> Plan:
     """Plan all jobs, or only *keys*, for slots up to *until* (default: *now*), and return the plan.
 
@@ -114,6 +116,8 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     subscribe to the event of a skip are planned as well.
     """
     holds = holds_now(ledger, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of)
+    if keys is not None:
+        holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
     heard = skips.announce(ledger, config.jobs, found.events, now)
     heard -= {start.claim.key for start in found.starts}
@@ -122,12 +126,24 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
     holds = holds_now(ledger, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of)
+    holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(
         starts=[*found.starts, *more.starts],
         jobs=found.jobs | {key: more.jobs[key] for key in heard if key in more.jobs},
         events=(*found.events, *more.events),
     )
+
+
+def _busy_mates(ledger: Runs, jobs: Jobs, keys: Collection[JobKey], tick: str) -> frozenset[str]:
+    """Return the jobs in the groups of *keys* with a run under way that was claimed by another tick than *tick*.
+
+    The supervisor of a tick runs its own runs of a group one after another.
+    """
+    groups = {jobs[key.job].group for key in keys if key.job in jobs} - {""}
+    mates = [key for job in jobs.values() if groups and job.group in groups for key in keys_of(job)]
+    under_way = (run for run in ledger.open_runs(mates) if run.status in UNDER_WAY)
+    return frozenset(run.job for run in under_way if run.tick not in (tick, CHAIN))
 
 
 def _plan_and_record(

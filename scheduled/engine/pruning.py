@@ -1,7 +1,7 @@
 """Delete old history once a day: runs, attempts, verdicts and output files. Positions are never deleted."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -27,17 +27,18 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
     before = float(ledger.meta("pruned") or 0)
     if DAY > now - before >= 0:
         return
-    gone: set[str] = set()
+    outputs: dict[str, list[str]] | None = None
     try:
         for _ in range(MOST_PORTIONS):
             with ledger.transaction():
                 found, done = _prune(runtime, ledger, now) if 0 < now - before <= TRUSTED_GAP else ([], True)
                 if done:
                     ledger.remember("pruned", str(now))
-            gone.update(found)
+            if found:
+                outputs = _outputs(runtime) if outputs is None else outputs
+                _remove_outputs(runtime, outputs, found)
             if done:
                 break
-        _remove_output(runtime, gone)
     except (StateError, OSError) as error:
         runtime.cannot_record(f"history: can't be pruned: {error}; the next tick retries")
 
@@ -54,11 +55,16 @@ def _prune(runtime: Runtime, ledger: Ledger, now: float) -> tuple[list[str], boo
     return found, following is None
 
 
-def _remove_output(runtime: Runtime, gone: Collection[str]) -> None:
-    if not gone:
-        return
+def _outputs(runtime: Runtime) -> dict[str, list[str]]:
+    """Return the names of the files with the outputs of each run."""
+    found: dict[str, list[str]] = {}
     for name in os.listdir(runtime.paths.output):
         run_id = name.partition(EARLIER)[0].removesuffix(".log").rpartition(".")[0]
-        if run_id in gone:
-            with suppress(FileNotFoundError):
-                os.unlink(runtime.paths.output / name)
+        found.setdefault(run_id, []).append(name)
+    return found
+
+
+def _remove_outputs(runtime: Runtime, outputs: Mapping[str, Sequence[str]], gone: Iterable[str]) -> None:
+    for name in (name for run_id in gone for name in outputs.get(run_id, ())):
+        with suppress(FileNotFoundError):
+            os.unlink(runtime.paths.output / name)

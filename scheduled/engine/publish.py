@@ -5,6 +5,7 @@ import os
 from scheduled import idle
 from scheduled.core import planner
 from scheduled.core.planner import Plan
+from scheduled.engine.event_spool import has_files
 from scheduled.engine.heartbeat import last
 from scheduled.engine.runtime import Runtime
 from scheduled.state import snapshot as document
@@ -23,11 +24,12 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
         delivery = ledger.next_delivery()
         due = planner.next_due(plan.jobs.values(), [] if delivery is None else [delivery])
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
-        if runtime.config.problems or under_way or runtime.paths.has_secrets():
-            due = int(now)  # the next tick must not be skipped as idle
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
+        # The spool is read after the fingerprint, which has what is in it now: an event may have come during the tick.
+        if runtime.config.problems or under_way or runtime.paths.has_secrets() or has_files(runtime.paths):
+            due = int(now)  # the next tick must not be skipped as idle
         path = runtime.paths.snapshot
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
 

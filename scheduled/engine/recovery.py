@@ -63,7 +63,9 @@ def record_large_reports(ledger: Ledger, runtime: Runtime) -> None:
         under_way = run.status in UNDER_WAY and run.tick != CHAIN
         if under_way and large_reports.is_large(ledger, report, run):
             with suppress(OSError):  # `settle_ended` reports it
-                for record in _tick(runtime, run.tick).of(run):
+                tick = _tick(runtime, run.tick)
+                # A tick that lives records them itself; two at once would publish an event twice.
+                for record in () if tick.lives else tick.of(run):
                     if isinstance(record, Ended):
                         large_reports.record(ledger, runtime, record.attempt_result)
 

@@ -47,7 +47,8 @@ def take_conditions(
     job, outcome = context.jobs.get(run.job), reported.outcome
     if job is None or attempt_result.status != "success" or outcome is None or reported.recorded:
         return []  # an incomplete report does not prove that a condition is gone
-    return conditions.record(ledger, run.key, changed_parts(ledger, context, job, run, reported), context.now)
+    found = changed_parts(ledger, context, job, run, reported)
+    return conditions.record(ledger, run.key, run.run_id, found, context.now)
 
 
 def changed_parts(

@@ -112,8 +112,8 @@ def batched(items: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
         yield found
 
 
-def record(ledger: Conditions, key: JobKey, found: Iterable[Part], at: float) -> list[Event]:
-    """Record the changes *found* for the job *key* and post their notices.
+def record(ledger: Conditions, key: JobKey, run_id: str, found: Iterable[Part], at: float) -> list[Event]:
+    """Record the changes that the run *run_id* of the job *key* has *found*, and post their notices.
 
     Conditions that appeared with a notice count as notified then. Return the events to publish. *at* is UTC seconds.
     Must be called inside a transaction, so that a condition and its notices are recorded together or not at all.
@@ -124,8 +124,9 @@ def record(ledger: Conditions, key: JobKey, found: Iterable[Part], at: float) ->
             ledger.put_condition(key, condition, at)
         ledger.drop_conditions(key, part.gone)
         events += [Event(name=new.event, payload=new.payload) for new in part.appeared if new.event]
+        # The rest of a group, after a crash between two parts, has the same id: the notice about all of it is posted.
         for number, notice in enumerate(part.notices):
-            outbox.post(ledger, outbox.notice_id(str(key), part.group, str(at), str(number)), notice, at)
+            outbox.post(ledger, outbox.notice_id(str(key), run_id, part.group, str(number)), notice, at)
         if part.noticed:
             ledger.notified(key, [condition.key for condition in part.appeared], at)
     return events

@@ -1,6 +1,7 @@
 """A tick starts a limited number of runs for events; the rest waits for the next ticks, and every answer names the limit."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,23 @@ def test_predictions_agree_with_what_the_next_ticks_do(events: World) -> None:
     assert sorted(predicted) == sorted(happened)
     assert sorted((row["runs_at"][11:16], row["job"]) for row in following) == sorted(happened)
     assert len([row for row in planned if "open_reason" not in row]) == 3
+
+
+def test_an_event_that_arrives_while_a_tick_works_is_loaded_by_the_next_one(world: World, until: Any) -> None:
+    world.configure(f"""
+        [jobs.slow]
+        command = "touch {world.root}/began; while [ ! -e {world.root}/go ]; do sleep 0.05; done"
+        [jobs.listener]
+        on = "ping"
+        command = "true"
+    """)
+    world.run("run")
+    working = world.start("run", "slow")
+    until((world.root / "began").exists)
+    spool(world, 1)
+    (world.root / "go").touch()
+    assert working.wait(100) == 0
+
+    world.run("run")
+
+    assert [run["status"] for run in world.json("history", "listener")] == ["success"]

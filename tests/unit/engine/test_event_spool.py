@@ -94,3 +94,22 @@ def test_a_newer_file_of_the_same_name_stays(runtime, ledger, content):
     event_spool.clear(runtime, load(ledger, runtime))
 
     assert (path.exists(), len(requested(ledger))) == (False, 1 if content else 2)
+
+
+def test_a_file_with_a_name_that_is_not_utf_8_is_moved_aside(runtime, ledger):
+    put(runtime, "news.\udcff")
+
+    event_spool.clear(runtime, load(ledger, runtime))
+
+    assert ([path.name for path in runtime.paths.spool.iterdir()], requested(ledger)) == (["bad"], [])
+    assert len(runtime.problems) == 1
+
+
+def test_only_requested_starts_limit_a_portion(runtime, ledger, monkeypatch):
+    monkeypatch.setattr(event_spool, "MOST_REQUESTS", 2)
+    for number in range(6):
+        put(runtime, f"{'news' if number == 5 else 'other'}.{number}")
+
+    found = load(ledger, runtime)
+
+    assert (len(found.loaded), requested(ledger)) == (6, ["news"])

@@ -154,3 +154,28 @@ def test_a_run_that_another_tick_has_settled_is_left_alone(ledger, runtime):
     large_reports.record(ledger, runtime, ended)
 
     assert (known(ledger), runtime.reports) == ({}, {})
+
+
+@pytest.mark.parametrize("transactions", range(1, 4))
+def test_a_tick_that_dies_within_a_group_posts_its_notice_once(ledger, runtime, monkeypatch, transactions):
+    ended = run(ledger, runtime, 3600, found(35, groups=1))
+    with monkeypatch.context() as patch:
+        Transactions(ledger, patch, crash_after=transactions)
+        with pytest.raises(Crash):
+            finish(ledger, runtime, ended)
+    runtime.reports.clear()
+
+    finish(ledger, runtime, ended)
+
+    assert [item.notice.subject for item in ledger.outbox()] == ["35 appeared, 0 are gone"]
+    assert known(ledger) == {condition.key: condition for condition in found(35, groups=1)}
+
+
+def test_the_report_of_a_run_is_left_to_its_tick_while_that_lives(ledger, runtime, monkeypatch):
+    ended = run(ledger, runtime, 3600, found(35))
+    runtime.paths.results_of(CLAIMANT.tick).write_bytes(encode(Ended(attempt_result=ended)) + b"\n")
+    monkeypatch.setattr(recovery, "is_held", lambda _: True)
+
+    recovery.record_large_reports(ledger, runtime)
+
+    assert (known(ledger), ledger.start_requests()) == ({}, [])

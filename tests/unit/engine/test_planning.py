@@ -189,3 +189,20 @@ def test_a_step_that_fails_after_a_skipped_slot_counts(tmp_path, ledger):
     ran(ledger, step, "failed", NOON + 30 * MINUTE)
 
     assert planned(ledger, config, NOON + HOUR).starts == []
+
+
+@pytest.mark.parametrize(("tick", "waits"), [("another", "group"), (CLAIMANT.tick, None)])
+def test_a_job_waits_for_a_run_of_its_group_in_another_tick_when_it_is_planned_alone(
+    tmp_path, ledger, tick, waits
+):
+    """The supervisor of a tick runs its own runs of a group one after another."""
+    job = 'group = "g"\ncron = "0 * * * *"\ncommand = "true"\n'
+    config = configured(tmp_path, f"[jobs.job]\n{job}[jobs.mate]\n{job}")
+    planned(ledger, config, NOON - MINUTE)
+    with ledger.transaction():
+        ledger.claim(by_hand(), CLAIMANT, NOON)
+
+    found = planned(ledger, config, NOON, keys=[JobKey("mate")], tick=tick)
+
+    assert found.jobs[JobKey("mate")].waits == waits
+    assert [start.claim.job for start in found.starts] == ([] if waits else ["mate"])

@@ -6,6 +6,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import pruning
 from scheduled.engine.runtime import Runtime
+from scheduled.errors import StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries.audit import audit
@@ -176,3 +177,32 @@ def test_the_audit_starts_at_the_horizon(runtime, ledger):
     found = audit(Instance(str(runtime.config.path), str(runtime.paths.root)))
 
     assert (found["ok"], found["slots"], found["horizon"]) == (True, 30, "1970-06-20T00:00:00+00:00")
+
+
+def test_the_outputs_of_a_portion_go_with_it_also_if_a_later_one_fails(tmp_path, ledger, monkeypatch):
+    config = tmp_path / "etc" / "scheduled.toml"
+    config.parent.mkdir(mode=0o700)
+    config.write_text("[history]\nkeep_days = 1\nkeep_runs = 1\n")
+    directories.prepare(Paths(tmp_path))
+    runtime = Runtime(config, tmp_path)
+    runtime.paths.output.mkdir(exist_ok=True)
+    for day in range(200):
+        (runtime.paths.output / f"run-{7 + day * DAY}.1.log").touch()
+    monkeypatch.setattr(pruning, "PORTION", 90)
+    calls, real = iter([True, False]), ledger.prune
+
+    def prune(*arguments):
+        if next(calls):
+            return real(*arguments)
+        raise StateError("disk full")
+
+    monkeypatch.setattr(ledger, "prune", prune)
+    with ledger.transaction():
+        ledger.remember("pruned", str(NOW - 2 * DAY))
+
+    pruning.prune(runtime, ledger, NOW)
+
+    runs = {run.run_id for run in ledger.history(limit=-1)}
+    assert {path.name.removesuffix(".1.log") for path in runtime.paths.output.iterdir()} == runs
+    assert len(runs) < 200
+    assert runtime.problems == ["history: can't be pruned: disk full; the next tick retries"]

@@ -41,7 +41,7 @@ def recorded(ledger, current, at, compose=lambda change: [a_notice(change.group)
     with ledger.transaction():
         known = ledger.conditions(JobKey("job"))
         found = notify.changes(known, current, {"lines": 3}, NOW)
-        return notify.record(ledger, JobKey("job"), notify.parts(found, known, compose), at)
+        return notify.record(ledger, JobKey("job"), f"run-{at}", notify.parts(found, known, compose), at)
 
 
 def subjects(ledger):
