@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from scheduled import clock
+from scheduled import clock, question
 from scheduled.errors import ForeignStateError, ScheduledError, StateError
 from scheduled.paths import Paths
 from scheduled.state import binding, directories, generation, snapshot
@@ -22,8 +22,9 @@ def read_only(paths: Paths) -> Iterator[SqliteLedger]:
     message about it.
 
     Raise ConfigError if the user may not read the state or it belongs to another configuration, StateError if the ledger
-    can't be read for another reason.
+    can't be read for another reason, TooLongError if an interface asks and has used up its time.
     """
+    question.check()
     try:
         with using(_open(paths) if exists(paths) else _foreseen(paths)) as ledger:
             yield ledger

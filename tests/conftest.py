@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scheduled import advice
+
 pytest_plugins = [
     "tests.fixtures.fault_points",
     "tests.fixtures.file_systems",
@@ -25,6 +27,12 @@ SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"
 def pytest_configure() -> None:
     """Put the program on PATH, as in an installation: messages then have the short form of its commands."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+@pytest.fixture(autouse=True)
+def _default_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the instance for which the command line, called in this process, completes commands in messages."""
+    monkeypatch.setattr(advice, "_instance", [])
 
 
 @pytest.fixture(autouse=True)

@@ -201,10 +201,12 @@ def _move_aside(runtime: Runtime, mark: str, path: Path, reason: str) -> None:
     try:
         if _mark(path) != mark:
             return  # a newer file of the same name
-        runtime.add_problem("WARNING", f"{path}: {reason}; moved to {bad}")  # first, as a crash may follow
+        runtime.log_line("WARNING", f"{path}: {reason}")  # first, as a crash may follow
         bad.mkdir(mode=0o700, exist_ok=True)
         path.replace(bad / path.name)
     except FileNotFoundError:
         return  # another tick was faster
     except OSError as error:
-        runtime.cannot_record(f"{path}: can't be moved to {bad}: {error.strerror}")
+        runtime.cannot_record(f"{path}: {reason}; can't be moved to {bad}: {error.strerror}")
+        return
+    runtime.add_problem("WARNING", f"{path}: {reason}; moved to {bad}")

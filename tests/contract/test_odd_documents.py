@@ -21,7 +21,7 @@ CONFIG = """
     [web]
     allow_edit = true
     [mcp]
-    allow = ["add"]
+    allow = ["add", "run"]
     add_commands = true
     [dbus]
     add_commands = true

@@ -203,7 +203,12 @@ def test_the_configuration_is_read_and_changed(runtime, interface):
         ("defaults", "priority", '"low"', "low"),
         ("jobs.hourly", "retry.max_attempts", "3", 3),
         ("jobs.hourly", "enabled", "False", False),
-        ("catch_up", "", '{"max_runs": 7}', {"max_runs": 7, "max_minutes": None, "max_sessions": None}),
+        (
+            "catch_up",
+            "",
+            '{"max_runs": 7}',
+            {"max_runs": 7, "max_event_runs": 1000, "max_minutes": None, "max_sessions": None},
+        ),
     ],
 )
 def test_every_section_of_the_configuration_is_read_and_changed(

@@ -30,6 +30,7 @@ def source_files():
         for directory, place in PLACES.items()
         for file in walk(ROOT / directory)
         if file.suffix in KINDS
+        and file.parent.name != "requirements"  # of install.sh, which needs the checkout
     }
 
 
