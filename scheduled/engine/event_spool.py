@@ -78,6 +78,7 @@ class Spool:
 
     def _read(self, path: Path, found: Spooled) -> Event | None:
         """Add a file to *found*; return its event, None if it has no new one."""
+        mark = ""
         try:
             mark = _mark(path)
             if mark in found.loaded:
