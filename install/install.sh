@@ -110,7 +110,7 @@ make_environment() {
     trap 'exit 130' INT TERM HUP
     log=$scratch/install.log
     # Settings of the user's shell for other projects must not change what is installed here.
-    unset PYTHONPATH PYTHONHOME
+    unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIREMENT PIP_CONSTRAINT
     if ! [ -e "$venv/installed-by" ] || ! "$venv/bin/python" -I -c 'import pip' 2>/dev/null; then
         "$python" -m venv --clear "$venv" >"$log" 2>&1 ||
             die "$venv: the virtual environment can't be created: $(tail -n 1 "$log"); details in $log"

@@ -15,6 +15,7 @@ from scheduled.errors import ForeignStateError
 from scheduled.paths import Paths
 from scheduled.state.files import read_regular, write_atomically
 from scheduled.state.ledger import Ledger, Meta
+from scheduled.state.trust import quoted
 
 KEY = "instance"  # in the ledger's meta
 MACHINE_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
@@ -168,7 +169,8 @@ def _refuse_foreign(paths: Paths, known: Binding | None, config: Path) -> None:
     if known is not None and _is_other(known.config, str(config)):
         raise ForeignStateError(
             f"{paths.root}: belongs to the configuration {known.config}, which still exists, and not to {config};"
-            " choose another state with --state DIR, or let this configuration have it with `scheduled state adopt`"
+            " choose another state with --state DIR, or let this configuration have it with"
+            f" `scheduled --config {quoted(config)} --state {quoted(paths.root)} state adopt`"
         )
 
 

@@ -43,7 +43,7 @@ def catch_up(ledger: Ledger, paths: Paths, document: Mapping[str, Any], now: flo
     ended = _end_requested(ledger, runs, int(now))
     _take_overrides(ledger, paths, int(now))
     ledger.remember(generation.KEY, str(published))
-    ledger.remember(LOST_UNTIL, str(int(now)))
+    mark_lost(ledger, int(now))
     return (
         f"{paths.ledger}: is older than {paths.snapshot.name} (generation {behind}, and not {published}): an old copy was put"
         f" back, or its write-ahead log was lost; {_in_words(lost)}{ended}"
@@ -82,14 +82,28 @@ def _advance(
             ledger.cut(job.key, later.span.first, None)
         ledger.end_epoch(job.key, row.position)
         ledger.begin_epoch(job.key, job.schedules, job.position)
-    elif job.position > row.position:
-        _close(ledger, [run for run in runs if run.key == job.key and (run.slot or now) <= job.position], now)
-        lost = span_between(open_slots_of(ledger.job_states()[job.key]), row.position, job.position)
-        if lost is not None:
-            record_verdict(ledger, job.key, lost, "skipped", REASON, None, now)
-        ledger.advance(job.key, job.position)
+    else:
+        lost = decide(ledger, job.key, job.position, now)
     ledger.succeeded(job.key, job.window_start)
     return lost
+
+
+def decide(ledger: Ledger, key: JobKey, position: Instant, now: Instant) -> Span | None:
+    """Record that the open slots up to *position* were decided in a ledger that was lost; return them, None if none is open."""
+    job_state = ledger.job_states([key]).get(key)
+    if job_state is None or position <= job_state.position:
+        return None
+    _close(ledger, [run for run in ledger.open_runs([key]) if (run.slot or now) <= position], now)
+    lost = span_between(open_slots_of(ledger.job_states([key])[key]), job_state.position, position)
+    if lost is not None:
+        record_verdict(ledger, key, lost, "skipped", REASON, None, now)
+    ledger.advance(key, position)
+    return lost
+
+
+def mark_lost(ledger: Ledger, now: Instant) -> None:
+    """Remember that runs up to *now* were lost: later runs get other ids."""
+    ledger.remember(LOST_UNTIL, str(now))
 
 
 def _end_requested(ledger: Ledger, runs: Iterable[OpenRun], now: Instant) -> str:

@@ -3,6 +3,8 @@
 All of it is written in the first transaction of the tick, but for most events if there are many.
 """
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from scheduled.config.job_table import BOOTED
@@ -25,6 +27,11 @@ from scheduled.schedules.zones import MINUTE, Seconds
 from scheduled.state import snapshot
 from scheduled.state.ledger import Ledger, Meta
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scheduled.engine.lost_runs import Proved
+
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """What to do after the commit: publish *events*, log *warnings*, clear the spool."""
@@ -43,11 +50,14 @@ def collect(
     now: float,
     *,
     unattended: bool = False,
+    proved: "Sequence[Proved]" = (),
 ) -> Collected:
     """Record an edit, ended runs, clock steps, expired start requests, the last portion of the *spool* and a boot.
 
-    *now* is in UTC seconds. *unattended*: the tick shows that cron works.
+    *now* is in UTC seconds. *unattended*: the tick shows that cron works. *proved* are the attempts of `runs_proved`. Raise
+    BusyError if the ledger was replaced by an older one while a tick worked that still runs jobs.
     """
+    lost = _lost(ledger, runtime, proved, now)
     last = heartbeat.last(ledger, runtime.paths.snapshot)
     beat, written = last and last / 1e9, snapshot.written_at(runtime.paths.snapshot)
     if unattended:
@@ -67,9 +77,27 @@ def collect(
     start_requests.spread(ledger, runtime.config.jobs, edited, 0, now)
     return Collected(
         events=[*edited, *ended, *expired, *spooled.events, *booted],
-        warnings=[*filter(None, (leapt, stepped))],
+        warnings=[*lost, *filter(None, (leapt, stepped))],
         spooled=spooled,
     )
+
+
+def runs_proved(runtime: Runtime, tick: str) -> "list[Proved]":
+    """Return the attempts that result files of other ticks than *tick* prove. Call it before a transaction."""
+    paths = [path for path in runtime.paths.results.glob("*.jsonl") if path.stem != tick]
+    if not paths:
+        return []
+    from scheduled.engine import lost_runs  # only if another tick works, or was killed
+
+    return lost_runs.proved(runtime, paths)
+
+
+def _lost(ledger: Ledger, runtime: Runtime, proved: "Sequence[Proved]", now: float) -> list[str]:
+    if not proved:
+        return []
+    from scheduled.engine import lost_runs
+
+    return lost_runs.settle(ledger, runtime, proved, now)
 
 
 def record_portions(ledger: Ledger, runtime: Runtime, spool: Spool, now: float) -> None:

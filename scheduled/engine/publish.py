@@ -20,6 +20,12 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
     of a tick that shows that cron works (UTC nanoseconds); None for another one, which keeps the last heartbeat.
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
+        if runtime.is_ledger_older(ledger):
+            # The next tick takes what the snapshot has.
+            runtime.cannot_record(
+                f"{runtime.paths.ledger}: was replaced by an older copy while this tick worked"
+            )
+            return
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         delivery = ledger.next_delivery()
         due = planner.next_due(plan.jobs.values(), [] if delivery is None else [delivery])
@@ -28,7 +34,8 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
         # The spool is read after the fingerprint, which has what is in it now: an event may have come during the tick.
-        if runtime.config.problems or under_way or runtime.paths.has_secrets() or has_files(runtime.paths):
+        again = under_way or runtime.is_ledger_replaced()
+        if runtime.config.problems or again or runtime.paths.has_secrets() or has_files(runtime.paths):
             due = int(now)  # the next tick must not be skipped as idle
         path = runtime.paths.snapshot
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)

@@ -59,6 +59,9 @@ class Runtime:
         self.problems: list[str] = []
         self.unrecorded = False
         self.obsolete: list[Path] = []
+        self._opened = self._generation = (
+            0  # the inode number of the ledger, and its generation when it was opened
+        )
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
@@ -83,7 +86,23 @@ class Runtime:
             self.add_problem("WARNING", repair)
         with using(ledger):
             self.bind(ledger)
+            self._opened = self._ledger_file()
+            self._generation = ledger.generation()
             yield ledger
+
+    def _ledger_file(self) -> int:
+        """Return the inode number of the file that is the ledger now, 0 if there is none."""
+        with suppress(FileNotFoundError):
+            return os.stat(self.paths.ledger).st_ino
+        return 0
+
+    def is_ledger_older(self, ledger: "Ledger") -> bool:
+        """Return whether *ledger* has lost transactions since it was opened: an older copy was written into its file."""
+        return ledger.generation() < self._generation
+
+    def is_ledger_replaced(self) -> bool:
+        """Return whether another file was put in place of the ledger since it was opened."""
+        return self._ledger_file() != self._opened
 
     def bind(self, ledger: SqliteLedger) -> None:
         """Bind the state to this host and this configuration, and log what has changed, see `state.binding`."""

@@ -146,12 +146,15 @@ def _claim(
     """
     now, claimant, gates = result.started_at, dispatcher.claimant, dispatcher.gates
     spool = event_spool.Spool(runtime)
+    lost = intake.runs_proved(runtime, claimant.tick)
     intake.record_portions(ledger, runtime, spool, now)
     with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
-        collected = intake.collect(ledger, runtime, claimant, gates, spool, now, unattended=unattended)
+        collected = intake.collect(
+            ledger, runtime, claimant, gates, spool, now, unattended=unattended, proved=lost
+        )
         # A person who repeats a waiting run decides about it.
         given_up = [] if manual else expiry.give_up_deferred(ledger, runtime, now)
         zone = ledger.meta(ZONE)

@@ -55,7 +55,7 @@ def test_a_tick_with_another_configuration_is_refused_each_time_and_leaves_the_f
         assert one.stderr == (
             f"scheduled: {bound.state}: belongs to the configuration {bound.config}, which still exists, and not to"
             f" {other.config}; choose another state with --state DIR, or let this configuration have it with"
-            " `scheduled state adopt`\n"
+            f" `scheduled --config {other.config} --state {bound.state} state adopt`\n"
         )
     assert content(bound) == before
     assert (bound.state / "scheduled_state.json").stat().st_mtime_ns == heartbeat

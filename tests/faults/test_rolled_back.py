@@ -1,9 +1,12 @@
 """An old copy of the ledger is put back, or its write-ahead log is lost: it is reported, and nothing runs twice."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +122,78 @@ def test_the_output_of_an_attempt_of_the_lost_ledger_is_kept_under_another_name(
 
     (kept,) = output.glob(f"{run_id}.1.log.earlier-*")
     assert (kept.read_text(), copied.run("logs", "once").stdout) == ("other\n", "new\n")
+
+
+NOTED = """
+    [jobs.noted]
+    cron = "*/5 * * * *"
+    on_interrupted = "skip"
+    command = "echo $SCHEDULED_RUN_ID >> {0}/starts; while [ -e {0}/wait ]; do sleep 0.05; done"
+"""
+
+
+def starts(world):
+    return (world.root / "starts").read_text().split()
+
+
+@pytest.fixture
+def working(world, until):
+    """A world with the ledger of a first tick in `copy.db`, and a second tick, `working`, that runs a job."""
+    world.configure(f'timezone = "UTC"\n{NOTED.format(world.root)}')
+    world.run("run", at="2026-03-02 10:00:00")
+    shutil.copy(world.state / "ledger.db", world.root / "copy.db")
+    (world.root / "wait").touch()
+    world.working = world.start("run", at="2026-03-02 10:05:00")
+    until(lambda: len(starts(world)) == 2)
+    return world
+
+
+def remove_log(world):
+    for suffix in ("-wal", "-shm"):
+        (world.state / f"ledger.db{suffix}").unlink()
+
+
+def next_tick(world):
+    return world.run("run", at="2026-03-02 10:06:00")
+
+
+@pytest.mark.system
+def test_a_run_that_ended_after_a_kill_does_not_run_again_without_the_write_ahead_log(working, until):
+    wrapper = working.working.pid  # libfaketime's, which waits for the tick
+    os.kill(int(Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text()), signal.SIGKILL)
+    working.working.wait()
+    (working.root / "wait").unlink()
+    (results,) = (working.state / "results").glob("*.jsonl")
+    until(lambda: b"ended" in results.read_bytes())
+    remove_log(working)
+
+    done = next_tick(working)
+
+    assert (done.returncode, len(starts(working))) == (0, 2)
+    assert "its write-ahead log was lost; their slots do not run again" in done.stderr
+    newest = working.json("history", at="2026-03-02 10:06:00")[0]
+    assert (newest["status"], newest["reason"]) == ("skipped", "decided in a ledger that was lost")
+    assert working.json("audit", at="2026-03-02 10:06:00")["problems"] == []
+
+
+def test_while_a_tick_works_on_a_ledger_that_was_replaced_no_other_tick_runs(world, until):
+    world.configure(f"""
+        [jobs.asked]
+        command = "touch {world.root}/began; while [ -e {world.root}/wait ]; do sleep 0.05; done"
+    """)
+    world.run("run")
+    shutil.copy(world.state / "ledger.db", world.root / "copy.db")
+    (world.root / "wait").touch()
+    working = world.start("run", "asked")
+    until((world.root / "began").exists)
+    (world.root / "copy.db").replace(world.state / "ledger.db")
+    remove_log(world)
+
+    beside = world.run("run")
+    (world.root / "wait").unlink()
+    assert working.wait(100) == 0
+    after = world.run("run")
+
+    assert beside.returncode == 75
+    assert "are under way: an older copy was put in its place" in beside.stderr
+    assert f"{world.state}/ledger.db: is older than scheduled_state.json" in after.stderr

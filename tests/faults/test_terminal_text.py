@@ -265,6 +265,6 @@ def test_a_terminal_gets_escaped_output_and_a_pipe_or_raw_the_bytes(world, monke
     assert world.run("run", "evil").returncode == 0
     words = command_line(world, ["logs", "evil"])
 
-    assert printed(words, Terminal, monkeypatch) == "\\x1b]0;owned\\x07\x1b[32mgreen\n"
+    assert printed(words, Terminal, monkeypatch) == "\\x1b]0;owned\\x07\x1b[32mgreen\n\x1b[0m"
     assert printed([*words, "--raw"], Terminal, monkeypatch) == "\x1b]0;owned\x07\x1b[32mgreen\n"
     assert printed(words, io.TextIOWrapper, monkeypatch) == "\x1b]0;owned\x07\x1b[32mgreen\n"

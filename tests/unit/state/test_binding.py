@@ -131,7 +131,9 @@ def test_another_configuration_is_refused_as_long_as_the_old_one_exists(places, 
     other = places.root / "other.toml"
 
     for use in (opened_for(places, other), lambda: tick(places, config=other)):
-        with pytest.raises(ForeignStateError, match=r"^[^\n]*`scheduled state adopt`$") as refused:
+        with pytest.raises(
+            ForeignStateError, match=r"^[^\n]*`scheduled --config [^\n]* state adopt`$"
+        ) as refused:
             use()
         assert f"{places.state}: belongs to the configuration {places.config}, which" in str(refused.value)
 
