@@ -17,7 +17,7 @@ from scheduled.commands import archive, restore, verify_backup
 from scheduled.commands.backup import backup
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import LOST_UNTIL
-from scheduled.errors import ConfigError, ForeignStateError, ScheduledError, StateError
+from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.state import directories, snapshot
 from scheduled.state.binding import bind, owner
@@ -433,23 +433,6 @@ def test_a_bomb_is_refused_in_bounded_memory(place, monkeypatch):
     tracemalloc.stop()
 
     assert peak < 8 << 20
-
-
-def test_a_failure_in_the_middle_names_where_the_previous_state_is(place, monkeypatch):
-    place.move_to(72000)
-    before = place.paths.ledger.read_bytes()
-
-    def full(path, *_, **__):
-        raise OSError(28, "No space left on device", str(path))
-
-    monkeypatch.setattr(restore, "write_atomically", full)
-    with pytest.raises(
-        StateError, match=r"No space left on device; the previous state is in (.*)$"
-    ) as failed:
-        restore.restore(place.instance, place.file, with_config=True)
-
-    kept = Path(str(failed.value).rpartition(" is in ")[2])
-    assert (kept / "ledger.db").read_bytes() == before
 
 
 def test_no_error_is_a_traceback_for_any_cut(place):
