@@ -40,6 +40,10 @@ class StateError(ScheduledError):
     """The state directory, or a file in it, could not be read or written."""
 
 
+class BadNameError(StateError):
+    """The ledger has the id of a run, or the name of a tick, that is no file name: it is damaged."""
+
+
 class BusyError(ScheduledError):
     """Another process holds what was requested; retry later (EX_TEMPFAIL of sysexits.h)."""
 

@@ -3,13 +3,19 @@
 import os
 from pathlib import Path
 
+from scheduled.errors import BadNameError
+
 SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
+LONGEST_NAME = 255  # bytes of a file name
+LONGEST_ID = 235  # bytes of a run id: with `.1000.report.damaged` those that a file name may have
 
 
 class Paths:
     """The state directory *root* and the paths in it.
 
     With *config*, the path of scheduled.toml, the ledger is opened only if the state belongs to that configuration.
+    The paths that are made of the id of a run or the name of a tick raise BadNameError if that is no file name: it would
+    lead out of the directory.
     """
 
     def __init__(self, root: Path, config: Path | None = None) -> None:
@@ -29,15 +35,15 @@ class Paths:
 
     def output_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the output of an attempt. The file is also the lock of the run."""
-        return self.output / f"{run_id}.{attempt}.log"
+        return self.output / _name(f"{run_id}.{attempt}.log")
 
     def report_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the report that the handler of an attempt writes."""
-        return self.results / f"{run_id}.{attempt}.report"
+        return self.results / _name(f"{run_id}.{attempt}.report")
 
     def secrets_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the file with the secrets of an attempt, which exists until its output is masked."""
-        return self.results / f"{run_id}.{attempt}{SECRETS}"
+        return self.results / _name(f"{run_id}.{attempt}{SECRETS}")
 
     def has_secrets(self) -> bool:
         """Return whether the secrets of an attempt are kept: its output is still to be masked."""
@@ -53,7 +59,25 @@ class Paths:
 
     def results_of(self, tick: str) -> Path:
         """Return the path of the result file of a tick. It is locked while the supervisor of the tick runs."""
-        return self.results / f"{tick}.jsonl"
+        return self.results / _name(f"{tick}.jsonl")
+
+
+def is_file_name(name: str, longest: int = LONGEST_ID) -> bool:
+    """Return whether *name* can be that of a file, or its beginning: it has *longest* bytes at most."""
+    return (
+        name not in ("", ".", "..")
+        and "/" not in name
+        and (name.isprintable() or not any(ord(sign) < ord(" ") or sign == "\x7f" for sign in name))
+        and len(os.fsencode(name)) <= longest
+    )
+
+
+def _name(name: str) -> str:
+    if not is_file_name(name, LONGEST_NAME):
+        raise BadNameError(
+            f"{name[:100]!r}: is not the name of a file: the ledger has a run or a tick of a wrong name"
+        )
+    return name
 
 
 def config_path(given: str | None) -> Path:

@@ -30,7 +30,7 @@ from scheduled.errors import StateError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state.beneath import located
-from scheduled.state.files import refuse_planted, sync_directory, temporary
+from scheduled.state.files import read_regular, refuse_planted, sync_directory, temporary
 from scheduled.state.locks import exclusive
 from scheduled.state.open import open_existing
 from scheduled.state.sqlite.ledger import using
@@ -83,7 +83,15 @@ def _files(config_file: Path, paths: Paths) -> Iterator[tuple[str, bytes]]:
     places |= {f"{JOBS}{path.name}": path for path in job_files(config_file)}
     for name, path in places.items():
         if path.exists():
-            yield name, path.read_bytes()
+            yield name, _read(path)
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file, without waiting for a FIFO. Raise StateError if it can't be read."""
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}" if error.strerror else str(error)) from error
 
 
 def _checksum(path: Path) -> str:

@@ -1,34 +1,28 @@
 """`state restore`: replace the state, and the configuration, by those of a backup. All of it is checked first."""
 
-import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from scheduled import clock
+from scheduled.commands import replacing
 from scheduled.commands.archive import CONFIG, JOBS, LEDGER, OPENED, SNAPSHOT
 from scheduled.commands.verify_backup import Checked, checked
 from scheduled.config.toml_files import job_files
 from scheduled.core.run_ids import LOST_UNTIL
-from scheduled.errors import BusyError, ConfigError, StateError
+from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import binding, directories, generation, snapshot
-from scheduled.state.beneath import located
-from scheduled.state.files import make_directories, sync_directory, temporary, write_atomically
 from scheduled.state.locks import exclusive, is_held
 from scheduled.state.open import refuse_foreign
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
-PRIVATE = 0o600
 SCRATCH = ".scheduled-restore-"
-LOGS = ("-wal", "-shm")  # of the ledger
 
 
 def restore(
@@ -49,6 +43,7 @@ def restore(
         _prepare(found, instance.config_file)
         places = _places(instance.config_file, paths, found.files, with_config=with_config)
         removed = _surplus(instance.config_file, places) if with_config else []
+        replacing.refuse_irregular([*replacing.state_files(paths), *places, *removed])
         kept = None
         if not dry_run:
             kept = _replace(paths, places, removed)
@@ -127,88 +122,8 @@ def _surplus(config_file: Path, places: Mapping[Path, Path]) -> list[Path]:
 
 
 def _replace(paths: Paths, places: Mapping[Path, Path], removed: list[Path]) -> Path | None:
-    """Keep the current files, and put the unpacked ones in their places; return where the current ones are, if any."""
+    """Replace the files under the locks of ledger and snapshot; see `replacing.replace`."""
     directories.prepare(paths)
-    aside = paths.backups / f"before-restore-{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S.%fZ}"
     with exclusive(paths.ledger.with_suffix(".lock")), exclusive(paths.root / "snapshot.lock"):
         _refuse_while_busy(paths)
-        try:
-            kept = _keep(paths, [*places, *removed], aside)
-            for path in (
-                paths.snapshot,
-                paths.root / OPENED,
-                *_logs(paths),
-            ):  # before the ledger to which they belong
-                path.unlink(missing_ok=True)
-            for place in sorted(places, key=lambda place: place != paths.ledger):
-                _put(places[place], place, atomically_into=paths.root)
-            for path in removed:
-                path.unlink()
-        except OSError as error:
-            raise StateError(
-                f"{error.filename or paths.root}: {error.strerror}; the previous state is in {aside}"
-            ) from error
-    return aside if kept else None
-
-
-def _logs(paths: Paths) -> list[Path]:
-    return [paths.ledger.with_name(f"{paths.ledger.name}{suffix}") for suffix in LOGS]
-
-
-def _keep(paths: Paths, replaced: list[Path], aside: Path) -> bool:
-    """Keep the state and the *replaced* files of the configuration in the directory *aside*; return whether there were any.
-
-    The directory has the names of an archive.
-    """
-    state = [paths.ledger, *_logs(paths), paths.snapshot, paths.root / OPENED]
-    names = {path: path.name for path in state}
-    for path in replaced:
-        if path not in names:
-            names[path] = f"{JOBS}{path.name}" if path.parent.name == "jobs.d" else CONFIG
-    found = {path: aside / name for path, name in names.items() if path.exists()}
-    for path, copy in found.items():
-        make_directories(copy.parent)
-        _copy(path, copy)
-    for directory in {copy.parent for copy in found.values()}:
-        sync_directory(directory)
-    return bool(found)
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Keep a file under a second name; copy it where that is not possible."""
-    if not path.is_symlink():
-        with suppress(OSError):
-            os.link(path, copy)
-            return
-    with (
-        path.open("rb") as file,
-        open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "wb") as target,
-    ):
-        shutil.copyfileobj(file, target)
-        os.fsync(target.fileno())
-
-
-def _put(unpacked: Path, place: Path, *, atomically_into: Path) -> None:
-    """Put an unpacked file in its place: a file of the configuration keeps its owner, its mode and links to it."""
-    make_directories(place.parent)
-    if place.parent != atomically_into:
-        write_atomically(place, unpacked.read_bytes(), mode=None if place.exists() else PRIVATE)
-        return
-    with unpacked.open("rb") as file:
-        os.fsync(file.fileno())
-    try:
-        os.replace(unpacked, place)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        with (
-            located(place) as there,
-            temporary(there, b"", mode=PRIVATE) as temp,
-            unpacked.open("rb") as file,
-            open(there.beside(temp).open(os.O_WRONLY), "wb") as target,
-        ):
-            shutil.copyfileobj(file, target)
-            target.flush()
-            os.fsync(target.fileno())
-            there.take(temp)
-    sync_directory(place.parent)
+        return replacing.replace(paths, places, removed)

@@ -17,15 +17,16 @@ from scheduled.state.ledger import Conditions, Ledger
 if TYPE_CHECKING:
     from scheduled.engine.settle import SettleContext
 
+LONGEST_REASON = 10_000  # characters; the ledger has texts of 64 KiB at most
+
 
 def with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptResult:
     """Replace the status and reason that follow from the exit code by those of the handler's outcome."""
     outcome = reported.outcome
     if outcome is None or attempt_result.status not in ("success", "failed"):
         return attempt_result
-    return msgspec.structs.replace(
-        attempt_result, status=outcome.status, reason=outcome.reason or attempt_result.reason
-    )
+    reason = (outcome.reason or attempt_result.reason)[:LONGEST_REASON]
+    return msgspec.structs.replace(attempt_result, status=outcome.status, reason=reason)
 
 
 def take(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:

@@ -1,11 +1,12 @@
 """The ledger as a SQLite database: one file with a write-ahead log; every transaction is fsynced."""
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from scheduled.errors import ScheduledError
+from scheduled.errors import BadNameError, ScheduledError
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.clock_steps import ClockSteps
 from scheduled.state.sqlite.conditions import Conditions
@@ -78,10 +79,13 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
             raise DamagedError(f"{self.path}: damaged: {' '.join(found.split())}")
 
     def _read_all(self) -> None:
+        from scheduled.state.sqlite.row_rules import check_rows  # only if the file may be damaged
+
         with closing(SqliteLedger.nothing()) as fresh:
             expected = set(fresh.schema())
         if not expected <= set(self.schema()):
             raise ValueError("a table or index is missing or was changed")
+        check_rows(self._db)
         check_values(self.epochs())
         check_values(self.job_rows())
         check_values(self.job_states().values())
@@ -93,16 +97,14 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         check_values(self.conditions())
         check_values(self.outbox())
         check_values(self.start_requests())
-        for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            for _ in self._db.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
-                pass  # raises if a text is not valid UTF-8
         lost = self._db.execute(
             "SELECT job FROM epochs e WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.job = e.job AND j.target = e.target)"
         ).fetchone()
         if lost:
             raise ValueError(f"{lost[0]}: has an epoch, but no position")
         for key in NUMBERS:
-            float(self.meta(key) or 0)
+            if not math.isfinite(float(self.meta(key) or 0)):
+                raise ValueError(f"{key}: {self.meta(key)!r} is not a number")
 
     def schema(self) -> list[tuple[str, str]]:
         """Return the name and the SQL definition of every table and index."""
@@ -172,9 +174,9 @@ def converted_errors(ledger: SqliteLedger) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise as_scheduled_error(error, ledger.path) from error
-    except ScheduledError:
-        raise
     except Exception as error:
+        if isinstance(error, ScheduledError) and not isinstance(error, BadNameError):
+            raise
         try:
             ledger.check()
         except DamagedError as damaged:

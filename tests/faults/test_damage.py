@@ -115,6 +115,26 @@ def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a
     assert mended
 
 
+@pytest.mark.parametrize("tick", ["../../../x", "b"])
+def test_a_run_with_an_id_out_of_the_state_is_damage_and_nothing_is_written_there(ticked, tick):
+    with closing(sqlite3.connect(ticked.state / "ledger.db")) as db:
+        db.execute(
+            "INSERT INTO runs (run_id, job, trigger, attempt, status, tick, boot, host, claimed_at, retry_at)"
+            " VALUES ('../../PWNED', 'weekly', 'event', 1, ?, ?, 'b', 'c', 1700000000, 1700000000)",
+            ("waiting_retry" if tick == "b" else "running", tick),
+        )
+        db.commit()
+
+    first, second = ticked.run("run"), ticked.run("run")
+
+    assert (first.returncode, "Traceback" in first.stderr + second.stderr) == (1, False)
+    assert "damaged: runs." in first.stderr
+    assert "moved aside to" in second.stderr
+    assert not [path for path in ticked.root.rglob("*PWNED*") if path.is_file()]
+    with closing(sqlite3.connect(ticked.state / "ledger.db")) as db:
+        assert db.execute("SELECT run_id FROM runs WHERE run_id LIKE '%PWNED'").fetchall() == []
+
+
 def test_a_number_that_is_none_is_damage(ticked):
     """Each number in `meta` is checked; a flipped bit in one of them must not end a tick with a traceback."""
     numbers = [key for key, value in ticked.sql("SELECT key, value FROM meta") if is_number(value)]
