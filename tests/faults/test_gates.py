@@ -1,6 +1,7 @@
 """Gates that take long, hang, flood their output or leave processes: none holds up other jobs or outlives its tick."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -14,11 +15,21 @@ from tests.fixtures.supervised import gone
 
 DUE = 'cron = "* * * * *"'  # a job is due in the minute in which it is first seen
 
+# `timeout` makes a process group of its own; the last one clears its environment.
+LEAVES = ("timeout 300 sh", "setsid --wait sh", f"env -i {shutil.which('timeout')} 300 /bin/sh")
+
 
 def ran(world):
     """Return the jobs with a successful run, in the order of their starts."""
     runs = [run for run in world.json("history") if run["status"] == "success"]
     return [run["job"] for run in sorted(runs, key=lambda run: run["started_at"])]
+
+
+def a_script(root):
+    """Return a script that writes its process id into a file, and hangs."""
+    path = root / "script"
+    path.write_text(f"echo $$ > {root}/left; exec sleep 1000")
+    return path
 
 
 def waits_for(path):
@@ -155,6 +166,42 @@ def test_no_process_of_a_gate_outlives_a_tick_that_is_ended(world, until, number
     assert until(lambda: tick.poll() is not None)
     assert until(lambda: all(map(gone, pids(left))))
     assert world.json("audit")["ok"]
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_what_leaves_the_process_group_or_the_session_of_a_gate_does_not_outlive_a_killed_tick(
+    world, until, leaves
+):
+    left = world.root / "left"
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "{leaves} {a_script(world.root)} && true" }}
+    """)
+    tick = world.start("run")
+    assert until(lambda: pids(left))
+
+    tick.kill()
+
+    assert until(lambda: tick.poll() is not None)
+    assert until(lambda: all(map(gone, pids(left))))
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_what_leaves_the_process_group_or_the_session_of_a_gate_ends_with_the_gate(tmp_path, until, leaves):
+    left = tmp_path / "left"
+    command = f"{leaves} {a_script(tmp_path)} & until [ -s {left} ]; do sleep 0.02; done"
+
+    found = asking.Asking([a_job("job", command)], {})
+    try:
+        found.collect(60)
+        assert until(lambda: all(map(gone, pids(left))))
+    finally:
+        found.close()
+
+    assert found.answers == {"job": True}
+    assert pids(left)
 
 
 def test_a_run_by_hand_does_not_ask_the_gates_of_other_jobs(world):
