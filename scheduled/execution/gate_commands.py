@@ -48,7 +48,7 @@ class GateCommands:
 
         Its processes are killed then, also those in the background. Raise OSError or ValueError if it can't be started.
         """
-        started = self._start(command, environment)
+        started = self._start(command, environment) if time.monotonic() < until else None
         if started is None:
             return False
         pid, mark = started

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scheduled.core.jobs import Action, Gate, Job
@@ -264,6 +265,40 @@ def test_more_gates_than_are_asked_at_once_are_all_answered(monkeypatch):
         found.close()
 
     assert found.answers == {f"job{number}": number % 2 == 0 for number in range(7)}
+
+
+@pytest.mark.parametrize(
+    "gate", [Gate(path="/"), Gate(network="default"), Gate(ac_power=True), Gate(idle=True)]
+)
+def test_a_gate_without_a_command_does_not_wait_for_commands_that_hang(monkeypatch, until, gate):
+    monkeypatch.setattr(asking, "AT_ONCE", 2)
+    hang = [a_job(f"job{number}", "sleep 1000") for number in range(4)]
+
+    found = asking.Asking([*hang, msgspec.structs.replace(a_job("quick", ""), only_if=gate)], {})
+    try:
+        assert until(lambda: found.collect() or "quick" in found.answers)
+    finally:
+        found.close()
+
+    assert found.answers.keys() == {"quick"}
+
+
+def test_a_gate_that_was_never_asked_is_named_as_such_and_its_command_is_not_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "LIMIT", 1.5)
+    monkeypatch.setattr(asking, "AT_ONCE", 2)
+    hang = [a_job(f"job{number}", f"touch {tmp_path}/job{number}; sleep 1000") for number in range(4)]
+
+    found = asking.Asking(hang, {})
+    try:
+        found.collect(60)
+        for thread in found._threads:
+            thread.join(60)
+    finally:
+        found.close()
+
+    assert (found.unanswered, found.unasked) == (["job0", "job1"], ["job2", "job3"])
+    assert found.answers == dict.fromkeys(("job0", "job1", "job2", "job3"), False)
+    assert {path.name for path in tmp_path.glob("job*")} <= {"job0", "job1"}
 
 
 def test_a_gate_that_answers_as_the_tick_stops_asking_does_no_harm():
