@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 LIMIT = 30.0  # seconds for all gates of a tick; a gate checks a condition, it must not do the job's work
 NO_ANSWER = f"gave no answer within {LIMIT:.0f} s and counts as closed"
-UNANSWERED = (
-    "unanswered_gates"  # a key of `Meta`: the jobs with a gate that gave no answer when it was last asked
-)
+NOT_ASKED = f"was not asked within {LIMIT:.0f} s, because others took all of that time, and counts as closed"
+# The keys of `Meta` for the jobs with a gate that gave no answer at the last tick that had to ask it, and why.
+REASONS = {"unanswered_gates": NO_ANSWER, "unasked_gates": NOT_ASKED}
 
 
 class TickGates:
@@ -70,16 +70,23 @@ class TickGates:
 
     def remember(self, ledger: Meta) -> list[str]:
         """Record the gates that gave no answer; return a warning for each. Call it inside a transaction."""
-        unanswered, before = self.asking.unanswered, without_answer(ledger)
-        found = before - self._asked | {*unanswered}
+        new = dict.fromkeys(self.asking.unanswered, NO_ANSWER) | dict.fromkeys(self.asking.unasked, NOT_ASKED)
+        before = without_answer(ledger)
+        found = {name: why for name, why in before.items() if name in self._gated - self._asked} | new
         if found != before:
-            ledger.remember(UNANSWERED, msgspec.json.encode(sorted(found)).decode())
-        return [f"{name}: its gate {NO_ANSWER}" for name in unanswered]
+            for key, reason in REASONS.items():
+                names = sorted(name for name, why in found.items() if why == reason)
+                ledger.remember(key, msgspec.json.encode(names).decode())
+        return [f"{name}: its gate {why}" for name, why in new.items()]
 
 
-def without_answer(ledger: Meta) -> set[str]:
-    """Return the jobs with a gate that gave no answer when it was last asked."""
+def without_answer(ledger: Meta) -> dict[str, str]:
+    """Return the jobs with a gate that gave no answer at the last tick that had to ask it, and why, in words."""
+    return {name: why for key, why in REASONS.items() for name in _recorded(ledger, key)}
+
+
+def _recorded(ledger: Meta, key: str) -> set[str]:
     try:
-        return msgspec.json.decode(ledger.meta(UNANSWERED) or "[]", type=set[str])
+        return msgspec.json.decode(ledger.meta(key) or "[]", type=set[str])
     except msgspec.DecodeError:
         return set()

@@ -3,27 +3,35 @@
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from scheduled.execution import gate_processes
+from scheduled.execution.gate_processes import MARK, REAP
 from scheduled.execution.process import signal_group
 
 SHELL = "/bin/sh"
 STDERR = 2
-# The guard reads the ids of process groups until its input ends. Only this process holds the other end, and shells
-# that have not written their id yet: no command can start before the guard knows its group.
-GUARD = 'while read -r group; do groups="$groups -$group"; done; kill -s KILL -- $groups'
+# The guard reads the ids of sessions, which are those of process groups too, until its input ends. Only this process
+# holds the other end, and shells that have not written their id yet: no command can start before the guard knows its
+# session. It kills the groups first, since the interpreter takes some time to start.
+GUARD = """
+while read -r group; do groups="$groups -$group" sessions="$sessions $group"; done
+kill -s KILL -- $groups
+exec "$0" -IS "$1" "$2" $sessions
+"""
 COMMAND = f'echo $$ && exec {SHELL} -c "$0" >/dev/null'
-REAP = 1.0  # seconds to wait for processes that were killed; one in an uninterruptible call ends later
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and programs would inherit that
 
 
 class GateCommands:
     """The commands of gates, which threads may execute side by side until `close` kills those that still run.
 
-    If this process is killed, a second one, the guard, kills them.
+    If this process is killed, a second one, the guard, kills them. Each command leads a session, and has a variable `MARK`
+    with a unique value in its environment: what it starts is found by either.
     """
 
     def __init__(self) -> None:
@@ -31,22 +39,35 @@ class GateCommands:
         self._closed = False
         self._guard: int | None = None
         self._groups = -1  # the pipe to the guard
+        self._mark = os.urandom(16).hex()  # the marks of all commands begin with it
+        self._left: set[int] = set()  # the commands that may have processes
         self._started: list[int] = []  # not reaped before `close`, so that no other process gets their ids
 
     def succeeds(self, command: str, environment: Mapping[str, str], until: float) -> bool:
         """Return whether a shell command line exits with 0 before *until*, an instant of `time.monotonic`.
 
-        Its process group is killed then, with all that it has left in the background. Raise OSError or ValueError if it
-        can't be started.
+        Its processes are killed then, also those in the background. Raise OSError or ValueError if it can't be started.
         """
-        pid = self._start(command, environment)
-        if pid is None:
+        started = self._start(command, environment) if time.monotonic() < until else None
+        if started is None:
             return False
+        pid, mark = started
         succeeded = _ends(pid, until) and _exit_code(pid) == 0
-        with self._lock:
-            if not self._closed:  # otherwise `close` has killed it
-                signal_group(pid, signal.SIGKILL)
+        self._kill(pid, mark)
         return succeeded
+
+    def _kill(self, pid: int, mark: str) -> None:
+        """Kill the processes of a command, unless `close` does it."""
+        until = time.monotonic() + REAP
+        while time.monotonic() < until:
+            with self._lock:
+                if self._closed:
+                    return
+                signal_group(pid, signal.SIGKILL)
+                if not gate_processes.kill_found([pid], mark):
+                    self._left.discard(pid)
+                    return
+            time.sleep(gate_processes.PAUSE)
 
     def close(self) -> None:
         """Kill the commands that still run. Further ones are not started."""
@@ -54,9 +75,12 @@ class GateCommands:
             self._closed = True
         for pid in self._started:
             signal_group(pid, signal.SIGKILL)
+        if self._left:
+            gate_processes.kill_all(self._left, self._mark)
+            self._left.clear()
         if self._guard is not None:
-            os.close(self._groups)
             signal_group(self._guard, signal.SIGKILL)
+            os.close(self._groups)
             self._started.append(self._guard)
             self._guard = None
         until = time.monotonic() + REAP
@@ -65,23 +89,26 @@ class GateCommands:
             if _ends(pid, until):
                 os.waitpid(pid, 0)
 
-    def _start(self, command: str, environment: Mapping[str, str]) -> int | None:
-        """Start a command and return its process id, which is that of its group; None after `close`."""
+    def _start(self, command: str, environment: Mapping[str, str]) -> tuple[int, str] | None:
+        """Start a command; return its process id, which is that of its session, and its mark. None after `close`."""
         with self._lock:
             if self._closed:
                 return None
             if self._guard is None:
-                self._guard, self._groups = _start_guard()
-            pid = _spawn(COMMAND, [command], environment, os.devnull, self._groups)
+                self._guard, self._groups = _start_guard(self._mark)
+            mark = f"{self._mark}-{len(self._started)}."
+            pid = _spawn(COMMAND, [command], {**environment, MARK: mark}, os.devnull, self._groups)
             self._started.append(pid)
-            return pid
+            self._left.add(pid)
+            return pid, mark
 
 
-def _start_guard() -> tuple[int, int]:
+def _start_guard(mark: str) -> tuple[int, int]:
     """Start the guard; return its process id and the pipe that it reads."""
     reader, writer = os.pipe()
     try:
-        return _spawn(GUARD, [], {}, reader, os.devnull), writer
+        script = [sys.executable, gate_processes.__file__, mark]
+        return _spawn(GUARD, script, {}, reader, os.devnull), writer
     except OSError:
         os.close(writer)
         raise

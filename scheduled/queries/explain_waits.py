@@ -9,7 +9,6 @@ from scheduled.core.keys import ALL_JOBS
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.core.starts import Start, is_for_event
-from scheduled.engine.tick_gates import NO_ANSWER
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
@@ -140,7 +139,7 @@ def _left_over(view: View, job: Job, start: Start) -> str | None:
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
     }
     if job.only_if:
-        found = NO_ANSWER if job.name in view.without_answer else "was closed"
+        found = view.without_answer.get(job.name, "was closed")
         reasons["gate"] = f"at the last tick its gate {found} (it requires: {describe.gate(job.only_if)})"
     if job.after:
         reasons["after"] = f"it runs after {' and '.join(job.after)}"

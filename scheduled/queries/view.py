@@ -47,7 +47,7 @@ class View(msgspec.Struct, kw_only=True):
     """The configuration with overrides applied, as the next tick reads it, and the state of the jobs at *now*.
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
-    *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *without_answer* are the jobs with a gate that gave no answer when it was last asked. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
+    *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *without_answer* are the jobs with a gate that gave no answer when it had to be asked last, and why. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
     under way. *chains* are the runs of chains that have not ended.
     *crowded* are the jobs that events start, if more events wait than one tick takes. *cadence*, *phase*, *late* and *cadence_source* are
     those of `heartbeat.Cadence`. *stopped_at* is the last tick if ticks have stopped since then. *searched* belongs to
@@ -67,7 +67,7 @@ class View(msgspec.Struct, kw_only=True):
     cadence_source: Source = "assumed"
     stopped_at: float | None = None
     next_zone: NextZone = NextZone()
-    without_answer: frozenset[str] = frozenset()
+    without_answer: Mapping[str, str] = {}
     own_retries: tuple[OwnRetry, ...] = ()
     at_work: bool = False
     chains: tuple[OpenRun, ...] = ()
@@ -198,7 +198,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             stopped_at=seen.stopped_at,
             busy=frozenset(busy),
             next_zone=zone,
-            without_answer=frozenset(without_answer(ledger)),
+            without_answer=without_answer(ledger),
             chains=tuple(chains_under_way(ledger.open_runs())),
             at_work=is_any_at_work(ledger, instance.paths),
             own_retries=own_retries(ledger, found, instance.paths, now),

@@ -1,10 +1,12 @@
 """Gates that take long, hang, flood their output or leave processes: none holds up other jobs or outlives its tick."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scheduled.core.jobs import Action, Gate, Job
@@ -14,11 +16,21 @@ from tests.fixtures.supervised import gone
 
 DUE = 'cron = "* * * * *"'  # a job is due in the minute in which it is first seen
 
+# `timeout` makes a process group of its own; the last one clears its environment.
+LEAVES = ("timeout 300 sh", "setsid --wait sh", f"env -i {shutil.which('timeout')} 300 /bin/sh")
+
 
 def ran(world):
     """Return the jobs with a successful run, in the order of their starts."""
     runs = [run for run in world.json("history") if run["status"] == "success"]
     return [run["job"] for run in sorted(runs, key=lambda run: run["started_at"])]
+
+
+def a_script(root):
+    """Return a script that writes its process id into a file, and hangs."""
+    path = root / "script"
+    path.write_text(f"echo $$ > {root}/left; exec sleep 1000")
+    return path
 
 
 def waits_for(path):
@@ -157,6 +169,42 @@ def test_no_process_of_a_gate_outlives_a_tick_that_is_ended(world, until, number
     assert world.json("audit")["ok"]
 
 
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_what_leaves_the_process_group_or_the_session_of_a_gate_does_not_outlive_a_killed_tick(
+    world, until, leaves
+):
+    left = world.root / "left"
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "{leaves} {a_script(world.root)} && true" }}
+    """)
+    tick = world.start("run")
+    assert until(lambda: pids(left))
+
+    tick.kill()
+
+    assert until(lambda: tick.poll() is not None)
+    assert until(lambda: all(map(gone, pids(left))))
+
+
+@pytest.mark.parametrize("leaves", LEAVES)
+def test_what_leaves_the_process_group_or_the_session_of_a_gate_ends_with_the_gate(tmp_path, until, leaves):
+    left = tmp_path / "left"
+    command = f"{leaves} {a_script(tmp_path)} & until [ -s {left} ]; do sleep 0.02; done"
+
+    found = asking.Asking([a_job("job", command)], {})
+    try:
+        found.collect(60)
+        assert until(lambda: all(map(gone, pids(left))))
+    finally:
+        found.close()
+
+    assert found.answers == {"job": True}
+    assert pids(left)
+
+
 def test_a_run_by_hand_does_not_ask_the_gates_of_other_jobs(world):
     world.configure(f"""
         [jobs.gated]
@@ -217,6 +265,40 @@ def test_more_gates_than_are_asked_at_once_are_all_answered(monkeypatch):
         found.close()
 
     assert found.answers == {f"job{number}": number % 2 == 0 for number in range(7)}
+
+
+@pytest.mark.parametrize(
+    "gate", [Gate(path="/"), Gate(network="default"), Gate(ac_power=True), Gate(idle=True)]
+)
+def test_a_gate_without_a_command_does_not_wait_for_commands_that_hang(monkeypatch, until, gate):
+    monkeypatch.setattr(asking, "AT_ONCE", 2)
+    hang = [a_job(f"job{number}", "sleep 1000") for number in range(4)]
+
+    found = asking.Asking([*hang, msgspec.structs.replace(a_job("quick", ""), only_if=gate)], {})
+    try:
+        assert until(lambda: found.collect() or "quick" in found.answers)
+    finally:
+        found.close()
+
+    assert found.answers.keys() == {"quick"}
+
+
+def test_a_gate_that_was_never_asked_is_named_as_such_and_its_command_is_not_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "LIMIT", 1.5)
+    monkeypatch.setattr(asking, "AT_ONCE", 2)
+    hang = [a_job(f"job{number}", f"touch {tmp_path}/job{number}; sleep 1000") for number in range(4)]
+
+    found = asking.Asking(hang, {})
+    try:
+        found.collect(60)
+        for thread in found._threads:
+            thread.join(60)
+    finally:
+        found.close()
+
+    assert (found.unanswered, found.unasked) == (["job0", "job1"], ["job2", "job3"])
+    assert found.answers == dict.fromkeys(("job0", "job1", "job2", "job3"), False)
+    assert {path.name for path in tmp_path.glob("job*")} <= {"job0", "job1"}
 
 
 def test_a_gate_that_answers_as_the_tick_stops_asking_does_no_harm():

@@ -8,7 +8,7 @@ from scheduled.core.jobs import Action, Gate, Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start, places, rank
-from scheduled.engine.tick_gates import TickGates, without_answer
+from scheduled.engine.tick_gates import NO_ANSWER, NOT_ASKED, TickGates, without_answer
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import LEDGERS
 
@@ -36,7 +36,7 @@ def a_start(name, slot=60):
 
 @pytest.fixture
 def asking():
-    return SimpleNamespace(answers={}, pending={"gated"}, unanswered=[])
+    return SimpleNamespace(answers={}, pending={"gated"}, unanswered=[], unasked=[])
 
 
 @pytest.fixture
@@ -80,7 +80,26 @@ def test_a_gate_without_an_answer_is_recorded_until_it_answers(gates, asking, tm
         nothing = gates.remember(ledger)
 
     assert warning == "gated: its gate gave no answer within 30 s and counts as closed"
-    assert (noted, nothing, without_answer(ledger)) == ({"gated"}, [], set())
+    assert (noted, nothing, without_answer(ledger)) == ({"gated": NO_ANSWER}, [], {})
+    ledger.close()
+
+
+def test_a_gate_that_was_not_asked_is_recorded_as_such_until_it_is_asked(gates, asking, tmp_path):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    found = []
+    for asking.unanswered, asking.unasked in (["gated"], []), ([], ["gated"]), ([], []):
+        with ledger.transaction():
+            found.append((gates.remember(ledger), without_answer(ledger)))
+
+    assert found[1:] == [
+        (
+            [
+                "gated: its gate was not asked within 30 s, because others took all of that time, and counts as closed"
+            ],
+            {"gated": NOT_ASKED},
+        ),
+        ([], {}),
+    ]
     ledger.close()
 
 
@@ -89,5 +108,5 @@ def test_a_damaged_record_counts_as_empty(tmp_path):
     with ledger.transaction():
         ledger.remember("unanswered_gates", "[1")
 
-    assert without_answer(ledger) == set()
+    assert without_answer(ledger) == {}
     ledger.close()

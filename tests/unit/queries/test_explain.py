@@ -142,6 +142,8 @@ def second_run(ledger):
          "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
         ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW), lambda ledger: ledger.remember("unanswered_gates", '["job"]')],
          "It waits: at the last tick its gate gave no answer within 30 s and counts as closed (it requires: /mnt/disk exists)."),
+        ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW), lambda ledger: ledger.remember("unasked_gates", '["job"]')],
+         "It waits: at the last tick its gate was not asked within 30 s, because others took all of that time, and counts as closed (it requires: /mnt/disk exists)."),
         ("", [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It is due: its slot of 2026-03-04 05:00"),
         ('after = ["other"]\n[jobs.other]\ncommand = "true"', [lambda ledger: ledger.wait(JobKey("job"), "after", NOW)], "It waits: it runs after other."),
         ("", [claimed, started, stopped_tick], "It is due: its slot of 2026-03-04 05:00 runs at the next tick (attempt 2)."),
