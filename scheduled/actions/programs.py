@@ -161,9 +161,24 @@ def _script(words: list[str], directory: str) -> Iterator[str]:
         yield from missing_file("command", words[1], directory)
 
 
-def missing_file(key: str, name: str, directory: str) -> Iterator[str]:
-    """Yield a warning, beginning with *key*, if the file *name* does not exist; a relative path begins in *directory*."""
+def missing_file(key: str, name: str, directory: str, *, limit: int = 0) -> Iterator[str]:
+    """Yield a warning, beginning with *key*, if the file *name* does not exist; a relative path begins in *directory*.
+
+    With a *limit*, in bytes, also if it is larger, or is not a regular file that the user can read.
+    """
     path = os.path.expanduser(name)
-    if not os.path.exists(os.path.join(directory, path)):
-        inside = "" if os.path.isabs(path) else f" in {directory}"
+    place = os.path.join(directory, path)
+    if not os.path.exists(place):
+        inside = "" if os.path.isabs(path) or not directory else f" in {directory}"
         yield f"{key}: {name} does not exist{inside}; create it, or correct the path"
+    elif limit:
+        yield from _unreadable(key, name, place, limit)
+
+
+def _unreadable(key: str, name: str, place: str, limit: int) -> Iterator[str]:
+    if not os.path.isfile(place):
+        yield f"{key}: {name} is not a regular file; write the path of one"
+    elif not os.access(place, os.R_OK):
+        yield f"{key}: {name} can't be read; run `chmod u+r {name}`, or correct the path"
+    elif os.path.getsize(place) > limit:
+        yield f"{key}: {name} is larger than {limit} bytes, which is the most that is read; shorten it"

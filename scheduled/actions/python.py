@@ -42,11 +42,17 @@ def faults(job: Job) -> Iterable[str]:  # noqa: ARG001 - the signature of every 
 def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
     """See `ActionKind.missing`. A module is looked up without an import, which would execute code of its package."""
     from scheduled.actions.programs import missing_file
-    from scheduled.actions.python_lookup import missing_function
+    from scheduled.actions.python_lookup import LONGEST, missing_function
 
     if ":" not in action.name or "/" in action.name:
-        return missing_file("python", action.name, directory)
+        limit = 0 if _is_program(action.name, directory) else LONGEST
+        return missing_file("python", action.name, directory, limit=limit)
     return missing_function(action.name, environment, directory)
+
+
+def _is_program(name: str, directory: str) -> bool:
+    """Return whether *name* is a directory that Python executes."""
+    return os.path.isfile(os.path.join(directory, os.path.expanduser(name), "__main__.py"))
 
 
 def describe(action: Action) -> str:

@@ -8,8 +8,10 @@ import site
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
+from scheduled.state.files import RefusedError, read_regular
+
+LONGEST = 10_000_000  # bytes of a module or script
 # A module that uses one of these can define names that its source does not show.
 DYNAMIC = frozenset({"globals", "vars", "exec", "setattr", "__getattr__"})
 
@@ -28,11 +30,19 @@ def missing_function(target: str, environment: Mapping[str, str], directory: str
     if found.origin is None or not found.origin.endswith(".py"):
         return
     try:
-        tree = ast.parse(Path(found.origin).read_bytes(), found.origin)
+        tree = ast.parse(read_regular(found.origin, limit=LONGEST), found.origin)
     except SyntaxError as error:
         yield f"python: {found.origin}:{error.lineno}: {error.msg}; correct the module"
         return
-    except (OSError, ValueError):
+    except RefusedError as error:
+        yield f"python: {error}; correct the module"
+        return
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # the last two: nested too deeply for the parser
         return
     first = name.partition(".")[0]
     if _may_define(tree, first) or _is_submodule(found, first):

@@ -50,8 +50,7 @@ def written(instance: Instance, job: str) -> dict[str, Any]:
 
 def remove(instance: Instance, job: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Remove a job from the file that defines it. A copy of the file and the records in the ledger are kept."""
-    change = job_edits.removal(instance.config_file, job)
-    return {"job": job, **keep(instance, change, dry_run=dry_run)}
+    return {"job": job, **keep(instance, _removal(instance, job), dry_run=dry_run)}
 
 
 def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:
@@ -82,6 +81,10 @@ def _replacement(instance: Instance, job: str, definition: Mapping[str, Any]) ->
     return _change(instance, job, {**dict.fromkeys(written(instance, job)), **table})
 
 
+def _removal(instance: Instance, job: str) -> Edit:
+    return job_edits.removal(instance.config_file, job)
+
+
 def _setting(instance: Instance, section: str, changes: Mapping[str, Any]) -> Edit:
     return edit_settings.change(instance.config_file, section, changes)
 
@@ -91,5 +94,6 @@ EDITS: dict[str, Callable[..., Edit]] = {
     "add": _addition,
     "edit": _change,
     "replace": _replacement,
+    "remove": _removal,
     "set_section": _setting,
 }

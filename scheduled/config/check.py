@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, tick_doubts
+from scheduled.config import alike, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
@@ -69,6 +69,7 @@ def check(
     found, now = load_config(config_file, drafts, partial(kept_in, ledger)), int(clock.now())
     problems = [
         *found.problems,
+        *web_hosts.problems(config_file, found.interfaces.web.hosts),
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),
     ]
     recorded = ledger.meta("cadence") if ledger is not None else None

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
-from scheduled.actions.programs import missing
+from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import kind_of
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.runs import RunStatus
+from scheduled.state.files import RefusedError, read_regular
 
 CHOICES = ("rerun", "skip", "ask")  # the values of on_interrupted that are no command
 STATUSES = tuple(get_args(RunStatus))
 PATHS = re.compile(r"^\s*(?:export\s+)?(PATH|PYTHONPATH)=(.*)$", re.MULTILINE)
+MAX_ENV_FILE = 1 << 20  # bytes; a run reads no more either
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
 
@@ -28,8 +30,8 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     directory = os.path.expanduser(job.cwd or given.get("HOME", "~"))
     if job.cwd and not os.path.isdir(directory):
         yield f"cwd: {job.cwd} is not a directory; create it, or correct the path"
-    if job.env_file and not os.path.isfile(os.path.expanduser(job.env_file)):
-        yield f"env_file: {job.env_file} does not exist; create it, or correct the path"
+    if job.env_file:
+        yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
@@ -43,9 +45,10 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
 def _paths_in(env_file: str | None) -> dict[str, str]:
     """Return the variables of *env_file* that name the directories of programs and modules; none if it can't be read."""
     try:
-        text = "" if not env_file else Path(env_file).expanduser().read_text()
+        path = Path(env_file).expanduser() if env_file else None
+        text = "" if path is None else read_regular(path, limit=MAX_ENV_FILE).decode()
         return {name: "".join(shlex.split(value)) for name, value in PATHS.findall(text)}
-    except (OSError, ValueError):
+    except (OSError, RefusedError, ValueError, RuntimeError):  # without a home `~` is a RuntimeError
         return {}
 
 

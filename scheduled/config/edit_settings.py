@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import tomlkit
 
-from scheduled.config.edit import Edit, set_keys
+from scheduled.config.edit import Edit, read, set_keys
 from scheduled.config.files import Config
 from scheduled.config.json_values import DEEPEST, TOO_DEEP, refuse_odd
 from scheduled.config.redaction import masked_table, unmasked
@@ -43,7 +43,7 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     Raise ConfigError if the change would affect more than these keys, or if no file can hold a value.
     """
     refuse_odd(changes)
-    before = config_file.read_bytes()
+    before = read(config_file) or b""
     document, expected = tomlkit.parse(before), tomllib.loads(before.decode())
     for tables in (document, expected):
         table = tables.setdefault(name, {}) if name else tables

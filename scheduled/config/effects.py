@@ -70,7 +70,8 @@ BUILT_IN_VALUES = {"on_failure": "stop", "enabled": True, "on_interrupted": "rer
 class Effect(msgspec.Struct, frozen=True):
     """An effect of an edit: on *job* ('' for a setting), by its *key* ('' for the job itself).
 
-    *is_new*: the edit adds the job. *added_by* are its labels of this name, before and after the edit.
+    *is_new*: the edit adds the job. *added_by* are its labels of this name, before and after the edit. *starts* are the jobs
+    that it would start.
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class Effect(msgspec.Struct, frozen=True):
     key: str = ""
     is_new: bool = False
     added_by: tuple[Any, Any] = (None, None)
+    starts: tuple[str, ...] = ()
 
 
 def effects(config_file: Path, edit: Edit) -> list[Effect]:
@@ -107,7 +109,7 @@ def _table(value: Any) -> dict[str, Any]:
 def _of_job(name: str, old: Any, new: Any, old_defaults: Table, new_defaults: Table) -> Iterator[Effect]:
     """Yield the effects of changing the table of a job from *old* to *new*; None means that there is none."""
     if new is None:
-        yield Effect("removes", name)
+        yield from _of_removed(name, old)
         return
     if not isinstance(new, dict) or not isinstance(old, dict | None):
         yield Effect("executes", name)
@@ -121,7 +123,27 @@ def _of_job(name: str, old: Any, new: Any, old_defaults: Table, new_defaults: Ta
         # [defaults] are compared on their own, as the table of the job ''.
         if one != other and (key in new or key in (old or {})):
             marks = (_label(old), _label(new)) if key == "labels" else (None, None)
-            yield Effect(_kind(key, one, other, after), name, key, is_new=old is None, added_by=marks)
+            kind, started = _kind(key, one, other, after), _steps(other) if key == "chain" else ()
+            yield Effect(kind, name, key, is_new=old is None, added_by=marks, starts=started)
+
+
+def _steps(chain: Any) -> tuple[str, ...]:
+    """Return the names of the jobs in a chain as it is written: names, and lists of names that run in parallel."""
+    found = chain if isinstance(chain, list) else [chain]
+    parts = [name for step in found for name in (step if isinstance(step, list) else [step])]
+    return tuple(dict.fromkeys(name for name in parts if isinstance(name, str)))
+
+
+def _of_removed(name: str, old: Any) -> Iterator[Effect]:
+    """Yield the effects of removing a job: what its table *old* executes is not executed any longer."""
+    yield Effect("removes", name)
+    if not isinstance(old, dict):
+        yield Effect("executes", name)
+        return
+    for key in old:
+        value = _value(key, old)
+        if value is not None and _kind(key, value, None, {}) == "executes":
+            yield Effect("executes", name, key)
 
 
 def _value(key: str, table: Table) -> Any:
@@ -178,4 +200,4 @@ def _repaired(config_file: Path, edit: Edit) -> Iterator[Effect]:
     old, new = (_table(_document(content).get("jobs")) for content in (edit.before, edit.after))
     for name in after.jobs.keys() - before.jobs.keys():
         if new.get(name) is None or old.get(name) == new.get(name):
-            yield Effect("starts", name)
+            yield Effect("starts", name, starts=(name,))

@@ -1,6 +1,6 @@
 """The permissions of an interface. Every check loads the configuration, so that a change takes effect at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -54,11 +54,13 @@ class Permissions:
         with suppress(ConfigError):
             self._last_allowed = self._setting("allow")
 
-    def need(self, permission: Permission | None, *, last_known: bool = False) -> None:
+    def need(
+        self, permission: Permission | None, *, last_known: bool = False, jobs: Iterable[str] = ()
+    ) -> None:
         """Raise ForbiddenError unless `allow` contains *permission*. None means reading, which is always allowed.
 
         If the configuration cannot be read, raise ConfigError; with *last_known* only if the permission was not in it when
-        it was last read.
+        it was last read. The message names the *jobs* that the permission is about.
         """
         if permission is None:
             return
@@ -71,7 +73,9 @@ class Permissions:
         if permission in self._last_allowed:
             return
         wanted = ", ".join(f'"{word}"' for word in (*self._setting("allow"), permission))
-        raise self._refused(WHAT[permission], f"allow = [{wanted}]")
+        names = ", ".join(dict.fromkeys(jobs))
+        what = WHAT[permission] + (f" ({names})" if names else "")
+        raise self._refused(what, f"allow = [{wanted}]")
 
     def need_change(self, command: str, *arguments: Any) -> None:
         """Raise ForbiddenError unless everything is allowed that `service.`*command* with *arguments* would do.
@@ -87,7 +91,8 @@ class Permissions:
             self.need_for(f"set labels.{ADDED_BY}")
         if hasattr(self._settings, "allow"):
             for permission in dict.fromkeys(map(_needed, found)):
-                self.need(permission)
+                of_it = (effect for effect in found if _needed(effect) == permission)
+                self.need(permission, jobs=(job for effect in of_it for job in effect.starts))
 
     def need_for(self, what: str) -> None:
         """Raise ForbiddenError, which names *what* the interface would do, unless it may change commands."""
@@ -102,13 +107,17 @@ class Permissions:
         return {**definition, "labels": {**(given or {}), **labels, ADDED_BY: self._interface}}
 
     def need_own(self, job: str) -> None:
-        """Raise ForbiddenError unless the interface added *job*, UnknownError if there is no such job."""
+        """Raise ForbiddenError unless the interface added *job* and may remove it, UnknownError if there is no such job.
+
+        The user may have written into the job what it executes: then the interface needs its key (see `need_change`).
+        """
         labels = service.written(self.instance, job).get("labels")
         if not isinstance(labels, Mapping) or labels.get(ADDED_BY) != self._interface:
             raise ForbiddenError(
                 f"{job}: the interface {self._interface} did not add this job, so it may not remove it; "
                 f"use `scheduled remove {job}`"
             )
+        self.need_change("remove", job)
 
     @property
     def _settings(self) -> Any:

@@ -102,6 +102,16 @@ ADDING = {rest_add: HARMLESS | STARTS, dbus_add: HARMLESS | STARTS, cron_add: HA
 EDITING = [rest_edit, dbus_edit, dbus_replace, bot_edit, bot_edit_at_once]
 
 
+def cron_remove(instance):
+    CronTools(Permissions(instance, "mcp", "add_commands")).cron_remove("mine")
+
+
+def remove_task(instance):
+    tools = SchedulerTools(Permissions(instance, "mcp", "add_commands"))
+    tools._task = lambda _: {"status": "pending"}
+    tools.scheduler_remove_task("mine")
+
+
 def refused(change, *given):
     """Return whether permission for a change is missing; any other error is none of the permission's."""
     try:
@@ -201,10 +211,26 @@ def test_a_setting_needs_the_permission_for_its_effect(place):
     assert found == {name for name, kind in effects.SETTINGS.items() if kind == "executes"}
 
 
+@pytest.mark.parametrize("remove", [cron_remove, remove_task], ids=lambda remove: remove.__name__)
+def test_to_remove_a_key_with_its_job_needs_the_permission_to_remove_the_key(place, remove):
+    found = set()
+    for key, (value, _) in SAMPLES.items():
+        job = {"cron": "@daily", key: value, "labels": {"added_by": "mcp"}}
+        job |= {} if job.keys() & {"command", "python", "chain"} else {"handler": "health"}
+        place.write(job, '[mcp]\nallow = ["add"]\n')
+        found |= {key} if refused(remove, place.instance) else set()
+        place.write(job, '[mcp]\nallow = ["add"]\nadd_commands = true\n')
+        assert not refused(remove, place.instance)
+
+    assert found == EXECUTES.keys()
+
+
 def test_a_chain_needs_the_permission_to_start_the_jobs_that_it_names(place):
     place.write(settings='[mcp]\nallow = ["add"]\n')
-    with pytest.raises(ForbiddenError, match=r'may not start runs; .* allow = \["add", "run"\]'):
-        cron_add(place.instance, {"cron": "@daily", "chain": ["wipe"]})
+    with pytest.raises(
+        ForbiddenError, match=r'may not start runs \(wipe, other\); .* allow = \["add", "run"\]'
+    ):
+        cron_add(place.instance, {"cron": "@daily", "chain": ["wipe", ["other", "wipe"]]})
 
     place.write(settings='[mcp]\nallow = ["add", "run"]\n')
     cron_add(place.instance, {"cron": "@daily", "chain": ["wipe"]})
@@ -214,7 +240,8 @@ def test_a_chain_needs_the_permission_to_start_the_jobs_that_it_names(place):
 def test_a_job_without_which_a_chain_of_the_user_cannot_run_needs_the_permission_to_start_it(place):
     place.write({"cron": "@daily", "chain": ["new", "wipe"]}, '[mcp]\nallow = ["add"]\n')
 
-    assert refused(cron_add, place.instance, {"handler": "health"})
+    with pytest.raises(ForbiddenError, match=r"may not start runs \(mine\); "):
+        cron_add(place.instance, {"handler": "health"})
 
 
 def test_a_definition_that_cannot_run_yet_needs_the_permission_too(place):

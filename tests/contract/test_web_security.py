@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from scheduled.config.web_hosts import outside
 from scheduled.errors import ConfigError
 from scheduled.interfaces.web.rate_limit import Limits, Rate
 from scheduled.interfaces.web.security import COOKIE
-from scheduled.interfaces.web.server_address import outside
 from scheduled.interfaces.web.tokens import Key
 from tests.fixtures.web import ADDRESS, CODE, TOKEN
 
@@ -447,7 +447,7 @@ def test_the_cookie_is_secure_if_the_browser_uses_tls_to_the_proxy(connect, host
     "text", ["", "two words", "ftp://x", "https://", "https://x/path", "x:port", "https://user@x", "*"]
 )
 def test_a_wrong_address_of_a_host_is_an_error_in_words(text):
-    with pytest.raises(ConfigError, match=r"\[web\] hosts: .* write for example"):
+    with pytest.raises(ConfigError, match=r"web\.hosts: .* write for example"):
         outside(text)
 
 

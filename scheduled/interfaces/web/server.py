@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Scope
 
 from scheduled import service
 from scheduled.advice import complete
+from scheduled.config.lines import located
+from scheduled.config.web_hosts import problems
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.web import app, sign_in, sockets, tokens
@@ -113,12 +115,18 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
 
 
 def _names(instance: Instance) -> tuple[str, ...]:
-    """Return the names in `[web] hosts`; none, with a message on stderr, if the configuration cannot be read."""
+    """Return the names in `[web] hosts`; none, with a message on stderr, if the configuration cannot be read.
+
+    Raise ConfigError, with the line, if one of them is no address.
+    """
     try:
-        return tuple(service.interfaces(instance).web.hosts)
+        names = tuple(service.interfaces(instance).web.hosts)
     except ConfigError as error:
         print(f"scheduled web: {error}; the pages show what the ledger knows", file=sys.stderr, flush=True)  # noqa: T201
         return ()
+    if wrong := located(list(problems(instance.config_file, names))):
+        raise ConfigError("\n".join(wrong))
+    return names
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from scheduled.config.web_hosts import outside
 from scheduled.errors import ConfigError
-from scheduled.interfaces.web.server_address import ServerAddress, outside
+from scheduled.interfaces.web.server_address import ServerAddress
 from scheduled.interfaces.web.tokens import Key
 
 FIRST_FD = 3  # SD_LISTEN_FDS_START of systemd's socket activation

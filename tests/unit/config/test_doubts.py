@@ -1,5 +1,7 @@
 """`check` warns of jobs that are valid and will probably not do what is meant."""
 
+import os
+
 import pytest
 
 from scheduled.config.check import check
@@ -13,6 +15,9 @@ async def later(): pass
 class Work: pass
 assigned = annotated: int = lambda: None
 """.replace("assigned = annotated: int", "annotated: int = None\nassigned")
+
+
+SPECIAL = {"fifo": "HOME/fifo", "directory": "HOME/bin", "device": "/dev/zero"}
 
 
 @pytest.fixture
@@ -32,6 +37,9 @@ def home(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/found_there.py").write_text("def f(): pass\n")
     (tmp_path / "file.env").write_text(f'# comment\nexport PYTHONPATH="{tmp_path}/elsewhere"\n')
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 30)
     return tmp_path
 
 
@@ -171,3 +179,51 @@ def test_slots_that_no_tick_starts_are_a_doubt(home, text, expected):
 )
 def test_slots_that_a_tick_starts_in_time_are_no_doubt(home, text):
     assert warnings(home, f'timezone = "UTC"\n[jobs.a]\ncommand = "true"\n{text}\n') == []
+
+
+@pytest.mark.timeout(20)  # a read of a FIFO or of /dev/zero has no end
+@pytest.mark.parametrize("name", SPECIAL.values(), ids=SPECIAL)
+@pytest.mark.parametrize("key", ["env_file", "python"])
+def test_what_is_no_regular_file_is_named_and_not_read(home, monkeypatch, key, name):
+    monkeypatch.setenv("HOME", str(home))
+    place = name.replace("HOME", str(home))
+    action = 'command = "true"\n' if key == "env_file" else ""
+
+    found = warnings(home, f'[jobs.a]\n{action}{key} = "{place}"\n')
+
+    assert found == [f"a: {key}: {place} is not a regular file; write the path of one"]
+
+
+@pytest.mark.parametrize("key", ["env_file", "python"])
+def test_a_file_of_a_gigabyte_is_named_and_not_read(home, monkeypatch, key):
+    monkeypatch.setenv("HOME", str(home))
+    action = 'command = "true"\n' if key == "env_file" else ""
+
+    (found,) = warnings(home, f'[jobs.a]\n{action}{key} = "~/large"\n')
+
+    assert found.startswith(f"a: {key}: ~/large is larger than ")
+
+
+def test_a_directory_that_python_executes_is_no_doubt(home, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+    (home / "package/__main__.py").touch()
+
+    assert warnings(home, '[jobs.a]\npython = "~/package"\n') == []
+
+
+def test_a_module_of_a_gigabyte_is_named_and_not_read(home, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+    with (home / "huge.py").open("wb") as file:
+        file.truncate(1 << 30)
+
+    (found,) = warnings(home, '[jobs.a]\npython = "huge:f"\n')
+
+    assert found.startswith(f"a: python: {home}/huge.py: too large: ")
+
+
+def test_a_home_of_no_user_in_the_path_of_variables_is_a_doubt(home, monkeypatch):
+    monkeypatch.setenv("HOME", str(home))
+
+    (found,) = warnings(home, '[jobs.a]\ncommand = "true"\nenv_file = "~no-such-user/x"\n')
+
+    assert found.startswith("a: env_file: ~no-such-user/x does not exist")
