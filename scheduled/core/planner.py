@@ -65,7 +65,7 @@ def plan(
     }
     for key, found in list(plans.items()):
         if found.start is not None and found.start.claim.slot is not None and jobs[key.job].after:
-            plans[key] = _after(jobs, found, found.start, plans, job_states)
+            plans[key] = _after(jobs, found, found.start, plans, job_states, now if until is None else until)
     order = places(jobs)
     starts = sorted(
         (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
@@ -91,23 +91,21 @@ def _after(
     start: Start,
     plans: Mapping[JobKey, JobPlan],
     job_states: Mapping[JobKey, JobState],
+    until: Instant,
 ) -> JobPlan:
     """Return the plan of a job that comes after others.
 
-    It waits until all targets of the other jobs have finished. If one of them failed, its own slot is
-    skipped.
+    It waits until all targets of the other jobs have finished, but not for their slots after *until*. If one of them
+    failed, its own slot is skipped.
     """
     others = (jobs[name] for name in jobs[start.claim.job].after if name in jobs)
     for key in chain.from_iterable(map(keys_of, others)):
         plan, job_state = plans.get(key), job_states.get(key)
         if plan is None or job_state is None:
             continue
-        if (
-            plan.start is not None
-            or plan.waits is not None
-            or job_state.open_run is not None
-            or job_state.busy
-        ):
+        waits = plan.start is not None or plan.waits is not None
+        waits = waits or job_state.open_run is not None or job_state.busy
+        if waits and not _is_later(jobs[key.job], job_state.open_run, until):
             return msgspec.structs.replace(found, start=None, waits="after")
         failed = job_state.last_status in FAILED and not plan.skips  # else its newest slot is skipped now
         if failed and not start.again and start.superseded is None:
@@ -119,6 +117,17 @@ def _after(
             )
             return msgspec.structs.replace(found, start=None, skips=(*found.skips, skip))
     return found
+
+
+def _is_later(job: Job, run: OpenRun | None, until: Instant) -> bool:
+    """Return whether *run* is for a slot of *job* that is due after *until*."""
+    return run is not None and run.slot is not None and run.slot + job.delay > until
+
+
+def until_next(job: Job, job_state: JobState, now: Instant) -> Instant:
+    """Return the instant before *job*, of which a run has just ended, is next due; *now* if that is later."""
+    following = open_slots_of(job_state).next_after(base_of(job_state))
+    return now if following is None else min(now, following + job.delay - 1)
 
 
 def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:

@@ -120,8 +120,8 @@ class Dispatcher:
         # A disabled step ends its chain now, not in a later tick.
         dropped = lost_steps.drop(ledger, self._runtime, now)
         self._events += dropped
-        keys = self._follow_ups.requested(ledger) | self._follow_ups.after_chains(ledger, dropped)
-        return self._follow_ups.next_starts(ledger, keys, now)
+        keys, behind = self._follow_ups.after_chains(ledger, dropped)
+        return self._follow_ups.planned(ledger, keys | self._follow_ups.requested(ledger), behind, now)
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
         """Publish a claimed run and let the executor that takes it begin it; undo the claim if none does.

@@ -1,6 +1,6 @@
 """Find the runs that a tick starts after those due at its begin: consequences of its runs, and retries."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from scheduled import clock
@@ -9,11 +9,11 @@ from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
 from scheduled.core.runs import AttemptResult, Claim, OpenReason, OpenRun, is_event
-from scheduled.core.starts import Start, is_for_event, plans_again
-from scheduled.engine import planning
+from scheduled.core.starts import Start, is_for_event, plans_again, spends
+from scheduled.engine import after_chains, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.schedules.zones import MINUTE
+from scheduled.schedules.zones import MINUTE, Instant
 from scheduled.state.ledger import Ledger, Runs, StartRequests
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class FollowUps:
         self.retries: dict[JobKey, int] = {}
         self._stopped = False
         self._held: set[JobKey] = set()
-        self._waits: dict[JobKey, OpenReason | None] = {}  # in the last plan
+        self._waits: dict[JobKey, OpenReason | None] = {}  # in the last plan of each
         self.untaken: set[JobKey] = set()
         self._events: list[Event] = []
 
@@ -145,7 +145,7 @@ class FollowUps:
         from new answers of gates.
         """
         now, jobs = clock.now(), self._runtime.config.jobs
-        keys = self.after_chains(ledger, events)
+        keys, behind = self.after_chains(ledger, events)
         keys |= {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
         held = {*self._held} if ended else set()
@@ -155,10 +155,10 @@ class FollowUps:
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
         gated = self.asked.to_plan() if self.asked is not None and answered else set()
-        if not keys | gated:
+        if not keys | gated | behind.keys():
             return []
         over = now - self._now > RETRY_LIMIT
-        starts = self.next_starts(ledger, keys | gated, now, retries=not over)
+        starts = self.planned(ledger, keys | gated, behind, now, retries=not over)
         if over:
             self.retries.clear()
             return starts
@@ -166,13 +166,31 @@ class FollowUps:
         self._held |= {key for key in gated | held if self._waits.get(key) == "group"}
         return starts
 
-    def after_chains(self, ledger: StartRequests, events: Iterable[Event]) -> set[JobKey]:
-        """Return the chains that ended according to *events* and of which this tick may start another run."""
-        jobs, payloads = self._runtime.config.jobs, (event.payload for event in events if event.name in ENDS)
-        keys = {JobKey(str(payload["job"]), str(payload.get("target", ""))) for payload in payloads}
-        chains = {key for key in keys if key.job in jobs and jobs[key.job].action.steps}
-        asked = {row.key for row in ledger.oldest_start_requests(chains)}
-        return asked | {key for key in chains if jobs[key.job].catch_up == "all"}
+    def after_chains(
+        self, ledger: Ledger, events: Iterable[Event]
+    ) -> tuple[set[JobKey], dict[JobKey, Instant]]:
+        """Return what this tick plans because chains ended according to *events*; see `after_chains.follow`."""
+        payloads = [event.payload for event in events if event.name in ENDS]
+        return after_chains.follow(ledger, self._runtime.config.jobs, payloads, self._now)
+
+    def planned(
+        self,
+        ledger: Ledger,
+        keys: Collection[JobKey],
+        behind: Mapping[JobKey, Instant],
+        now: float,
+        *,
+        retries: bool = True,
+    ) -> list[Start]:
+        """Return the starts of *keys*, and of those *behind* chains, with slots up to the instant of each."""
+        starts: list[Start] = []
+        for until in sorted(set(behind.values())):
+            group = [key for key, instant in behind.items() if instant == until]
+            starts += self.next_starts(ledger, group, now, retries=retries, until=until, before=starts)
+        rest = set(keys) - behind.keys()
+        if rest:
+            starts += self.next_starts(ledger, rest, now, retries=retries, before=starts)
+        return starts
 
     def requested(self, ledger: StartRequests) -> set[JobKey]:
         """Return what has a start request that this tick has not planned yet, or that waited when it was planned."""
@@ -189,9 +207,24 @@ class FollowUps:
         return plans_again(job, claim, succeeded=attempt_result.status == "success")
 
     def next_starts(
-        self, ledger: Ledger, keys: Collection[JobKey], now: float, *, retries: bool = True
+        self,
+        ledger: Ledger,
+        keys: Collection[JobKey],
+        now: float,
+        *,
+        retries: bool = True,
+        until: Instant | None = None,
+        before: Sequence[Start] = (),
     ) -> list[Start]:
-        """Return the starts of *keys* that are possible now; without *retries*, no next attempts."""
+        """Return the starts of *keys* that are possible now; without *retries*, no next attempts.
+
+        *until* is the instant up to which slots count (default: when the tick began). *before* are starts of the same
+        transaction that will be claimed before these.
+        """
+        jobs = self._runtime.config.jobs
+        budget, events = self._budget, self._events_left - sum(map(is_for_event, before))
+        if budget is not None:
+            budget = max(0, budget - sum(spends(jobs, start) for start in before))
         # Slots that became due after the tick began belong to later ticks. Retries are not limited by
         # `until`.
         plan = planning.plan_and_record(
@@ -199,15 +232,15 @@ class FollowUps:
             self._runtime.config,
             int(now),
             keys=keys,
-            until=int(self._now),
+            until=int(self._now) if until is None else until,
             gates=self.gates,
-            budget=self._budget,
-            events=self._events_left,
+            budget=budget,
+            events=max(0, events),
             slots_of=self._only,
             tick=self._tick,
         )
         self._events += plan.events
-        self._waits = {key: job.waits for key, job in plan.jobs.items()}
+        self._waits |= {key: job.waits for key, job in plan.jobs.items()}
         allowed = (start for start in plan.starts if retries or not start.again)
         ours = self.admitted([start for start in allowed if self._is_ours(start.claim)])
         planning.record_unclaimed(ledger, plan, [start.claim for start in ours], self.untaken)

@@ -171,8 +171,7 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
         holds = _left(jobs, holds, planned.starts)
         started = {start.claim.job for start in planned.starts}
-        # The tick in which a chain ends does not plan what comes after the chain.
-        ended = (job for job in started if not jobs[job].action.steps)
+        ended = [job for job in started if not _waits_in(jobs, job_states, jobs[job], now, holds)]
         asked = {key.job for key in holds.start_requests.waiting()} & started
         again = {
             start.claim.job for start in planned.starts if _plans_again(jobs, job_states, start, now, holds)

@@ -7,7 +7,7 @@ from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import ALL_JOBS
 from scheduled.core.planner import JobPlan
-from scheduled.core.runs import JobState, OpenRun
+from scheduled.core.runs import FAILED, JobState, OpenRun
 from scheduled.core.starts import Start, is_for_event
 from scheduled.queries import describe
 from scheduled.queries.explain_slot import when
@@ -190,12 +190,20 @@ def _later(view: View, job: Job, job_state: JobState, start: Start, at: Instant 
     if plan is not None and plan.skips and plan.start is None:
         return f"{then}: {what} is skipped at the next tick ({plan.skips[-1].reason})."
     if job.after:
-        failed = ", which failed" if at is None else ""
-        return f"{then}: it runs after {' and '.join(job.after)}{failed}."
+        failed = _failed(view, job)
+        if at is None and failed:
+            return f"{then}: it runs after {failed}, which failed."
+        return f"{'It waits' if at is None else then}: it runs after {' and '.join(job.after)}."
     if at is None:
         return _starts(view, start)
     why = f" ({BUDGET})" if view.config.max_runs is not None else ""
     return f"{then}: {what} waits until then{why}."
+
+
+def _failed(view: View, job: Job) -> str:
+    """Return the jobs that *job* comes after and of which the last run failed, in words."""
+    failed = {key.job for key, state in view.job_states.items() if state.last_status in FAILED}
+    return " and ".join(name for name in job.after if name in failed)
 
 
 def _replaced(job_state: JobState, start: Start) -> str:

@@ -157,7 +157,7 @@ def test_the_runs_that_a_gate_in_a_chain_decides_name_the_assumption(world):
     assert predicted == happened
     assert ("b", "09:20", "09:25") not in predicted
     assert [row["assumed"] for row in rows if row["job"] in "bw"] == [["chain"]] * 3
-    assert "chains end (assumed: the gates of their steps are open): b, w" in shown.stdout + shown.stderr
+    assert "chains end (assumed: the gates of their steps are open): w, b" in shown.stdout + shown.stderr
 
 
 @pytest.mark.system

@@ -2,7 +2,7 @@
 
 A step that waits (a pause, quiet hours, a retry, the budget of a tick) starts at a later tick, as it will in reality. A chain
 with a step that waits for a person does not end. The tick in which a chain ends starts its next run if one is requested, and
-its next slot with `catch_up = "all"`. It does not plan the jobs that come after the chain: the next tick does.
+its next slot with `catch_up = "all"`. It also starts the jobs that come after the chain, see `engine/follow_ups.py`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -21,26 +21,30 @@ from scheduled.schedules.zones import Instant
 
 
 class _UnderWay(msgspec.Struct):
-    """A *run* of a chain: the jobs of its *steps*, at which of them it is, and for which jobs of that step it waits."""
+    """A *run* of a chain: the jobs of its *steps*, at which of them it is, and for which jobs of that step it waits.
+
+    *began* is when it began; None if that was before the simulation.
+    """
 
     run: Claim | OpenRun
     steps: list[list[JobKey]]
     at: int = 0
     waits_for: set[JobKey] = msgspec.field(default_factory=set)
+    began: Instant | None = None
 
 
 class Chains:
     """The chains that are under way while the ticks pass, among the jobs and targets *known* to the simulation.
 
     *requests* are the start requests of steps that were made since they were last taken, *ended* the chains that have
-    ended since then. *limited*: a tick has a budget, of which jobs without a schedule have their turn first.
+    ended since then, each with the instant at which it began. *limited*: a tick has a budget, of which jobs without a schedule have their turn first.
     """
 
     def __init__(self, jobs: Jobs, known: Collection[JobKey], *, limited: bool) -> None:
         self._jobs, self._known, self._made, self._limited = jobs, known, 0, limited
         self._runs: dict[str, _UnderWay] = {}
         self.requests: list[StartRequest] = []
-        self.ended: list[JobKey] = []
+        self.ended: dict[JobKey, Instant | None] = {}
 
     def is_under_way(self, key: JobKey) -> bool:
         """Return whether a run of *key*, a chain, has not ended."""
@@ -88,15 +92,15 @@ class Chains:
             self._waits(job_states, other, holds, now) for other in nested if other in self._known
         )
 
-    def started(self, start: Start) -> None:
-        """Take note of the run *start*: a chain has begun, or a job of a step has run."""
+    def started(self, start: Start, now: Instant) -> None:
+        """Take note of the run *start* of the tick at *now*: a chain has begun, or a job of a step has run."""
         claim, job = start.claim, self._jobs[start.claim.job]
         if not job.action.steps:
             self._step_ran(claim.parent, claim.key)
             self._follow(claim.key)
             return
         steps = [[key for name in step for key in keys_of(self._jobs[name])] for step in job.action.steps]
-        found = self._runs[claim.run_id] = _UnderWay(claim, steps, at=-1)
+        found = self._runs[claim.run_id] = _UnderWay(claim, steps, at=-1, began=now)
         self._continue(found)
 
     def _step_ran(self, parent: str, key: JobKey) -> None:
@@ -146,14 +150,14 @@ class Chains:
     def _end(self, found: _UnderWay) -> None:
         run = found.run
         del self._runs[run.run_id]
-        self.ended.append(run.key)
+        self.ended[run.key] = found.began
         self._follow(run.key)
         self._step_ran(run.parent, run.key)
 
-    def take(self) -> tuple[tuple[StartRequest, ...], list[JobKey]]:
+    def take(self) -> tuple[tuple[StartRequest, ...], dict[JobKey, Instant | None]]:
         """Return the requests of steps and the ended chains since the last call."""
         found = tuple(self.requests), self.ended
-        self.requests, self.ended = [], []
+        self.requests, self.ended = [], {}
         return found
 
 

@@ -10,7 +10,7 @@ from scheduled.core import deferrals
 from scheduled.core.deferrals import GivenUp
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import Plan, plan
+from scheduled.core.planner import JobPlan, Plan, plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, is_event
 from scheduled.core.starts import Start, is_for_event, plans_again, spends
@@ -19,7 +19,7 @@ from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
 from scheduled.queries.simulation.own_retries import OwnRetry
 from scheduled.queries.simulation.simulated import Step, holds_at, left, needs_person, ran, skipped
-from scheduled.queries.simulation.turns import leaving_retries
+from scheduled.queries.simulation.turns import behind_chains, leaving_retries
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
@@ -88,22 +88,24 @@ class _Together:
         """Yield the steps of the regular *tick*."""
         now, budget = tick + self._ticks.late, self._view.config.max_runs
         events: int | None = self._view.config.max_event_runs
-        due, waiting = self._pop(tick), set[JobKey]()
+        due, waiting, behind = self._pop(tick), set[JobKey](), dict[JobKey, Instant]()
         while due:
             given = self._give_up(due, now)
-            found = self._plan(due, now, budget, events)
+            found = self._plan_all(due, behind, now, budget, events)
             starts = {start.claim.key: start for start in found.starts}
             budget, events = self._rest(budget, found), _events_left(events, found)
-            yield from self._done(tick, due, found, given)
+            yield from self._done(tick, due, found, now, given)
             later = leaving_retries(self._jobs, self._states, starts, self._requests, now)
             self._left_over = self._left_over - set(due) | later
+            later |= {key for key in behind if key in starts and not self._plans_again(starts[key])}
             for key in later:
                 self._push(self._ticks.at_or_after(now + 1), key)
-            again = self._advance(now)
+            again, behind = self._advance(now, now)
             self._leave(due, found, starts, now)
             waiting |= {key for key in due if found.jobs[key].waits is not None}
             waiting -= {key for key in waiting if not events and self._is_for_event(key)}
-            again += [key for key in self._continuing(starts) if key in waiting]
+            behind = {key: until for key, until in behind.items() if key in waiting}
+            again += [key for key in [*self._continuing(starts), *behind] if key in waiting]
             due = list(dict.fromkeys([*(key for key in starts if key not in later), *again]))
 
     def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
@@ -138,14 +140,16 @@ class _Together:
         The tick also takes the start requests there are by then, and plans what follows from its runs.
         """
         budget, events, keys = retry.left, retry.events, [retry.key]
+        behind: dict[JobKey, Instant] = {}
         while due := [key for key in self._with_requested(keys) if key in self._states]:
-            found = self._plan(due, retry.at, budget, events, retry.began)
+            found = self._plan_all(due, behind, retry.at, budget, events, retry.began)
             if not found.starts:
                 return
             budget, events = self._rest(budget, found), _events_left(events, found)
-            yield from self._done(retry.at, (), found)
+            yield from self._done(retry.at, (), found, retry.at)
             keys = [key for start in found.starts for key in self._follow(start)]
-            keys += self._advance(retry.at)
+            again, behind = self._advance(retry.at, retry.began)
+            keys += [*again, *behind]
             for key in self._requests.waiting():  # what this tick does not start
                 self._push(self._ticks.at_or_after(retry.at + 1), key)
 
@@ -154,16 +158,37 @@ class _Together:
 
     def _follow(self, start: Start) -> Iterator[JobKey]:
         """Yield the jobs and targets that a tick plans again after the run *start* has succeeded."""
-        job = self._jobs[start.claim.job]
-        if not job.action.steps and plans_again(job, start.claim, succeeded=True):
+        if not self._jobs[start.claim.job].action.steps and self._plans_again(start):
             yield start.claim.key
         yield from self._following([start.claim.key])
+
+    def _plans_again(self, start: Start) -> bool:
+        return plans_again(self._jobs[start.claim.job], start.claim, succeeded=True)
 
     def _rest(self, budget: int | None, found: Plan) -> int | None:
         """Return what the plan *found* leaves of the *budget*: chains and runs without a slot do not use it up."""
         return (
             None if budget is None else max(0, budget - sum(spends(self._jobs, one) for one in found.starts))
         )
+
+    def _plan_all(
+        self,
+        due: Sequence[JobKey],
+        behind: Mapping[JobKey, Instant],
+        now: Instant,
+        budget: int | None,
+        events: int | None,
+        until: Instant | None = None,
+    ) -> Plan:
+        """Return the plan of *due*; of those that are *behind* chains, with slots up to the instant of each."""
+        starts, plans = list[Start](), dict[JobKey, JobPlan]()
+        limits = sorted(set(behind.values()))
+        groups = [([key for key in due if behind.get(key) == limit], limit) for limit in limits]
+        for keys, limit in [*groups, ([key for key in due if key not in behind], until)]:
+            found = self._plan(keys, now, budget, events, limit)
+            budget, events = self._rest(budget, found), _events_left(events, found)
+            starts, plans = [*starts, *found.starts], found.jobs | plans
+        return Plan(starts=starts, jobs=plans)
 
     def _plan(
         self,
@@ -188,6 +213,7 @@ class _Together:
         tick: Instant,
         due: Sequence[JobKey],
         found: Plan,
+        now: Instant,
         given: Mapping[JobKey, tuple[GivenUp, ...]] = MappingProxyType({}),
     ) -> Iterator[Step]:
         """Yield the steps of *due* and of all that start, and change the states; *given* are the runs given up."""
@@ -207,25 +233,32 @@ class _Together:
             self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
         for key, start in starts.items():
             self._states[key] = ran(self._states[key], start)
-            self._chains.started(start)
+            self._chains.started(start, now)
             if self._chains.is_under_way(key):
                 self._states[key] = msgspec.structs.replace(self._states[key], busy=True)
 
-    def _advance(self, now: Instant) -> list[JobKey]:
-        """Take the requests and the ends of chains; return what a tick at work *now* plans because of them."""
+    def _advance(self, now: Instant, began: Instant) -> tuple[list[JobKey], dict[JobKey, Instant]]:
+        """Take the requests and the ends of chains; return what a tick at work *now* plans because of them.
+
+        The tick *began* then. The second value has what comes after chains of earlier ticks, with the instant up to which
+        slots count.
+        """
         requests, ended = self._chains.take()
         self._requests = self._requests.plus(requests) if requests else self._requests
         for key in ended:
             self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
             self._push(self._ticks.at_or_after(now + 1), key)
-        again = (key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests)
-        return [*(row.key for row in requests), *again]
+        again = [row.key for row in requests]
+        again += [key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests]
+        behind = behind_chains(self._jobs, self._states, ended, now, began)
+        again += [key for key, until in behind.items() if until >= began]
+        return again, {key: until for key, until in behind.items() if until < began}
 
     def _following(self, ended: Iterable[JobKey]) -> Iterator[JobKey]:
-        """Yield what comes after the jobs in *ended*. A tick does not plan what comes after a chain when that ends."""
+        """Yield what comes after the jobs in *ended*; what comes after chains follows from their ends, see `_advance`."""
         for key in ended:
             if not self._jobs[key.job].action.steps:
-                for name in self._view.config.jobs.coming_after.get(key.job, ()):
+                for name in self._jobs.coming_after.get(key.job, ()):
                     yield from keys_of(self._jobs[name])
 
     def _pop(self, tick: Instant) -> list[JobKey]:

@@ -1,9 +1,10 @@
-"""Which retries a tick leaves to the next one: a job has one run at a time, and another run has its turn now."""
+"""What a tick leaves to the next one: retries while another run has its turn, and slots later than those of a chain."""
 
 from collections.abc import Mapping
 
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
+from scheduled.core.planner import until_next
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again
@@ -33,3 +34,24 @@ def leaves_retry(job: Job, job_state: JobState, start: Start, requests: RequestQ
     again = plans_again(job, start.claim, succeeded=True)
     again = again or job_state.key in requests
     return not again and job_state.has_retry_due(now)
+
+
+def behind_chains(
+    jobs: Jobs,
+    job_states: Mapping[JobKey, JobState],
+    ended: Mapping[JobKey, Instant | None],
+    now: Instant,
+    began: Instant,
+) -> dict[JobKey, Instant]:
+    """Return what comes after the chains in *ended*, with the instant up to which its slots count *now*.
+
+    *ended* has the instant at which each chain began. The tick, which *began* then, counts all its slots for a chain
+    of its own. See `engine/after_chains.py`.
+    """
+    found: dict[JobKey, Instant] = {}
+    for key, since in ended.items():
+        until = began if since == now else until_next(jobs[key.job], job_states[key], began)
+        for other in (other for name in jobs.coming_after.get(key.job, ()) for other in keys_of(jobs[name])):
+            if other in job_states:
+                found[other] = min(until, found.get(other, until))
+    return found
