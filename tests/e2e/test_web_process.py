@@ -147,6 +147,24 @@ def test_a_token_that_other_users_may_read_is_refused_with_the_reason_in_the_out
     assert "chmod 600" in process.stderr.read()
 
 
+@pytest.mark.parametrize("path", ["/login", "/api/jobs"])
+def test_a_client_that_leaves_before_its_request_is_complete_is_no_line_of_the_journal(web, token, path):
+    process, printed = web("--port", "0")
+    port = int(re.search(r":(\d+)/", printed)[1])
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+        f"Authorization: Bearer {token()}\r\nContent-Length: 100\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(head.encode() + b"x")
+    fetch(printed, token())  # the server has noticed the end of the other connection by then
+
+    process.terminate()
+    assert process.stderr.read() == ""
+
+
 def test_it_exits_when_it_is_idle(web, token):
     process, printed = web("--port", "0", "--idle", "2s")
     fetch(printed, token())
