@@ -1,5 +1,6 @@
 """Values that come as JSON from programs, and that a TOML file has to hold."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from scheduled.errors import ConfigError
 
 DEEPEST = 20  # levels of tables and lists in a value; the deepest valid key of a job has three
 TOO_DEEP = "nested too deeply"
+TOO_DEEP_WHY = f"{TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read"
+DEEP = re.compile(rf"(?:\s*[\[{{]){{{DEEPEST + 1}}}")
 
 
 def decoded(text: bytes | str, kind: Any = Any) -> Any:
@@ -19,6 +22,15 @@ def decoded(text: bytes | str, kind: Any = Any) -> Any:
         raise ConfigError(TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise ConfigError(str(error)) from None
+
+
+def refuse_deep(key: str, text: str) -> None:
+    """Raise ConfigError, which names *key*, if *text* begins with more brackets than a value may have levels.
+
+    It is then no text that is meant as such, but a value that is nested too deeply, complete or not.
+    """
+    if DEEP.match(text):
+        raise ConfigError(f"{key}: {TOO_DEEP_WHY}")
 
 
 def refuse_odd(table: Mapping[str, Any]) -> None:
@@ -33,7 +45,7 @@ def refuse_odd(table: Mapping[str, Any]) -> None:
             if any(inner is None for inner in level):
                 raise ConfigError(f"{key}: has a null inside it; leave it out, or write a value")
         if level:
-            raise ConfigError(f"{key}: {TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read")
+            raise ConfigError(f"{key}: {TOO_DEEP_WHY}")
 
 
 def _inside(value: Any) -> list[Any]:

@@ -178,6 +178,26 @@ def test_a_text_of_three_thousand_levels_is_an_error_in_words(over_cli, connect,
     assert service.jobs(instance)[0]["name"] == "known"
 
 
+@pytest.mark.parametrize("text", [
+    "[" * 3000, "[" * 3000 + "]" * 3000, "[" * 21, " [ " * 21, '{"a": ' * 3000, '[{"a": ' * 3000, NESTED,
+])  # fmt: skip
+def test_a_value_of_many_levels_is_the_same_error_over_both_interfaces_of_the_bus(instance, text):
+    deep_list = json.loads("[" * 25 + "1" + "]" * 25)
+    with pytest.raises(ScheduledError) as refused:
+        bot_cron_calls.update_config(instance, "jobs.known", "description", text)
+    with pytest.raises(ScheduledError) as other:
+        own.ask(instance, "edit", {"job": "known", "changes": {"description": deep_list}})
+
+    assert str(refused.value) == str(other.value)
+    assert "description: nested too deeply: at most 20 levels" in str(refused.value)
+
+
+def test_a_text_that_begins_with_a_few_brackets_is_a_text(instance):
+    bot_cron_calls.update_config(instance, "jobs.known", "description", "[[x")
+
+    assert service.written(instance, "known")["description"] == "[[x"
+
+
 @pytest.mark.parametrize("key", [".".join("a" * 3000), ".".join("a" * 25)])
 def test_a_key_of_many_names_is_an_error_in_words(instance, key):
     with pytest.raises(ScheduledError, match=TOO_DEEP):

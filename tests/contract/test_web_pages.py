@@ -352,6 +352,30 @@ def test_the_calendar_shows_one_week_if_the_forecast_of_five_takes_too_long(brow
     assert "only one week is shown" in page.text and "/forecast?from=2030-01-14" in page.text
 
 
+def test_the_page_of_a_job_names_a_gate_that_is_only_assumed_to_be_open(world, connect):
+    world.configure(
+        """
+        [jobs.gated]
+        every = "1h"
+        only_if = { command = "false" }
+        command = "true"
+        [jobs.free]
+        every = "1h"
+        command = "true"
+        [jobs.line]
+        every = "1h"
+        chain = ["gated"]
+        """
+    )
+    client = connect()
+    rows = client.get("/api/jobs/gated/next").json()
+
+    assert all("gate" in row["assumed"] for row in rows)
+    assert client.get("/jobs/gated").text.count("if its gate is open then") == len(rows) > 0
+    assert "gate is open" not in client.get("/jobs/free").text
+    assert "if the gates of the steps are open" in client.get("/jobs/line").text
+
+
 def test_the_forecast_names_what_it_assumes(world, connect):
     world.configure('timezone = "UTC"\n[jobs.one]\ncron = "0 * * * *"\ncommand = "true"\n')
     world.run("run", "one")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -145,6 +146,50 @@ def test_a_token_that_other_users_may_read_is_refused_with_the_reason_in_the_out
     assert str(world.state) not in refused.value.read().decode()
     process.terminate()
     assert "chmod 600" in process.stderr.read()
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/jobs"])
+def test_a_client_that_leaves_before_its_request_is_complete_is_no_line_of_the_journal(web, token, path):
+    process, printed = web("--port", "0")
+    port = int(re.search(r":(\d+)/", printed)[1])
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
+        f"Authorization: Bearer {token()}\r\nContent-Length: 100\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(head.encode() + b"x")
+    fetch(printed, token())  # the server has noticed the end of the other connection by then
+
+    process.terminate()
+    assert process.stderr.read() == ""
+
+
+HANGING = """
+import sys, time
+from scheduled import service
+from scheduled.__main__ import main
+service.check = service.status = lambda *_: time.sleep(600)
+sys.argv = ["scheduled", *sys.argv[sys.argv.index("--config") :]]
+main()
+"""
+
+
+def test_it_ends_at_sigterm_while_threads_hang(web, token):
+    process, printed = web("--port", "0", through=(sys.executable, "-c", HANGING))
+    port = int(re.search(r":(\d+)/", printed)[1])
+    asked = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    for client, path in zip(asked, ("/api/check", "/"), strict=True):
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token()}\r\n\r\n"
+        client.sendall(head.encode())
+    fetch(printed, token())
+
+    process.terminate()
+
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    for client in asked:
+        client.close()
 
 
 def test_it_exits_when_it_is_idle(web, token):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from scheduled import question, service
-from scheduled.config.json_values import decoded
+from scheduled.config.json_values import TOO_DEEP_WHY, decoded, refuse_deep
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import bind, boolean, nearest, readable
@@ -86,7 +86,7 @@ def update_config(instance: Instance, section: str, key: str, value: Any) -> dic
     if (section, key) == (SCHEDULES, "enabled"):
         return toggle_scheduler(instance, value)
     section = "" if section == SCHEDULES else section
-    changes = _changes(instance, section, key, _value(value))
+    changes = _changes(instance, section, key, _value(key or section, value))
     permissions = Permissions(instance, "dbus", "add_commands")
     if section.startswith(JOB):
         permissions.need_change("edit", section.removeprefix(JOB), changes)
@@ -104,17 +104,23 @@ def _changes(instance: Instance, section: str, key: str, value: Any) -> dict[str
     return value
 
 
-def _value(value: Any) -> Any:
+def _value(key: str, value: Any) -> Any:
     """Return a value that may be encoded as JSON text; a text that is not JSON is returned unchanged.
 
-    "True" and "False" are booleans too: some clients write them so.
+    "True" and "False" are booleans too: some clients write them so. Raise ConfigError, which names *key*, if the value is
+    nested too deeply.
     """
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return boolean(value)
-    try:
-        return msgspec.json.decode(value) if isinstance(value, str) else value
-    except (msgspec.DecodeError, RecursionError):
+    if not isinstance(value, str):
         return value
+    refuse_deep(key, value)
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
+    except RecursionError:
+        raise ConfigError(f"{key}: {TOO_DEEP_WHY}") from None
 
 
 @question.limited()

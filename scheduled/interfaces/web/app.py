@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -50,6 +50,7 @@ def create(
             RefusedError: _refusal,
             ScheduledError: _error,
             HTTPException: _http,
+            ClientDisconnect: _gone,
             Exception: _fault,
         }
     )
@@ -75,6 +76,11 @@ def _refusal(request: Request, error: Any) -> Response:
 
 def _error(request: Request, error: Any) -> Response:
     return refused(request, RefusedError(status_of(error), complete(str(error))))
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Return an answer that is not sent: the client closed the connection before its request was complete."""
+    return Response(status_code=400)
 
 
 def _http(request: Request, error: Any) -> Response:
