@@ -39,6 +39,15 @@ def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
         word = "enabled" if found["enabled"] else "disabled"
         verb = "would be" if dry_run else "is now"
         console().print(Text(f"{found['job']} {verb if found['changed'] else 'is already'} {word}"))
+        _discarded(found, dry_run=dry_run)
+
+
+def _discarded(found: dict[str, Any], *, dry_run: bool) -> None:
+    """Print how many events no longer wait to start a job."""
+    if count := found.get("discarded"):
+        verb = "would be" if dry_run else "was" if count == 1 else "were"
+        events = "1 waiting event" if count == 1 else f"{count:,} waiting events"
+        console().print(Text(f"{found['job']}: {events} {verb} discarded"))
 
 
 def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
@@ -77,6 +86,7 @@ def edited(done: dict[str, Any]) -> None:
     if not done["changed"]:
         console().print(Text(f"{done['path']}: unchanged"), soft_wrap=True)
         return
+    _discarded(done, dry_run=done["dry_run"])
     if done["dry_run"]:
         sys.stdout.write(done["diff"])
         if done["deleted"]:

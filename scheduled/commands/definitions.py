@@ -15,6 +15,7 @@ from scheduled.config import effects as effects_of_edit
 from scheduled.config.edit import Edit
 from scheduled.config.effects import Effect
 from scheduled.instance import Instance
+from scheduled.state.open import read_only
 
 
 def add(
@@ -49,8 +50,14 @@ def written(instance: Instance, job: str) -> dict[str, Any]:
 
 
 def remove(instance: Instance, job: str, *, dry_run: bool = False) -> dict[str, Any]:
-    """Remove a job from the file that defines it. A copy of the file and the records in the ledger are kept."""
-    return {"job": job, **keep(instance, _removal(instance, job), dry_run=dry_run)}
+    """Remove a job from the file that defines it. A copy of the file and the records in the ledger are kept.
+
+    `discarded` is the number of events that wait to start the job; they no longer do.
+    """
+    change = _removal(instance, job)
+    with read_only(instance.paths) as ledger:
+        waiting = ledger.count_start_requests(job)
+    return {"job": job, "discarded": waiting, **keep(instance, change, dry_run=dry_run)}
 
 
 def apply(instance: Instance, file: Path, *, dry_run: bool = False) -> dict[str, Any]:

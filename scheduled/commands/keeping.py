@@ -9,7 +9,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.config import edit as config_edit
 from scheduled.config.edit import Edit
-from scheduled.engine import config_changes, planning, publish, start_requests
+from scheduled.engine import config_changes, dropped, planning, publish, start_requests
 from scheduled.engine.runtime import open_runtime
 from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
@@ -45,6 +45,8 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             events += planning.register(ledger, runtime.config, int(now), made_now=edit.jobs())
             problems.remember(ledger, repairs, now)
         runtime.publish(events)
+        for more in dropped.rest(ledger, runtime.config, int(now), edit.jobs()):
+            runtime.publish(more)
         for repair in repairs:
             runtime.add_problem("WARNING", repair)
         instance.paths.remarks += repairs

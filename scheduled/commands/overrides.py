@@ -14,7 +14,7 @@ from scheduled.config.files import known_jobs
 from scheduled.core.events import Event
 from scheduled.core.jobs import key_of
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.engine import planning
+from scheduled.engine import dropped, planning
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.instance import Instance
 from scheduled.schedules.instants import ahead
@@ -85,7 +85,7 @@ def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) ->
 
 
 def disable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Disable jobs, overriding the configuration. Raise ConfigError for an unknown job."""
+    """Disable jobs, overriding the configuration; discard the events that wait for them. Raise ConfigError for an unknown job."""
     return _override(open_runtime(instance), jobs, enabled=False, dry_run=dry_run)
 
 
@@ -98,6 +98,7 @@ def _override(
     written = {name: runtime.config.jobs[name].enabled for name in chosen}
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
+        waiting = {name: 0 if enabled else ledger.count_start_requests(name) for name in chosen}
     before = {name: runtime.config.jobs[name].enabled for name in chosen}
     if not dry_run:
         with changing(runtime) as ledger:
@@ -107,7 +108,17 @@ def _override(
             runtime.config.override(dict.fromkeys(keys.values(), enabled))
             events = planning.register(ledger, runtime.config, int(clock.now()), made_now=chosen)
         runtime.publish(events)
+        if any(waiting.values()):
+            with runtime.ledger() as ledger:
+                for more in dropped.rest(ledger, runtime.config, int(clock.now())):
+                    runtime.publish(more)
     return [
-        {"job": name, "enabled": enabled, "changed": before[name] != enabled, "dry_run": dry_run}
+        {
+            "job": name,
+            "enabled": enabled,
+            "changed": before[name] != enabled,
+            "discarded": waiting[name],
+            "dry_run": dry_run,
+        }
         for name in chosen
     ]

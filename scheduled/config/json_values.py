@@ -9,6 +9,7 @@ import msgspec
 from scheduled.errors import ConfigError
 
 DEEPEST = 20  # levels of tables and lists in a value; the deepest valid key of a job has three
+READABLE = 200  # levels of a document
 TOO_DEEP = "nested too deeply"
 TOO_DEEP_WHY = f"{TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read"
 DEEP = re.compile(rf"(?:\s*[\[{{]){{{DEEPEST + 1}}}")
@@ -17,11 +18,24 @@ DEEP = re.compile(rf"(?:\s*[\[{{]){{{DEEPEST + 1}}}")
 def decoded(text: bytes | str, kind: Any = Any) -> Any:
     """Return the value of a JSON *text*. Raise ConfigError with the reason if it is not JSON, or not of the type *kind*."""
     try:
-        return msgspec.json.decode(text, type=kind)
+        found = msgspec.json.decode(text, type=kind)
     except RecursionError:
         raise ConfigError(TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise ConfigError(str(error)) from None
+    if _has_levels(
+        found, READABLE
+    ):  # whether the decoder raises RecursionError depends on the version of Python
+        raise ConfigError(TOO_DEEP)
+    return found
+
+
+def _has_levels(value: Any, number: int) -> bool:
+    """Return whether *value* has more than *number* levels of tables and lists."""
+    level = [value]
+    for _ in range(number):
+        level = [inner for found in level for inner in _inside(found)]
+    return bool(level)
 
 
 def refuse_deep(key: str, text: str) -> None:

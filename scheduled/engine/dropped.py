@@ -1,13 +1,14 @@
-"""Drop what waits to start a job that was removed, or that its new definition no longer starts: with a trace.
+"""Drop what waits to start a job that was removed or disabled, or that its new definition no longer starts: with a trace.
 
-Called inside an exclusive transaction of the caller, when the configuration is registered.
+`by_changes` is called inside an exclusive transaction of the caller, when the configuration is registered. It drops a portion
+of what waits for removed and disabled jobs; `rest` drops what is left, after the commit, with a transaction for each portion.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from scheduled.config.files import Config
 from scheduled.core import starts
-from scheduled.core.epochs import EDITED, REMOVED, EpochChange
+from scheduled.core.epochs import DISABLED, EDITED, REMOVED, EpochChange
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
@@ -18,6 +19,7 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.binding import host_of
 from scheduled.state.ledger import Ledger
 
+PORTION = 1_000  # start requests that a transaction drops: other processes wait for its end
 NO_TICK = "dropped"  # in place of a tick's name in these runs: no tick executes them
 
 
@@ -31,19 +33,57 @@ def by_changes(
     """
     ended = {change.key: change.reason for change in changes if change.ends and not change.continues}
     events = [
-        request(ledger, row, reason, config.timezone, now)
+        request(ledger, row, EDITED, config.timezone, now)
         for row in ledger.start_requests()
-        if not row.parent and (reason := _why(config, row, ended.get(row.key), made_now)) is not None
+        if not row.parent and _is_outdated(config, row, ended.get(row.key))
     ]
+    events += _portion(ledger, config, made_now, now)
     return events + _waiting(ledger, {key for key, why in ended.items() if why == REMOVED}, config.timezone)
 
 
-def _why(config: Config, row: StartRequest, ended: str | None, made_now: Collection[str]) -> str | None:
-    """Return why *row* must not start a job any more; None if it may. *ended* is why the epoch of its job ended."""
+def rest(
+    ledger: Ledger, config: Config, now: Instant, made_now: Collection[str] = ()
+) -> Iterator[list[Event]]:
+    """Drop what `by_changes` left, in portions; yield the events to publish of each after its commit."""
+    while _gone(ledger, config, made_now):
+        with ledger.transaction():
+            events = _portion(ledger, config, made_now, now)
+            skips.announce(ledger, config.jobs, events, now)
+        if not events:
+            return
+        yield events
+
+
+def _portion(ledger: Ledger, config: Config, made_now: Collection[str], now: Instant) -> list[Event]:
+    """Drop up to PORTION start requests of removed and disabled jobs."""
+    events: list[Event] = []
+    for job, reason in _gone(ledger, config, made_now).items():
+        rows = ledger.start_requests_of(job, PORTION - len(events))
+        events += [request(ledger, row, reason, config.timezone, now) for row in rows]
+    return events
+
+
+def _gone(ledger: Ledger, config: Config, made_now: Collection[str]) -> dict[str, str]:
+    """Return the jobs with a start request that are removed or disabled, and which.
+
+    A job that is missing may be defined in a file that can't be read now, but not one of *made_now*.
+    """
+    found = {}
+    for name in dict.fromkeys(key.job for key in ledger.requested_keys()):
+        job = config.jobs.get(name)
+        if job is not None and not job.enabled:
+            found[name] = DISABLED
+        elif job is None and (not config.problems or name in made_now):
+            found[name] = REMOVED
+    return found
+
+
+def _is_outdated(config: Config, row: StartRequest, ended: str | None) -> bool:
+    """Return whether *row* must not start its job any more, which was edited. *ended* is why its epoch ended."""
     job = config.jobs.get(row.job)
-    if job is None:
-        return REMOVED if ended == REMOVED or row.job in made_now else None
-    return EDITED if ended == EDITED or not _starts(job, row) else None
+    if job is None or not job.enabled:
+        return False  # see `_gone`
+    return ended == EDITED or not _starts(job, row)
 
 
 def _starts(job: Job, row: StartRequest) -> bool:

@@ -1,16 +1,14 @@
-"""Drop start requests and chain steps that can no longer run: their job is disabled or was removed."""
+"""Drop steps of chains that can no longer run: their job is disabled or was removed."""
 
-from scheduled.core.epochs import REMOVED
 from scheduled.core.events import Event
 from scheduled.core.runs import StartRequest
-from scheduled.engine import dropped, skips
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, step_lost, step_over
 from scheduled.state.ledger import Ledger, StartRequests
 
 
 def drop(ledger: Ledger, runtime: Runtime, now: float, after: int = 0) -> list[Event]:
-    """Drop start requests of removed jobs, and chain steps of disabled jobs; continue their chains.
+    """Drop the start requests of steps of disabled and removed jobs; continue their chains.
 
     Start requests with an id up to *after* were checked before. Return the events to publish.
     """
@@ -18,20 +16,14 @@ def drop(ledger: Ledger, runtime: Runtime, now: float, after: int = 0) -> list[E
     context = context_of(runtime, now)
     while lost := _lost(ledger, runtime, after):
         for row in lost:
-            events += step_lost(ledger, context, row) if row.parent else _dropped(ledger, runtime, row, now)
+            events += step_lost(ledger, context, row)
     return events
 
 
 def _lost(ledger: StartRequests, runtime: Runtime, after: int) -> list[StartRequest]:
-    if not after and not any(_is_lost(runtime, key.job, "a chain") for key in ledger.requested_keys()):
+    if not after and not any(_is_lost(runtime, key.job) for key in ledger.requested_keys()):
         return []  # the usual case: there is no need to read all start requests
-    return [row for row in ledger.start_requests(after) if _is_lost(runtime, row.job, row.parent)]
-
-
-def _dropped(ledger: Ledger, runtime: Runtime, row: StartRequest, now: float) -> list[Event]:
-    event = dropped.request(ledger, row, REMOVED, runtime.zone, now)
-    skips.announce(ledger, runtime.config.jobs, [event], now)
-    return [event]
+    return [row for row in ledger.start_requests(after) if row.parent and _is_lost(runtime, row.job)]
 
 
 def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
@@ -42,7 +34,7 @@ def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     events: list[Event] = []
     jobs, context = runtime.config.jobs, context_of(runtime, now)
     for run in ledger.open_runs():
-        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job, run.parent):
+        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job):
             ledger.close_run(
                 run.run_id, "failed", "disabled" if run.job in jobs else "the job no longer exists"
             )
@@ -50,9 +42,9 @@ def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     return events
 
 
-def _is_lost(runtime: Runtime, job: str, parent: str) -> bool:
-    """Return whether *job* can't run any more; *parent* is the run id of its chain, or ""."""
+def _is_lost(runtime: Runtime, job: str) -> bool:
+    """Return whether *job* can't run any more as a step of a chain."""
     found = runtime.config.jobs.get(job)
     if found is None:
         return not runtime.config.problems  # the job may be defined in a file that can't be read now
-    return bool(parent) and not found.enabled
+    return not found.enabled

@@ -19,6 +19,7 @@ from scheduled.core.tick_times import named
 from scheduled.engine import (
     claims,
     clock_steps,
+    dropped,
     edits,
     event_spool,
     expiry,
@@ -170,6 +171,8 @@ def _claim(
     if new_zone:
         runtime.log_line("INFO", new_zone)
     _announce(runtime, ledger, collected, [*given_up, *edited, *due.events])
+    for events in dropped.rest(ledger, runtime.config, int(now)):
+        runtime.publish(events)
     return requested
 
 

@@ -72,6 +72,16 @@ class StartRequests:
         )
         return [_row(row) for row in found if row is not None]
 
+    def start_requests_of(self, job: str, limit: int) -> list[StartRequest]:
+        """See `StartRequests.start_requests_of`."""
+        query = f"{_ROW} WHERE job = ? AND parent = '' ORDER BY target, id LIMIT ?"
+        return [_row(row) for row in self._db.execute(query, (job, limit))]
+
+    def count_start_requests(self, job: str) -> int:
+        """See `StartRequests.count_start_requests`."""
+        query = "SELECT count(*) FROM start_requests WHERE job = ? AND parent = ''"
+        return int(self._db.execute(query, (job,)).fetchone()[0])
+
     def take_start_request(self, request_id: int) -> bool:
         """See `StartRequests.take_start_request`."""
         return self._db.execute("DELETE FROM start_requests WHERE id = ?", (request_id,)).rowcount == 1

@@ -174,8 +174,8 @@ def test_an_audit_checks_its_time_within_the_rows_of_one_job(world, instance):
         (first,) = db.execute("SELECT min(first) FROM slots").fetchone()
         db.execute("UPDATE epochs SET starts_at = ?", (first - 100_000,))
         db.executemany(
-            "INSERT INTO slots (job, first, last, verdict, decided_at) VALUES ('often', ?1, ?1, 'success', ?1)",
-            [(first - 60 * number,) for number in range(1, 1000)],
+            "INSERT INTO slots (job, first, last, verdict, decided_at) VALUES ('often', ?, ?, 'success', ?)",
+            [(first - 60 * number,) * 3 for number in range(1, 1000)],
         )
     db.close()
 
