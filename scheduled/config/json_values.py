@@ -9,7 +9,7 @@ import msgspec
 from scheduled.errors import ConfigError
 
 DEEPEST = 20  # levels of tables and lists in a value; the deepest valid key of a job has three
-READABLE = 900  # levels of a document
+READABLE = 950  # levels of a document
 TOO_DEEP = "nested too deeply"
 TOO_DEEP_WHY = f"{TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read"
 DEEP = re.compile(rf"(?:\s*[\[{{]){{{DEEPEST + 1}}}")
