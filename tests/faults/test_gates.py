@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -59,6 +61,43 @@ def test_a_critical_job_does_not_wait_for_the_gate_of_another_job(world, own):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert ran(world) == ["critical", "gated"]
+
+
+def test_a_gate_without_an_answer_is_a_problem_until_it_answers(world):
+    world.configure(f"""
+        [jobs.job]
+        {DUE}
+        command = "true"
+        only_if = {{ command = "[ -e {world.root}/answers ] || exec sleep 1000" }}
+    """)
+
+    first = printed_by_a_tick(world, limit=1.5)
+    (problem,) = [text for text in world.json("status")["problems"] if text.startswith("job: its gate (")]
+    again = printed_by_a_tick(world, limit=1.5)
+    (world.root / "answers").touch()
+    last = printed_by_a_tick(world, limit=60)
+
+    assert "answers ] || exec sleep 1000` succeeds) gave no answer within" in problem
+    assert problem in first
+    assert "its gate" not in again + last + str(world.json("status")["problems"])
+    assert ran(world) == ["job"]
+
+
+def printed_by_a_tick(world, limit):
+    """Return what a tick prints that waits *limit* seconds for gates, and does not check whether it is idle."""
+    program = (
+        f"import sys; from scheduled.engine import tick_gates; tick_gates.LIMIT = {limit}; "
+        "from scheduled.cli.main import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run"],
+        check=False,
+        env=world.environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    return done.stdout + done.stderr
 
 
 def test_gates_are_asked_side_by_side(world):
