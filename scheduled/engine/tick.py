@@ -264,6 +264,10 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
     """Record the current problems, with those that this tick found; return those to print."""
     config = runtime.config
     found = problems.current(ledger, config.jobs, messages(config), [*runtime.problems, *new], now)
+    if any(job.only_if is not None for job in config.jobs.values()):
+        from scheduled.engine import tick_gates
+
+        found |= tick_gates.problems(ledger, config.jobs)
     return problems.news(ledger, found, now)
 
 

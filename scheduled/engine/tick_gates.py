@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scheduled.core.gate_words import required
 from scheduled.core.jobs import Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.starts import Rank, Start, places, rank
 from scheduled.engine.planning import Gates
+from scheduled.printable import printable
 from scheduled.state.ledger import Meta
 
 if TYPE_CHECKING:
@@ -83,6 +85,18 @@ class TickGates:
 def without_answer(ledger: Meta) -> dict[str, str]:
     """Return the jobs with a gate that gave no answer at the last tick that had to ask it, and why, in words."""
     return {name: why for key, why in REASONS.items() for name in _recorded(ledger, key)}
+
+
+def problems(ledger: Meta, jobs: Jobs) -> dict[str, str]:
+    """Return a text for each enabled job with a gate that gave no answer when it had to be asked last, by its key."""
+    found = {name: why for name, why in without_answer(ledger).items() if name in jobs}
+    return {
+        f"gate:{name}": printable(
+            f"{name}: its gate ({required(job.only_if)}) {why} (scheduled explain {name})"
+        )
+        for name, why in found.items()
+        if (job := jobs[name]).enabled and job.only_if is not None
+    }
 
 
 def _recorded(ledger: Meta, key: str) -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scheduled.core.jobs import Gate, Job, Window
+from scheduled.core.jobs import Job, Window
 from scheduled.schedules.durations import duration
 from scheduled.schedules.kinds.registry import kind_of
 from scheduled.schedules.schedule import Schedule
@@ -33,18 +33,6 @@ def schedules(found: Sequence[Schedule], zone: str = "") -> str:
 def written(found: Sequence[Schedule], zone: str = "") -> str:
     """Return schedules in the short form of the configuration (`0 3 * * *`), or in words where there is none."""
     return ", ".join(kind_of(schedule).written(schedule) or schedules([schedule], zone) for schedule in found)
-
-
-def gate(found: Gate) -> str:
-    """Return the conditions of a gate in words."""
-    conditions = [
-        f"`{found.command}` succeeds" if found.command else "",
-        "there is a network" if found.network == "default" else f"{found.network} answers" if found.network else "",
-        "the machine is on mains power" if found.ac_power else "",
-        "the machine is idle" if found.idle else "",
-        f"{found.path} exists" if found.path else "",
-    ]  # fmt: skip
-    return " and ".join(condition for condition in conditions if condition)
 
 
 def window(found: Window) -> str:

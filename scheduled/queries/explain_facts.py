@@ -3,6 +3,7 @@
 from typing import Any
 
 from scheduled.clock import stamp
+from scheduled.core import gate_words
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
@@ -55,7 +56,7 @@ def facts(
         "paused": pauses or None,
         "quiet": describe.window(job.not_between) if job.not_between else None,
         "quiet_until": stamp(quiet_until, zone),
-        "gate": describe.gate(job.only_if) if job.only_if else None,
+        "gate": gate_words.required(job.only_if) if job.only_if else None,
         "budget": view.config.max_runs,
         "group": job.group or None,
         "held_by": view.holders(job) or None,

@@ -1,7 +1,7 @@
 """Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
 
 from scheduled.clock import stamp
-from scheduled.core import deferrals
+from scheduled.core import deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import DEFERRED
@@ -140,7 +140,9 @@ def _left_over(view: View, job: Job, start: Start) -> str | None:
     }
     if job.only_if:
         found = view.without_answer.get(job.name, "was closed")
-        reasons["gate"] = f"at the last tick its gate {found} (it requires: {describe.gate(job.only_if)})"
+        reasons["gate"] = (
+            f"at the last tick its gate {found} (it requires: {gate_words.required(job.only_if)})"
+        )
     if job.after:
         reasons["after"] = f"it runs after {' and '.join(job.after)}"
     if start.again and not limit:

@@ -2,13 +2,15 @@
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from scheduled.core.jobs import Action, Gate, Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start, places, rank
-from scheduled.engine.tick_gates import NO_ANSWER, NOT_ASKED, TickGates, without_answer
+from scheduled.engine.tick_gates import NO_ANSWER, NOT_ASKED, REASONS, TickGates, problems, without_answer
+from scheduled.notify.problems import about
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import LEDGERS
 
@@ -100,6 +102,23 @@ def test_a_gate_that_was_not_asked_is_recorded_as_such_until_it_is_asked(gates, 
         ),
         ([], {}),
     ]
+    ledger.close()
+
+
+@pytest.mark.parametrize("key", ["unanswered_gates", "unasked_gates"])
+def test_a_gate_without_an_answer_is_a_problem_that_names_job_and_gate(tmp_path, key):
+    ledger = LEDGERS["sqlite"](tmp_path)
+    jobs = Jobs({name: a_job(name) for name in ORDER})
+    disabled = Jobs({"gated": msgspec.structs.replace(jobs["gated"], enabled=False)})
+    with ledger.transaction():
+        ledger.remember(key, '["gated", "high", "removed"]')
+
+    found = problems(ledger, jobs)
+
+    expected = f"gated: its gate (/nowhere exists) {REASONS[key]} (scheduled explain gated)"
+    assert found == {"gate:gated": expected}
+    assert about("gate:gated") == JobKey("gated")
+    assert problems(ledger, disabled) == {}
     ledger.close()
 
 
