@@ -176,7 +176,8 @@ main()
 """
 
 
-def test_it_ends_at_sigterm_while_threads_hang(web, token):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_a_signal_while_threads_hang(web, token, number):
     process, printed = web("--port", "0", through=(sys.executable, "-c", HANGING))
     port = int(re.search(r":(\d+)/", printed)[1])
     asked = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
@@ -185,9 +186,9 @@ def test_it_ends_at_sigterm_while_threads_hang(web, token):
         client.sendall(head.encode())
     fetch(printed, token())
 
-    process.terminate()
+    process.send_signal(number)
 
-    assert process.wait(timeout=60) == -signal.SIGTERM
+    assert process.wait(timeout=60) == -number
     for client in asked:
         client.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -111,6 +112,9 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
     )
     code = sign_in.new_code(root, key) if sign_in.is_private(sys.stderr) else None
     print(announce(server_address, options, code), file=sys.stderr, flush=True)  # noqa: T201 - the address
+    # The server handles SIGINT until its grace is over, and then sends it again: the default action ends the process also
+    # while a thread hangs, for which an exit after a KeyboardInterrupt would wait.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     serve(application, options, found, shutdown)
 
 
