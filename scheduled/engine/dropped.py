@@ -19,7 +19,7 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.binding import host_of
 from scheduled.state.ledger import Ledger
 
-PORTION = 1_000  # start requests that a transaction drops: other processes wait for its end
+PORTION = 500  # start requests that a transaction drops: other processes wait for its end
 NO_TICK = "dropped"  # in place of a tick's name in these runs: no tick executes them
 
 
@@ -34,8 +34,10 @@ def by_changes(
     ended = {change.key: change.reason for change in changes if change.ends and not change.continues}
     events = [
         request(ledger, row, EDITED, config.timezone, now)
-        for row in ledger.start_requests()
-        if not row.parent and _is_outdated(config, row, ended.get(row.key))
+        for job in dict.fromkeys(key.job for key in ledger.requested_keys())
+        if job in config.jobs and config.jobs[job].enabled  # for others see `_gone`
+        for row in ledger.start_requests_of(job)
+        if ended.get(row.key) == EDITED or not _starts(config.jobs[job], row)
     ]
     events += _portion(ledger, config, made_now, now)
     return events + _waiting(ledger, {key for key, why in ended.items() if why == REMOVED}, config.timezone)
@@ -76,14 +78,6 @@ def _gone(ledger: Ledger, config: Config, made_now: Collection[str]) -> dict[str
         elif job is None and (not config.problems or name in made_now):
             found[name] = REMOVED
     return found
-
-
-def _is_outdated(config: Config, row: StartRequest, ended: str | None) -> bool:
-    """Return whether *row* must not start its job any more, which was edited. *ended* is why its epoch ended."""
-    job = config.jobs.get(row.job)
-    if job is None or not job.enabled:
-        return False  # see `_gone`
-    return ended == EDITED or not _starts(job, row)
 
 
 def _starts(job: Job, row: StartRequest) -> bool:

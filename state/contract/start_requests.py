@@ -28,8 +28,8 @@ class StartRequests(Protocol):
     def oldest_start_requests(self, keys: Iterable[JobKey]) -> list[StartRequest]:
         """Return the oldest start request of each of *keys* that has one, in the order of *keys*."""
 
-    def start_requests_of(self, job: str, limit: int) -> list[StartRequest]:
-        """Return up to *limit* start requests of *job*, oldest first for each target, that are no steps of chains."""
+    def start_requests_of(self, job: str, limit: int = -1) -> list[StartRequest]:
+        """Return up to *limit* (-1: all) start requests of *job*, oldest first for each target, but no steps of chains."""
 
     def count_start_requests(self, job: str) -> int:
         """Return how many start requests `start_requests_of` would return without a limit."""

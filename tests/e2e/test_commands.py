@@ -168,7 +168,7 @@ def test_disable_and_enable_replay_nothing(home):
     done = home.json("enable", "sync-notes", at=LATER)
     home.run("run", at=LATER)
 
-    assert done == [{"job": "sync-notes", "enabled": True, "changed": True, "dry_run": False}]
+    assert done == [{"job": "sync-notes", "enabled": True, "changed": True, "discarded": 0, "dry_run": False}]
     assert len(home.json("history", "sync-notes", at=LATER)) == 1
     assert sound(home, LATER)
 

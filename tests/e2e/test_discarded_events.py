@@ -2,7 +2,6 @@
 
 import pytest
 
-from scheduled.engine import dropped
 from tests.fixtures.world import World
 
 pytestmark = pytest.mark.system
@@ -65,4 +64,3 @@ def test_remove_names_the_number_of_discarded_events(world: World) -> None:
 
     assert "a: 2 waiting events were discarded\n" in done.stdout
     assert recorded(world) == [("skipped", "removed")] * 2
-    assert dropped.PORTION >= 2

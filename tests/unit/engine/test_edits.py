@@ -11,7 +11,7 @@ from scheduled.config.files import load_config
 from scheduled.core import epochs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, StartRequest
-from scheduled.engine import edits, planning
+from scheduled.engine import dropped, edits, planning
 from scheduled.engine.planning import plan_and_record
 from scheduled.paths import Paths
 from scheduled.state.binding import bind
@@ -367,6 +367,26 @@ def test_a_start_request_does_not_outlive_the_definition_of_its_job(host, ledger
 
     assert ledger.start_requests() == []
     assert skipped_runs(ledger) == [("skipped", reason)]
+
+
+@pytest.mark.parametrize("after", ["", ON.format("go") + "enabled = false\n"], ids=["removed", "disabled"])
+def test_many_start_requests_are_dropped_in_portions(host, ledger, after, monkeypatch):
+    monkeypatch.setattr(dropped, "PORTION", 2)
+    host.write(ON.format("go"), at("11:00:00"))
+    host.register(at("12:00:00"))
+    for _ in range(5):
+        requested(ledger)
+    host.write(after, at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    left, portions = (
+        len(ledger.start_requests()),
+        dropped.rest(ledger, host.read(at("12:00:30")), at("12:00:30")),
+    )
+
+    assert (left, [len(events) for events in portions]) == (3, [2, 1])
+    reason = "disabled" if after else "removed"
+    assert skipped_runs(ledger) == [("skipped", reason)] * 5
 
 
 def test_the_run_of_a_dropped_start_request_has_the_host(host, ledger, tmp_path):
