@@ -90,7 +90,8 @@ class Permissions:
         if any(after not in (None, self._interface, before) for before, after in (e.added_by for e in found)):
             self.need_for(f"set labels.{ADDED_BY}")
         if hasattr(self._settings, "allow"):
-            for permission in dict.fromkeys(map(_needed, found)):
+            needed: dict[Permission | None, None] = dict.fromkeys(_needed(effect) for effect in found)
+            for permission in needed:
                 of_it = (effect for effect in found if _needed(effect) == permission)
                 self.need(permission, jobs=(job for effect in of_it for job in effect.starts))
 
