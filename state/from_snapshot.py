@@ -2,7 +2,7 @@
 
 from scheduled.paths import Paths
 from scheduled.state import essentials, snapshot
-from scheduled.state.sqlite.ledger import SqliteLedger
+from scheduled.state.sqlite.ledger import SqliteLedger, closed_on_error
 
 
 def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
@@ -28,7 +28,8 @@ def foreseen(paths: Paths) -> SqliteLedger:
     """Return, in memory, the ledger that the next tick creates. If it restores a lost one, note that in `paths.lost`."""
     snapshot.read_known(paths.snapshot)
     ledger = SqliteLedger.nothing()
-    found = fill(ledger, paths)
+    with closed_on_error(ledger):
+        found = fill(ledger, paths)
     if found:
         paths.lost = lost(paths, found)
     return ledger

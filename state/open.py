@@ -9,7 +9,7 @@ from scheduled.errors import ForeignStateError, ScheduledError, StateError
 from scheduled.paths import Paths
 from scheduled.state import binding, directories, generation, snapshot
 from scheduled.state.sqlite.errors import DamagedError, UnbornError
-from scheduled.state.sqlite.ledger import SqliteLedger, converted_errors, using
+from scheduled.state.sqlite.ledger import SqliteLedger, closed_on_error, converted_errors, using
 
 REPAIR = "the next tick moves it aside and restores it from the snapshot; `scheduled run` does so now"
 
@@ -36,7 +36,8 @@ def _foreseen(paths: Paths) -> SqliteLedger:
     from scheduled.state.from_snapshot import foreseen  # only if there is no ledger
 
     ledger = foreseen(paths)
-    binding.refuse_foreign(ledger, paths)
+    with closed_on_error(ledger):
+        binding.refuse_foreign(ledger, paths)
     return ledger
 
 
@@ -105,6 +106,7 @@ def _caught_up(ledger: SqliteLedger, paths: Paths, document: Mapping[str, Any]) 
 
     with using(ledger):
         copy = ledger.in_memory()
-        message = rollback.catch_up(copy, paths, document, clock.now())
+        with closed_on_error(copy):
+            message = rollback.catch_up(copy, paths, document, clock.now())
     paths.lost = f"{message}; the next tick writes this to the ledger; `scheduled run` runs one now"
     return copy

@@ -128,7 +128,7 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
     def in_memory(self) -> "SqliteLedger":
         """Return a copy of the ledger in memory."""
         copy = SqliteLedger.nothing()
-        with named_errors(self.path):
+        with closed_on_error(copy), named_errors(self.path):
             self._db.backup(copy._db)  # noqa: SLF001 - of the same class
         return copy
 
@@ -165,6 +165,16 @@ def using(ledger: SqliteLedger) -> Iterator[SqliteLedger]:
             yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def closed_on_error(ledger: SqliteLedger) -> Iterator[None]:
+    """Close *ledger* if the block raises an exception."""
+    try:
+        yield
+    except BaseException:
+        ledger.close()
+        raise
 
 
 @contextmanager
