@@ -12,7 +12,9 @@ DEEPEST = 20  # levels of tables and lists in a value; the deepest valid key of 
 READABLE = 950  # levels of a document
 TOO_DEEP = "nested too deeply"
 TOO_DEEP_WHY = f"{TOO_DEEP}: at most {DEEPEST} levels of tables and lists are read"
-DEEP = re.compile(rf"(?:\s*[\[{{]){{{DEEPEST + 1}}}")
+DEEP = re.compile(
+    rf'(?:\s*[\[{{](?:\s*"[^"]{{0,100}}"\s*:)?){{{DEEPEST + 1}}}'
+)  # brackets, and keys between them
 
 
 def decoded(text: bytes | str, kind: Any = Any) -> Any:
