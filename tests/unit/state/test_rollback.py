@@ -276,4 +276,6 @@ def test_as_long_as_a_tick_of_the_lost_ledger_runs_jobs_nothing_starts(rolled):
         os.close(fd)
 
     assert rolled.paths.ledger.read_bytes() == before
-    assert len(rolled.open()[1]) == 1
+    ledger, repairs = rolled.open()
+    ledger.close()
+    assert len(repairs) == 1
