@@ -61,6 +61,12 @@ class Rolled:
     def open(self):
         return open_ledger(self.paths, NOW)
 
+    def repairs(self):
+        """Open and close the ledger; return the messages about its repairs."""
+        ledger, repairs = self.open()
+        ledger.close()
+        return repairs
+
 
 @pytest.fixture
 def rolled(tmp_path):
@@ -110,7 +116,7 @@ def test_positions_come_from_the_snapshot_and_the_slots_up_to_them_are_recorded_
     )
     assert repairs == [message]
     assert rolled.paths.lost is None
-    assert rolled.open()[1] == []  # reported once
+    assert rolled.repairs() == []  # reported once
     with read_only(rolled.paths):
         assert rolled.paths.lost is None
 
@@ -142,7 +148,7 @@ def test_a_snapshot_that_was_edited_by_hand_rolls_nothing_back(rolled):
     path.write_bytes(path.read_bytes().replace(b'"generation": 1', b'"generation": 9'))
 
     assert b'"generation": 9' in path.read_bytes()
-    assert rolled.open()[1] == []
+    assert rolled.repairs() == []
 
 
 def test_a_waiting_retry_of_a_slot_that_was_decided_later_does_not_run_again(rolled):
@@ -254,7 +260,7 @@ def test_a_lost_ledger_is_no_rolled_back_one_after_it_was_restored(rolled):
     rolled.publish()
     rolled.paths.ledger.unlink()
 
-    assert [len(rolled.open()[1]) for _ in range(2)] == [1, 0]
+    assert [len(rolled.repairs()) for _ in range(2)] == [1, 0]
     with read_only(rolled.paths):
         assert rolled.paths.lost is None
 
@@ -276,6 +282,4 @@ def test_as_long_as_a_tick_of_the_lost_ledger_runs_jobs_nothing_starts(rolled):
         os.close(fd)
 
     assert rolled.paths.ledger.read_bytes() == before
-    ledger, repairs = rolled.open()
-    ledger.close()
-    assert len(repairs) == 1
+    assert len(rolled.repairs()) == 1
