@@ -16,7 +16,7 @@ from scheduled.core.jobs import Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.engine.runtime import Runtime
-from scheduled.errors import BusyError
+from scheduled.errors import BusyError, StateError
 from scheduled.execution.protocol import Ended, Record, Started, read_records
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import read_regular
@@ -40,8 +40,8 @@ def proved(runtime: Runtime, paths: Iterable[Path]) -> list[Proved]:
     """Return the attempts that the result files *paths* of other ticks prove. Call it before a transaction."""
     found: list[Proved] = []
     for path in paths:
-        lives = is_held(path)
-        with suppress(OSError):  # another tick has removed it; `recovery` reports other errors
+        with suppress(OSError, StateError):  # another tick has removed it; `leftovers` reports other errors
+            lives = is_held(path)
             found += _attempts(runtime, read_records(read_regular(path)), lives=lives)
     return found
 
