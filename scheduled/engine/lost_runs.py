@@ -65,7 +65,10 @@ def settle(ledger: Ledger, runtime: Runtime, found: Iterable[Proved], now: float
     Raise BusyError if such a run may still be under way. Runs from before the last planning were pruned, and not lost; those
     from before a known loss are dealt with.
     """
-    known = max(int(ledger.meta("planned") or 0), int(ledger.meta(LOST_UNTIL) or -1) + 1)  # whole seconds
+    planned = ledger.meta("planned")
+    if planned is None:
+        return []  # a new ledger, after the user has removed the state
+    known = max(int(planned), int(ledger.meta(LOST_UNTIL) or -1) + 1)  # whole seconds
     lost = [one for one in found if one.started_at >= known and ledger.run(one.run_id) is None]
     if not lost:
         return []
