@@ -3,12 +3,9 @@
 The snapshot shows this only if a tick has published it since. A tick that was killed has left its result file.
 """
 
-import re
-from calendar import timegm
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from time import strptime
 
 import msgspec
 
@@ -23,7 +20,7 @@ from scheduled.state.files import read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
 
-SLOT = re.compile(r"(\d{8}T\d{6}Z)(?:-[0-9a-f]+)?")  # what follows the job in the id of the run for a slot
+SLOT = r"(\d{8}T\d{6}Z)(?:-[0-9a-f]+)?"  # what follows the job in the id of the run for a slot
 NAMED = 3  # runs that the message names
 
 
@@ -94,9 +91,13 @@ def settle(ledger: Ledger, runtime: Runtime, found: Iterable[Proved], now: float
 
 def _slot_of(jobs: Jobs, run_id: str) -> tuple[JobKey, Instant] | None:
     """Return the job and the slot of which *run_id* is the run; None for a run without a slot, or of no job."""
+    import re
+    from calendar import timegm
+    from time import strptime
+
     for key in (key for job in jobs.values() for key in keys_of(job)):
         if run_id.startswith(f"{key.in_ids}-"):
-            match = SLOT.fullmatch(run_id.removeprefix(f"{key.in_ids}-"))
+            match = re.fullmatch(SLOT, run_id.removeprefix(f"{key.in_ids}-"))
             if match:
                 return key, timegm(strptime(match[1], "%Y%m%dT%H%M%SZ"))
     return None
