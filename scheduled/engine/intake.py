@@ -87,7 +87,7 @@ def runs_proved(runtime: Runtime, tick: str) -> "list[Proved]":
     paths = [path for path in runtime.paths.results.glob("*.jsonl") if path.stem != tick]
     if not paths:
         return []
-    from scheduled.engine import lost_runs  # only if another tick works, or was killed
+    from scheduled.engine import lost_runs  # not in the first tick of a state
 
     return lost_runs.proved(runtime, paths)
 
