@@ -9,7 +9,7 @@ import msgspec
 from scheduled.actions import registry
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
-from scheduled.config.rules import gate, limits, retry, where, window
+from scheduled.config.rules import for_each, gate, limits, retry, where, window
 from scheduled.config.tables import JobTable
 from scheduled.config.values import (
     codes,
@@ -56,7 +56,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
 
 
 def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) -> Job:
-    kind = _kind_of_action(raw)
+    kind, found = _kind_of_action(raw), for_each(raw.for_each)
     return Job(
         name=name,
         source=str(source),
@@ -64,6 +64,8 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         action=read_action(raw, kind),
         description=raw.description,
         labels=raw.labels,
+        for_each=found,
+        targets=() if found is None else found.listed,
         enabled=raw.enabled,
         priority=raw.priority,
         catch_up=raw.catch_up,

@@ -2,13 +2,29 @@
 
 import re
 
-from scheduled.config.tables import GateTable, JobTable, LimitsTable, RetryTable
+from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
-from scheduled.core.jobs import Gate, Limits, Retry, Window
+from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
 
 MOST_ATTEMPTS = 1000
 RETRY_ON = ("failed", "timed_out", "auth", "network")
+
+
+def for_each(raw: str | list[str] | ForEachTable | None) -> ForEach | None:
+    """Return where the targets of a job come from; None if it has none. Raise ConfigError for a wrong value."""
+    match raw:
+        case None:
+            return None
+        case "branches":
+            return ForEach(branches=True)
+        case ForEachTable(command=command) if command.strip():
+            return ForEach(command=command)
+        case [_, *_] if all(isinstance(name, str) and name.strip() for name in raw):
+            return ForEach(listed=tuple(dict.fromkeys(raw)))
+    raise ConfigError(
+        'for_each: must be "branches", a list of names, or { command = "..." }, none of them empty'
+    )
 
 
 def retry(raw: RetryTable | bool) -> Retry:

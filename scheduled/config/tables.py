@@ -74,11 +74,18 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     output_limit: int | str = "1M"
 
 
+class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`for_each` of [jobs.NAME] as a table: a command that prints a target on each line."""
+
+    command: str
+
+
 class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     """[jobs.NAME], without the keys of schedules (`schedules.kinds`) and actions (`job_table` adds these)."""
 
     description: str = ""
     labels: dict[str, str] = {}
+    for_each: str | list[str] | ForEachTable | None = None
     on: str | None = None
     where: dict[str, str | int | float | bool] = {}
     after: list[str] = []

@@ -102,13 +102,21 @@ class Gate(msgspec.Struct, frozen=True):
     path: str = ""
 
 
+class ForEach(msgspec.Struct, frozen=True):
+    """Where the targets of a job come from: its *listed* names, the *branches* of the workspace, or the lines of a *command*."""
+
+    listed: tuple[str, ...] = ()
+    branches: bool = False
+    command: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: schedules, an action and the settings of its runs.
 
     *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
-    interruption. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """
@@ -119,6 +127,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     description: str = ""
     labels: dict[str, str] = {}
+    for_each: ForEach | None = None
+    targets: tuple[str, ...] = ()
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
@@ -170,11 +180,10 @@ def key_of(job: Job, target: str = "") -> JobKey:
 
 
 def keys_of(job: Job) -> tuple[JobKey, ...]:
-    """Return the keys under which a job has positions, slots and runs.
-
-    No job has targets yet, so this is its own key.
-    """
-    return (key_of(job),)
+    """Return the keys under which a job has positions, slots and runs: one for each target, if it has `for_each`."""
+    if job.for_each is None:
+        return (key_of(job),)
+    return tuple(key_of(job, target) for target in job.targets)
 
 
 class Jobs(dict[str, Job]):

@@ -103,6 +103,7 @@ def _about(job: Job, claim: Claim) -> dict[str, str]:
     zone = job.zone
     return {
         "SCHEDULED_JOB": job.name,
+        "SCHEDULED_TARGET": claim.target,
         "SCHEDULED_RUN_ID": claim.run_id,
         "SCHEDULED_FOR": stamp(claim.scheduled_for, zone) or "",
         "SCHEDULED_MISSED": str(claim.missed),
