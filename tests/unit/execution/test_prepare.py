@@ -146,6 +146,7 @@ def test_the_environment_describes_the_run_in_the_zone_of_the_job(holds):
 
     assert {key: value for key, value in env.items() if key.startswith("SCHEDULED_")} == {
         "SCHEDULED_JOB": "job",
+        "SCHEDULED_TARGET": "",
         "SCHEDULED_RUN_ID": "job-1",
         "SCHEDULED_FOR": "2025-07-03T14:00:00+02:00",
         "SCHEDULED_MISSED": "3",
