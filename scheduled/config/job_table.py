@@ -51,7 +51,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
             "on_interrupted: is empty; write rerun, skip, ask, or a command that exits with 0 if the work is done"
         )
     when = _when(given, raw, name, timezone)
-    on = BOOTED if is_reboot(given.get("cron", "")) else event_name(raw.on)
+    on = BOOTED if any(map(is_reboot, reading.values(given.get("cron", "")))) else event_name(raw.on)
     return _job(name, raw, when, on, source)
 
 
