@@ -71,6 +71,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
+    ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
     ("grace", "DURATION", "Skip a slot that is later than this."),

@@ -10,7 +10,7 @@ import msgspec
 from scheduled.clock import stamp
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Job, Jobs, job_of
 from scheduled.core.judgement import Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
@@ -83,7 +83,7 @@ def settle_attempt(
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
     attempt_result = _stopped(run, reports.with_outcome(attempt_result, reported))
-    job = context.jobs.get(run.job)
+    job = job_of(context.jobs, run.key)
     judgement = judge(job, run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
     if job is not None and counts_from_end(job.schedules) and judgement.verdict and run.slot is not None:

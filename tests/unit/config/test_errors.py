@@ -37,6 +37,8 @@ def problem(path, text):
         ('command = "true"\ntimeout = true', "timeout: must be an integer or a string, got a boolean"),
         ('command = "true"\ntimeout = "5 weeks"', "timeout: '5 weeks' is not a duration"),
         ('command = "true"\ntimeout = 0', "timeout: out of range: 0"),
+        ('command = "true"\nkill_after = "61m"', "kill_after: must be from 0 (KILL at once) to 1h, got 61m"),
+        ('command = "true"\nkill_after = -1', "kill_after: out of range: -1"),
         ('command = "true"\nevery = "60"', "every: '60' has no unit: write 60s, 60m or 60h"),
         ('command = "true"\nevery = "1h"\ncron = "@daily"', "cron and every: only one of "),
         ('command = "true"\npython = "x.py"', "command and python: only one of "),
