@@ -67,7 +67,9 @@ class Simulation:
         directories.prepare(SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths)
 
     def _fate(self, spec, chances):
-        return (10.0, "success") if self.finishing else random_jobs.fate(spec, chances)
+        if self.finishing:
+            return 10.0, "success"
+        return (random_jobs if self.features is None else random_features).fate(spec, chances)
 
     # Time
     def run(self, years):
@@ -262,6 +264,16 @@ class Simulation:
             table["for_each"] = random_features.members(self.features)
         self._write()
 
+    def reschedule(self):
+        """Give a job other schedules."""
+        name = self.features.choice(["twice", "rest"])
+        if name in self.tables:
+            every = {"every": self.features.choice(INTERVALS)}
+            self.tables[name].update(
+                every if name == "rest" else {"cron": self.features.choice(random_features.SEVERAL)}
+            )
+            self._write()
+
     def travel(self):
         """Take the machine to another zone, or give its zone another name."""
         self.host_zone = self.random.choice(HOST_ZONES)
@@ -427,5 +439,5 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
-CHANGES = (Simulation.retarget,)  # with features
+CHANGES = (Simulation.retarget, Simulation.reschedule)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())
