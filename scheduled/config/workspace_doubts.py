@@ -16,7 +16,9 @@ USERS = {
 }
 
 
-NO_WORKSPACE = 'there are no branches, because no workspace is configured; set `workspace = "/path"` in scheduled.toml'
+NO_WORKSPACE = (
+    'there are no branches, because no workspace is configured; set `workspace = "/path"` in scheduled.toml'
+)
 
 
 def workspace_doubts(config: Config) -> Iterator[str]:
