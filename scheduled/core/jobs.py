@@ -19,6 +19,7 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
+KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
 # Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
 DEFAULT_CADENCE: Seconds = 5 * MINUTE
@@ -119,7 +120,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
     disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
+    waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """
 
@@ -148,6 +150,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[str, ...] = ()
     on_failure: Literal["stop", "continue"] = "stop"
     timeout: Seconds = 5 * MINUTE
+    kill_after: Seconds = KILL_AFTER
     group: str = ""
     cwd: str | None = None
     env: dict[str, str] = {}
