@@ -79,6 +79,11 @@ def beginning(job: Job, states: Iterable[JobState], planned: Instant, now: Insta
     return newest
 
 
+def is_gone(job: Job, target: str) -> bool:
+    """Return whether *target* is no longer in the list of *job*, which changes by itself."""
+    return job.has_changing_targets and bool(target) and target not in job.targets
+
+
 def is_due(job: Job, states: Iterable[JobState], planned: Instant, now: Instant) -> bool:
     """Return whether a slot of one of the targets with *states* came due after *planned*, the instant of the last planning."""
     for state in states:
