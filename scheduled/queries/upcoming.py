@@ -156,6 +156,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
             *assumptions.zone(view.next_zone),
             *first,
             *assumptions.of_gates(found),
+            *assumptions.of_targets(found),
             *assumptions.of_chains(found),
             *assumptions.of_budget(found),
         ]
