@@ -94,7 +94,7 @@ def epoch_changes(
         for key in keys_of(job):
             known.add(key)
             job_state = job_states.get(key)
-            wanted = job.schedules if job.enabled else ()
+            wanted = job.schedules if job.enabled and key.target not in job.disabled_targets else ()
             if job_state is None and wanted:
                 changes.append(_beginning(key, ended.get(key), wanted, moment_of(job.name)))
             elif job_state is not None and not same(wanted, job_state.schedules):

@@ -116,7 +116,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
-    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
+    disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """
@@ -129,6 +130,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     for_each: ForEach | None = None
     targets: tuple[str, ...] = ()
+    disabled_targets: frozenset[str] = frozenset()
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
