@@ -37,7 +37,7 @@ def _state(target: Mapping[str, Any]) -> str:
 
 
 def failed_targets(name: str, targets: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """Yield a line that names the targets of the job *name* whose last run did not end well, if there are any."""
+    """Yield a line that names the targets of the job *name* of which the last run did not end well, if there are any."""
     failed = [
         target["target"] for target in targets if target["last_status"] not in (None, "success", "skipped")
     ]

@@ -78,6 +78,12 @@ class Config(msgspec.Struct, kw_only=True):
             elif job is not None and job.enabled != enabled:
                 self.jobs[key.job] = msgspec.structs.replace(job, enabled=enabled)
 
+    def give_targets(self, found: Mapping[str, Sequence[str]]) -> None:
+        """Set the targets of the jobs *found*, by name, of which the lists change by themselves."""
+        for name, targets in found.items():
+            if name in self.jobs:
+                self.jobs[name] = msgspec.structs.replace(self.jobs[name], targets=tuple(targets))
+
 
 def load_config(
     path: Path, drafts: Drafts = MappingProxyType({}), kept_zone: Callable[[], str] | None = None
