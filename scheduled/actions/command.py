@@ -1,11 +1,12 @@
 """`command`: a line for /bin/sh, or a list of words that is executed without a shell."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
 from scheduled.clock import stamp
-from scheduled.core.jobs import Action, Job
+from scheduled.core.jobs import SHELL, Action, Job
 from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError
 
@@ -71,8 +72,23 @@ def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kin
 
 def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.prepare`."""
-    words = job.action.words or ("/bin/sh", "-c", job.action.line)
-    return Work(argv=tuple(_logical_time(word, job, claim) for word in words))
+    return Work(argv=argv(job.action, job, claim))
+
+
+def argv(action: Action, job: Job, claim: Claim) -> tuple[str, ...]:
+    """Return the program and arguments that execute a command of *job*, for a claimed run."""
+    words = action.words or (*shell_words(job), "-c", action.line)
+    return tuple(_logical_time(word, job, claim) for word in words)
+
+
+def shell_words(job: Job) -> tuple[str, ...]:
+    """Return the program and options that execute the lines of *job*."""
+    if job.shell == SHELL:
+        return (SHELL,)
+    import shlex
+
+    first, *options = shlex.split(job.shell)
+    return (os.path.expanduser(first), *options)
 
 
 def _logical_time(word: str, job: Job, claim: Claim) -> str:

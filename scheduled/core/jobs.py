@@ -18,6 +18,7 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
+SHELL = "/bin/sh"
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
 # Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
 DEFAULT_CADENCE: Seconds = 5 * MINUTE
@@ -110,6 +111,20 @@ class ForEach(msgspec.Struct, frozen=True):
     command: str = ""
 
 
+class Stdin(msgspec.Struct, frozen=True):
+    """What the job reads from its standard input: a *text*, or the content of a *file*."""
+
+    text: str = ""
+    file: str = ""
+
+
+class FailsIf(msgspec.Struct, frozen=True):
+    """What makes an attempt fail in spite of its exit code: it wrote to *stderr*, or a line of its *output* matches."""
+
+    stderr: bool = False
+    output: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: schedules, an action and the settings of its runs.
 
@@ -117,7 +132,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
+    waits until the jobs in *after* have finished. *shell* executes the lines of the job's commands. *pre* and *post* are
+    commands before and after that of the job. *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """
 
@@ -140,6 +156,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
     success_codes: tuple[int, ...] = (0,)
+    fails_if: FailsIf | None = None
+    shell: str = SHELL
+    stdin: Stdin | None = None
+    pre: Action | None = None
+    post: Action | None = None
     on: str = ""
     where: dict[str, str] = {}
     after: tuple[str, ...] = ()
