@@ -77,6 +77,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     shell: str = SHELL
     jitter: int | str = 0
     timeout: int | str = "5m"
+    kill_after: int | str = "10s"
     group: str | None = None
     cwd: str | None = None
     env: dict[str, str | int | float | bool] = {}

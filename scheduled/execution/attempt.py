@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from scheduled.core.failure_classes import FailureClass, failure_class
 from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.errors import StateError
 from scheduled.execution import kept_secrets, process
@@ -21,6 +20,7 @@ from scheduled.masking import Mask
 from scheduled.printable import printable
 
 if TYPE_CHECKING:
+    from scheduled.core.failure_classes import FailureClass
     from scheduled.execution.handler_host import HandlerHost
 
 # Errors that mean that the machine lacks a resource: they are not failures of the job.
@@ -60,7 +60,7 @@ def has_steps(spec: Spec) -> bool:
 def is_left(running: Attempt) -> bool:
     """Given that the tick is stopped, return whether a step is left to end by itself; `post` has a short time for it."""
     if running.step == "post":
-        running.deadline = min(running.deadline, time.monotonic() + process.KILL_GRACE)
+        running.deadline = min(running.deadline, time.monotonic() + running.spec.kill_after)
     return running.step in ("post", "search")
 
 
@@ -98,9 +98,13 @@ def judged(running: Attempt, code: int) -> AttemptResult:
     )
 
 
-def recognised(running: Attempt, status: AttemptStatus) -> FailureClass | None:
+def recognised(running: Attempt, status: AttemptStatus) -> "FailureClass | None":
     """Return the class of a failure, as it is recognised from the end of the output."""
-    return failure_class(running.output.end(RECOGNISED)) if status == "failed" else None
+    if status != "failed":
+        return None
+    from scheduled.core.failure_classes import failure_class  # only if a job has failed
+
+    return failure_class(running.output.end(RECOGNISED))
 
 
 def open_output(spec: Spec) -> int:

@@ -9,10 +9,8 @@ from collections.abc import Callable
 
 from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
-from scheduled.state.files import write_all
 
 EARLIER = ".earlier-"  # in the name of the output of a run that another ledger had; its last change follows
-KILL_GRACE = 10.0  # seconds between SIGTERM and SIGKILL: enough for a job to clean up, as in init systems
 MAX_FDS = 1 << 16
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
@@ -85,6 +83,8 @@ def open_input(spec: Spec) -> int:
     """
     assert spec.stdin is not None
     if not spec.stdin.file:
+        from scheduled.state.files import write_all
+
         fd = os.memfd_create("stdin")
         write_all(fd, spec.stdin.text.encode())
         os.lseek(fd, 0, os.SEEK_SET)

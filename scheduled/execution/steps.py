@@ -167,7 +167,7 @@ def _post(running: Attempt, result: AttemptResult, start: Start) -> Attempt | At
         pid, _ = start(_hook(spec, spec.post, **env), running.output.fd, None)
     except Exception as error:  # noqa: BLE001 - the reason is in the result
         return with_post(spec, result, not_startable(spec, running.started_at, error).reason)
-    patience = process.KILL_GRACE if result.status == "interrupted" else spec.timeout
+    patience = spec.kill_after if result.status == "interrupted" else spec.timeout
     return _next(running, "post", pid, result, time.monotonic() + patience)
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from scheduled.core.jobs import FailsIf, Stdin
-from scheduled.execution import process, search
+from scheduled.execution import search
 from scheduled.execution.protocol import Started
 from scheduled.state.locks import is_held
 from tests.fixtures.supervised import gone, supervise
@@ -214,17 +214,19 @@ def test_post_follows_every_end_and_fails_a_success(supervise, main, post, expec
     assert job.printed() == f"{main.split()[1]}\n"
 
 
-def test_post_follows_a_timeout_and_has_a_time_of_its_own(supervise, monkeypatch):
-    monkeypatch.setattr(process, "KILL_GRACE", 0.2)
-    job = supervise().submit("sleep", "60", timeout=1, post=(*SHELL, "echo $SCHEDULED_STATUS; sleep 60"))
+def test_post_follows_a_timeout_and_has_a_time_of_its_own(supervise):
+    job = supervise().submit(
+        "sleep", "60", timeout=1, kill_after=0.2, post=(*SHELL, "echo $SCHEDULED_STATUS; sleep 60")
+    )
 
     assert judged(job)[::2] == ("timed_out", "timed out after 1 s; post: timed out after 1 s")
     assert job.printed() == "timed_out\n"
 
 
-def test_a_timeout_in_pre_ends_the_run(supervise, monkeypatch):
-    monkeypatch.setattr(process, "KILL_GRACE", 0.2)
-    job = supervise().submit("echo", "main", timeout=1, pre=(*SHELL, "trap 'exit 0' TERM; sleep 60 & wait"))
+def test_a_timeout_in_pre_ends_the_run(supervise):
+    job = supervise().submit(
+        "echo", "main", timeout=1, kill_after=0.2, pre=(*SHELL, "trap 'exit 0' TERM; sleep 60 & wait")
+    )
 
     assert judged(job)[::2] == ("timed_out", "pre: timed out after 1 s")
     assert job.printed() == ""
@@ -255,10 +257,13 @@ def test_the_run_of_a_hook_keeps_its_lock_and_its_group(supervise, tmp_path):
     assert {result.status for result in job.attempt_results().values()} == {"success"}
 
 
-def test_when_the_tick_is_stopped_post_still_runs_for_a_short_time(supervise, monkeypatch):
-    monkeypatch.setattr(process, "KILL_GRACE", 0.5)
+def test_when_the_tick_is_stopped_post_still_runs_for_a_short_time(supervise):
     job = supervise().submit(
-        *SHELL, "echo on; sleep 60", post=(*SHELL, "echo $SCHEDULED_STATUS; sleep 60"), timeout=50
+        *SHELL,
+        "echo on; sleep 60",
+        post=(*SHELL, "echo $SCHEDULED_STATUS; sleep 60"),
+        timeout=50,
+        kill_after=0.5,
     )
     job.started()
     while job.printed() != "on\n":
