@@ -5,7 +5,6 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
-from scheduled.core.jobs import key_of
 from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED_AT_GATE
 from scheduled.core.records import Epoch, RunRow, SlotRow
@@ -53,17 +52,12 @@ OPEN = {
 }
 
 
-def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
-    """Return the verdict, with its reason, of the job's last slot at or before *at*.
-
-    Raise ConfigError if there is no such job.
-    """
-    job = view.job(name)
-    key = key_of(job)
+def explain_slot(view: View, ledger: Ledger, key: JobKey, at: Instant) -> dict[str, Any]:
+    """Return the verdict, with its reason, of the last slot of *key* at or before *at*."""
     epoch, slot = _epoch_at(list(_epochs(view, ledger, key)), at)
     if epoch is None or slot is None or slot <= epoch.starts_at:
         return {
-            "job": name,
+            "job": key.job,
             "target": key.target or None,
             "sentence": _no_slot(view, epoch, at),
             "at": stamp(at, view.zone),
@@ -73,7 +67,7 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
     row = row if row is not None and row.span.last >= slot else None
     run = ledger.run(row.run_id) if row and row.run_id else None
     return {
-        "job": name,
+        "job": key.job,
         "target": key.target or None,
         "sentence": _then(view, ledger, key, slot, row, run),
         "at": stamp(at, view.zone),
