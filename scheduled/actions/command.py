@@ -1,11 +1,12 @@
 """`command`: a line for /bin/sh, or a list of words that is executed without a shell."""
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
 from scheduled.clock import stamp
-from scheduled.core.jobs import Action, Job
+from scheduled.core.jobs import SHELL, Action, Job
 from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError
 from scheduled.printable import printable
@@ -53,8 +54,9 @@ def faults(job: Job) -> Iterable[str]:
     """See `ActionKind.faults`. A target that a shell could interpret must not become part of a line for it."""
     if job.options:
         yield "options: a command has no options; write env instead"
-    if TARGET in job.action.line:
-        yield from (f"command: {_unsafe(name)}" for name in job.targets if not _is_safe(name))
+    for key, action in (("command", job.action), ("pre", job.pre), ("post", job.post)):
+        if action is not None and TARGET in action.line:
+            yield from (f"{key}: {_unsafe(name)}" for name in job.targets if not _is_safe(name))
 
 
 def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
@@ -78,10 +80,28 @@ def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kin
 
 def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
     """See `ActionKind.prepare`."""
-    if TARGET in job.action.line and claim.target and not _is_safe(claim.target):
-        raise ConfigError(f"command: {_unsafe(claim.target)}")
-    words = job.action.words or ("/bin/sh", "-c", job.action.line)
-    return Work(argv=tuple(_filled_in(word, job, claim) for word in words))
+    return Work(argv=argv(job.action, job, claim))
+
+
+def argv(action: Action, job: Job, claim: Claim) -> tuple[str, ...]:
+    """Return the program and arguments that execute a command of *job*, for a claimed run.
+
+    Raise ConfigError if a line for the shell would contain a target that the shell may interpret.
+    """
+    if TARGET in action.line and claim.target and not _is_safe(claim.target):
+        raise ConfigError(_unsafe(claim.target))
+    words = action.words or (*shell_words(job), "-c", action.line)
+    return tuple(_filled_in(word, job, claim) for word in words)
+
+
+def shell_words(job: Job) -> tuple[str, ...]:
+    """Return the program and options that execute the lines of *job*."""
+    if job.shell == SHELL:
+        return (SHELL,)
+    import shlex
+
+    first, *options = shlex.split(job.shell)
+    return (os.path.expanduser(first), *options)
 
 
 def _filled_in(word: str, job: Job, claim: Claim) -> str:

@@ -13,6 +13,7 @@ from typing import get_args
 from scheduled.actions.command import TARGET
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import handler_of, kind_of
+from scheduled.config.execution_doubts import of_execution
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.runs import RunStatus
@@ -35,6 +36,7 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     if job.env_file:
         yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
+    yield from of_execution(job, given["PATH"], directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.only_if and job.only_if.command:

@@ -24,7 +24,6 @@ from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import opened_record, snapshot
-from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -192,6 +191,8 @@ class Runtime:
         """Return whether a crontab may have variables for the jobs: cron never starts a demo."""
         if self._ledger is not None:
             return self._ledger.meta("demo") is None
+        from scheduled.state.open import read_only
+
         with read_only(self.paths) as ledger:
             return ledger.meta("demo") is None
 

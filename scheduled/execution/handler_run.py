@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.clock import local
 from scheduled.execution.protocol import Spec
-from scheduled.execution.report_file import ReportFile
+from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome, Recipients, Task
 from scheduled.masking import Mask

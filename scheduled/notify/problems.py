@@ -83,7 +83,9 @@ def failed(events: Iterable[Event]) -> list[str]:
 
 
 def _failed(key: JobKey, status: str, reason: str) -> str:
-    return f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.job})"
+    return (
+        f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.display_name})"
+    )
 
 
 def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:

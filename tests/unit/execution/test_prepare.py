@@ -290,4 +290,4 @@ def test_after_an_interruption_the_on_interrupted_command_runs_first(holds):
     action = Action("command", words=("true",))
     spec = specified(holds, action, a_claim(verify=True), on_interrupted="test -e done")
 
-    assert spec.argv == ("/bin/sh", "-c", '(test -e done) && exit 0; exec "$@"', "sh", "true")
+    assert spec.argv == ("/bin/sh", "-c", '(test -e done) </dev/null && exit 0; exec "$@"', "sh", "true")
