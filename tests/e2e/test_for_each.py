@@ -135,6 +135,7 @@ def test_a_job_without_a_known_target_has_its_list_read_again_at_its_next_slot(w
     out, members = printing(world)
     first = world.run("run", at="2026-02-03 14:00:05")
     due = world.snapshot()["next_due"]
+    by_hand = world.run("run", "sync", at="2026-02-03 14:00:10")
     members.write_text("a\n")
 
     world.run("run", at="2026-02-03 14:01:05")  # idle
@@ -142,8 +143,11 @@ def test_a_job_without_a_known_target_has_its_list_read_again_at_its_next_slot(w
     world.run("run", at="2026-02-03 14:02:05")
 
     assert "sync: for_each: its command printed no target" in first.stderr
+    assert (by_hand.returncode, by_hand.stderr) == (
+        2, "scheduled: sync: no target is known: its command printed no target\n",
+    )  # fmt: skip
     assert due == "2026-02-03T14:02:00+00:00"
-    assert (before, asked(world), lines(out)) == (1, 2, ["a"])
+    assert (before, asked(world), lines(out)) == (2, 3, ["a"])
 
 
 def test_running_a_job_by_hand_reads_its_list_and_means_all_targets(world):
@@ -153,7 +157,7 @@ def test_running_a_job_by_hand_reads_its_list_and_means_all_targets(world):
 
     world.run("run", "other", at="2026-02-03 14:01:00")
     before = asked(world)
-    done = world.run("run", "sync", at="2026-02-03 14:01:10")
+    done = world.run("run", "sync", "sync@a", at="2026-02-03 14:01:10")
 
     assert done.returncode == 0
     assert (before, asked(world), sorted(lines(out))) == (1, 2, ["a", "b"])
