@@ -1,4 +1,4 @@
-"""SHA-256 without the module hashlib, whose import loads OpenSSL and takes as long as the start of Python.
+"""SHA-256 without the module hashlib: its import loads OpenSSL and takes as long as the start of Python.
 
 The module with the same function in C is internal and depends on the version of Python. The standard library's `random`
 does the same.

@@ -131,7 +131,7 @@ class Inbox:
         return Frame(text.decode(), len(self.data[:at].decode()), first, end)
 
     def _end(self, first: int) -> int:
-        """Return where the list ends whose first message is at *first*, if the layout is the mail program's; else -1.
+        """Return the end of the list with its first message at *first* if the layout is the mail program's; else -1.
 
         If no message changes, the messages need not be found. The frame without the list shows whether this is its end.
         """
