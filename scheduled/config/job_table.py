@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from scheduled.actions import registry
+from scheduled.config import execution
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
 from scheduled.config.rules import for_each, gate, limits, retry, where, window
@@ -17,6 +18,7 @@ from scheduled.config.values import (
     environment_value,
     event_name,
     ionice,
+    kill_after,
     known_zone,
     nice,
     seconds,
@@ -51,8 +53,10 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
             "on_interrupted: is empty; write rerun, skip, ask, or a command that exits with 0 if the work is done"
         )
     when = _when(given, raw, name, timezone)
-    on = BOOTED if is_reboot(given.get("cron", "")) else event_name(raw.on)
-    return _job(name, raw, when, on, source)
+    on = BOOTED if any(map(is_reboot, reading.values(given.get("cron", "")))) else event_name(raw.on)
+    job = _job(name, raw, when, on, source)
+    execution.refuse_without_effect(table, job)
+    return job
 
 
 def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) -> Job:
@@ -77,11 +81,17 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         only_if=gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else seconds("gate_deadline", raw.gate_deadline),
         success_codes=codes(raw.success_codes),
+        fails_if=execution.fails_if(raw.fails_if),
+        shell=execution.shell(raw.shell),
+        stdin=execution.stdin(raw.stdin),
+        pre=execution.hook("pre", raw.pre),
+        post=execution.hook("post", raw.post),
         on=on,
         where=where(raw),
         after=tuple(raw.after),
         on_failure=raw.on_failure,
         timeout=seconds("timeout", raw.timeout),
+        kill_after=kill_after(raw.kill_after),
         group=raw.group if raw.group is not None else registry.KINDS[kind].GROUP,
         cwd=raw.cwd,
         env={key: environment_value(key, value) for key, value in raw.env.items()},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduled import clock
+from scheduled.core.jobs import job_of
 from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.engine import reports, settle
 from scheduled.engine.runtime import Runtime
@@ -36,7 +37,7 @@ def record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult) -> N
         reported = read_report(path)
     except OSError:
         return  # the tick that settles the run reports the error
-    job = runtime.config.jobs.get(run.job)
+    job = job_of(runtime.config.jobs, run.key)
     succeeded = reports.with_outcome(attempt_result, reported).status == "success"
     if job is None or reported.outcome is None or not succeeded:
         return

@@ -118,7 +118,8 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
-    started = next((record for record in of_run if isinstance(record, Started)), None)
+    # The last one: an attempt with `pre` or `post` has several processes, one after the other.
+    started = next((record for record in reversed(of_run) if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
     if tick.lives:
@@ -188,7 +189,7 @@ def _end_if_overdue(runtime: Runtime, run: OpenRun, started: Started | None) -> 
         return
     over = time.monotonic() - started.moment - job.timeout
     if over > 0:
-        process.signal_group(started.pid, signal.SIGKILL if over > process.KILL_GRACE else signal.SIGTERM)
+        process.signal_group(started.pid, signal.SIGKILL if over > job.kill_after else signal.SIGTERM)
         process.signal_group(started.pid, signal.SIGCONT)
 
 
@@ -204,11 +205,22 @@ def _ended_unseen(runtime: Runtime, run: OpenRun, started: Started | None, now: 
     """Return the result of an attempt without a record: it was killed, or its handler has ended with an outcome."""
     outcome = read_report(runtime.paths.report_of(run.run_id, run.attempt)).outcome
     killed = _interrupted(runtime, run, started, now)
+    if started is not None and started.so_far is not None:
+        return _without_post(started.so_far, killed)
     if outcome is None:
         return killed
     failed = outcome.status == "failed"
     status: AttemptStatus = "failed" if failed else "success"
     return msgspec.structs.replace(killed, status=status, reason="", exit_code=int(failed))
+
+
+def _without_post(so_far: AttemptResult, killed: AttemptResult) -> AttemptResult:
+    """Return the result of an attempt that had ended before its supervisor was killed, while its `post` ran."""
+    reason = "; ".join(
+        filter(None, [so_far.reason, "post: its result is not known, because the supervisor stopped"])
+    )
+    times = {"finished_at": killed.finished_at, "duration_ms": killed.duration_ms}
+    return msgspec.structs.replace(so_far, reason=reason, **times)
 
 
 def _interrupted(runtime: Runtime, run: OpenRun, started: Started | None, now: float) -> AttemptResult:

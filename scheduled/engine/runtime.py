@@ -272,6 +272,10 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
+    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+        from scheduled.config.last_targets import recall_in  # most configurations have no such list
+
+        recall_in(runtime.config, instance.paths)
     if regular and runtime.config.of_host and (given := os.environ.get("TZ", "")) not in ("", runtime.zone):
         _warn_of_zone(runtime, given)
     instance.problems = runtime.config.problems

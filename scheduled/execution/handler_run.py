@@ -63,6 +63,7 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
     outcome: Outcome = module.run(
         Task(
             job=task["job"],
+            target=task.get("target", ""),
             now=local(time.time(), task["zone"]),
             zone=zone,
             workspace=Path(task["workspace"]) if task["workspace"] else None,
