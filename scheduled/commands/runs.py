@@ -11,12 +11,10 @@ from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
-from scheduled.engine.refusal import log_refusal
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError, ForeignStateError
 from scheduled.instance import Instance
-from scheduled.state.open import read_only
 
 
 def run(
@@ -152,6 +150,8 @@ def dry_run_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
 
 def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
     """Return the request that repeats *run_id*. Raise the errors of `rerun`."""
+    from scheduled.state.open import read_only
+
     with read_only(runtime.paths) as ledger:
         row, waiting = ledger.run(run_id), ledger.open_run(run_id)
     if row is None:
@@ -199,6 +199,8 @@ def _open(instance: Instance, *, regular: bool) -> Runtime:
     try:
         return open_runtime(instance, regular=regular)
     except ConfigError as error:
+        from scheduled.engine.refusal import log_refusal
+
         log_refusal(instance, str(error), regular=regular)
         raise
 

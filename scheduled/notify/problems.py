@@ -15,7 +15,13 @@ from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
 FAILING = "job"
-OF_JOB = (FAILING, "ask", "skipped", "gate")  # the kinds of problem that concern one job, or one target of it
+OF_JOB = (
+    FAILING,
+    "ask",
+    "skipped",
+    "gate",
+    "targets",
+)  # the kinds of problem that concern one job, or one target of it
 OWNER = JobKey(
     ""
 )  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.

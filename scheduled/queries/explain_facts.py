@@ -24,7 +24,18 @@ from scheduled.state.ledger import History
 
 LAST = 5  # runs in `last_runs`
 # Facts that the configuration has; null if it cannot be read.
-OF_CONFIG = ("retries", "catch_up", "grace", "quiet", "quiet_until", "gate", "budget", "group", "held_by")
+OF_CONFIG = (
+    "retries",
+    "fails_if",
+    "catch_up",
+    "grace",
+    "quiet",
+    "quiet_until",
+    "gate",
+    "budget",
+    "group",
+    "held_by",
+)
 
 
 def facts(
@@ -53,6 +64,7 @@ def facts(
         "attempts": _counted(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
+        "fails_if": describe.fails_if(job.fails_if) if job.fails_if else None,
         "catch_up": job.catch_up,
         "grace": duration(job.grace) if job.grace is not None else None,
         "paused": pauses or None,

@@ -51,6 +51,7 @@ def forecast(
     span = instants.span(first, last, view.zone)
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
+    instance.notes += assumptions.of_durations(view, found)
     return found
 
 
@@ -126,7 +127,8 @@ def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) 
     first = min([start, *(outage for outage, _ in outages)])
     if end <= view.now:
         return first
-    if view.chains:  # one that waits holds back its later slots
+    # A chain that waits holds back its later slots, and a run the next slot of `from = "end"`.
+    if view.chains or view.config.jobs.counts_from_end:
         return view.now
     begin = max(view.now, first - LEAD)
     caught_up = (until for until in view.pauses.values() if until is not None)

@@ -182,7 +182,13 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    found = {**msgspec.to_builtins(job), "env": without_secrets(job.env)}
+    shown: dict[str, Any] = {"env": without_secrets(job.env)}
+    for hook, action in (("pre", job.pre), ("post", job.post)):
+        if action is not None:
+            shown[hook] = registry.describe(action)
+    if job.stdin is not None:
+        shown["stdin"] = describe.stdin(job.stdin)
+    found = {**msgspec.to_builtins(job), **shown}
     return {name: value for name, value in found.items() if name not in NO_SETTING}
 
 

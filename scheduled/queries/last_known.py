@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from scheduled.clock import local_zone
 from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
+from scheduled.config.last_targets import recall_in
 from scheduled.config.tables import NotifyTable
 from scheduled.core.jobs import Action, ForEach, Job, Jobs
 from scheduled.core.records import JobRow
@@ -25,14 +26,16 @@ def config_of(instance: Instance) -> Config:
     Set `instance.config_error` in the second case. Raise ConfigError if the configuration cannot be read otherwise.
     """
     try:
-        return load_kept(instance)
+        found = load_kept(instance)
     except ConfigError as error:
         if not instance.without_config:
             raise
         from scheduled.config.check import unreadable  # only for a configuration that can't be read
 
         instance.config_error = unreadable(instance.config_file, error)
-    return _from_ledger(instance)
+        return _from_ledger(instance)
+    recall_in(found, instance.paths)
+    return found
 
 
 def _from_ledger(instance: Instance) -> Config:

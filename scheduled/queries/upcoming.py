@@ -180,7 +180,9 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], key: JobKey 
             *assumptions.zone(view.next_zone),
             *first,
             *assumptions.of_gates(found),
+            *assumptions.of_targets(found),
             *assumptions.of_chains(found),
+            *assumptions.of_durations(view, found),
             *assumptions.of_budget(found),
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]

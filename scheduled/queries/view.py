@@ -21,6 +21,7 @@ from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
 from scheduled.queries import ticks
+from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
 from scheduled.queries.simulation.dependencies import chains_under_way
@@ -182,6 +183,8 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         overridden = _override(earlier, ledger)
         _override(found, ledger)
         job_states = planning.foreseen(ledger, earlier, now)
+        if found.jobs.counts_from_end:
+            job_states = with_expected(ledger, job_states)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         holds = planning.holds_with_all(ledger, now)

@@ -12,7 +12,8 @@ from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim, Span, StartRequest
 from scheduled.engine import chains, claims, clock_steps, planning, start_requests
 from scheduled.engine.settle import SettleContext, settle_attempt
-from scheduled.execution.report_file import CountLine, Reported
+from scheduled.execution.report_file import Reported
+from scheduled.execution.report_lines import CountLine
 from scheduled.handlers.base import Outcome
 from scheduled.notify import problems
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
