@@ -68,6 +68,11 @@ def _options_of_actions() -> list[click.Parameter]:
 @_text_options(
     ("on", "EVENT", "Schedule: each time this event is published."),
     ("after", "JOBS", "If these jobs are due at the same time, run after them (a,b)."),
+    (
+        "for-each",
+        "TARGETS",
+        "One run for each of these targets (a,b), or of all `branches` of the workspace.",
+    ),
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
@@ -126,6 +131,8 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         table[key] = KINDS[key].from_text(table[key], None)
     if "after" in table:
         table["after"] = [name.strip() for name in str(table["after"]).split(",")]
+    if table.get("for_each") not in (None, "branches", "*"):
+        table["for_each"] = [name.strip() for name in str(table["for_each"]).split(",")]
     if "not_between" in table:
         table["not_between"] = str(table["not_between"]).split("-")
     if "words" in given:
