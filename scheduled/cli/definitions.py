@@ -49,7 +49,10 @@ def _options_of_schedules() -> list[click.Parameter]:
 
     return [
         click.Option(
-            [f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP, multiple=KINDS[name].SEVERAL
+            [f"--{name.replace('_', '-')}"],
+            metavar=KINDS[name].METAVAR,
+            help=KINDS[name].HELP,
+            multiple=KINDS[name].SEVERAL,
         )
         for name in choosing_keys()
     ]
@@ -81,6 +84,8 @@ def _options_of_actions() -> list[click.Parameter]:
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
     ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
+    ("between", "A-B", "The window of --once-per, such as 09:00-17:00."),
+    ("start-delay", "DURATION", "Start what was due before a boot this long after it."),
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
     ("cwd", "DIR", "Working directory of the command."),
@@ -133,8 +138,9 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         table["after"] = [name.strip() for name in str(table["after"]).split(",")]
     if table.get("for_each") not in (None, "branches", "*"):
         table["for_each"] = [name.strip() for name in str(table["for_each"]).split(",")]
-    if "not_between" in table:
-        table["not_between"] = str(table["not_between"]).split("-")
+    for key in ("between", "not_between"):
+        if key in table:
+            table[key] = str(table[key]).split("-")
     if "words" in given:
         if "command" in given:
             raise ConfigError("--command and -- COMMAND...: give only one of them")
