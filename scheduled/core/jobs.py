@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.schedules.kinds.registry import kind_of
-from scheduled.schedules.schedule import Schedule, longest_delay
+from scheduled.schedules.schedule import Schedule, counts_from_end, longest_delay
 from scheduled.schedules.zones import DAY, MINUTE, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
@@ -259,6 +259,11 @@ class Jobs(dict[str, Job]):
             if job.on:
                 found.setdefault(job.on, []).append(name)
         return found
+
+    @cached_property
+    def counts_from_end(self) -> bool:
+        """Whether an interval of any job counts from the end of its last run."""
+        return any(counts_from_end(job.schedules) for job in self.values())
 
     @cached_property
     def coming_after(self) -> dict[str, list[str]]:

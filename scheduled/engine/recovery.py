@@ -20,12 +20,9 @@ from scheduled.core.runs import UNDER_WAY, AttemptResult, AttemptStatus, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
-from scheduled.execution import masked_output, process
-from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.kept_secrets import LostSecretsError, mask_in
+from scheduled.execution import process
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.execution.report_file import read_report
-from scheduled.masking import Mask
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
@@ -146,6 +143,11 @@ def _close_output(runtime: Runtime, run: OpenRun) -> int:
 
     `leftovers.remove` masks it after the commit.
     """
+    from scheduled.execution import masked_output  # only if a supervisor was killed
+    from scheduled.execution.capped_output import CappedOutput
+    from scheduled.execution.kept_secrets import LostSecretsError, mask_in
+    from scheduled.masking import Mask
+
     job, output = runtime.config.jobs.get(run.job), masked_output.of(runtime.paths, run.run_id, run.attempt)
     try:
         mask = mask_in(output.secrets)

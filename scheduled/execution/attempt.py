@@ -12,9 +12,8 @@ import msgspec
 
 from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.errors import StateError
-from scheduled.execution import kept_secrets, process
+from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.masked_output import MaskedOutput
 from scheduled.execution.protocol import Spec
 from scheduled.masking import Mask
 from scheduled.printable import printable
@@ -114,6 +113,8 @@ def open_output(spec: Spec) -> int:
     """
     try:
         if spec.secrets:
+            from scheduled.execution import kept_secrets  # most jobs have none
+
             kept_secrets.keep(Path(spec.kept), spec.secrets)
         return process.open_output(spec.output)
     except OSError:
@@ -130,6 +131,8 @@ def give_up(spec: Spec, output: int) -> None:
 def seal(spec: Spec) -> None:
     """Mask the output of an attempt on disk. If that is not possible now, a later tick does it, and readers mask it."""
     if spec.secrets:
+        from scheduled.execution.masked_output import MaskedOutput  # most jobs have none
+
         with suppress(OSError, StateError):
             MaskedOutput(Path(spec.output), Path(spec.kept)).seal(Mask(spec.secrets))
 
