@@ -11,6 +11,7 @@ from scheduled.execution.protocol import Spec
 FileAction = tuple[int, int, int] | tuple[int, int, str, int, int]
 # What Python ignores for itself; a program expects the default.
 RESTORED = (signal.SIGPIPE, signal.SIGXFSZ)
+DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -53,7 +54,10 @@ def _start(spec: Spec, streams: Sequence[FileAction]) -> int:
 
 @contextmanager
 def _in_directory(path: str) -> Iterator[None]:
-    before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        before = os.open(".", DIRECTORY)
+    except OSError:  # the user may not search it, as with `sudo -u USER` in the directory of another user
+        before = os.open("/", DIRECTORY)
     try:
         os.chdir(path)
         yield

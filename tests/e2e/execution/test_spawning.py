@@ -120,6 +120,23 @@ def test_a_priority_is_set_by_subprocess(tmp_path: Path) -> None:
     assert output_of(spec(tmp_path, "nice", nice=5), tmp_path / "out") == (0, "5\n")
 
 
+def test_the_directory_of_the_supervisor_may_be_unsearchable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    real = os.open
+
+    def refused(path: str, *rest: int, **more: int) -> int:
+        if path == ".":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(spawning.os, "open", refused)
+
+    assert output_of(spec(tmp_path, "pwd"), tmp_path / "out") == (0, f"{tmp_path}\n")
+    assert os.getcwd() == "/"
+
+
 def test_a_program_starts_without_the_import_of_subprocess(tmp_path: Path) -> None:
     code = (
         "import os, sys; from scheduled.execution import process, protocol; import msgspec\n"
