@@ -49,9 +49,10 @@ def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
 
 
 def _requests(runtime: Runtime, names: Sequence[str]) -> list[ManualRequest]:
-    from scheduled.config.named import target_keys  # a tick of cron names none
+    from scheduled.config.named import known_keys  # a tick of cron names none
 
-    return [ManualRequest(key.job, target=key.target) for key in target_keys(runtime.config, names)]
+    # A job without a target means those that it has when the tick has read their list.
+    return [ManualRequest(key.job, target=key.target) for key in known_keys(runtime.config, names)]
 
 
 def _is_unattended(runtime: Runtime) -> bool:
