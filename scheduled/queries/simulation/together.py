@@ -256,7 +256,8 @@ class _Together:
         requests, ended = self._chains.take()
         self._requests = self._requests.plus(requests) if requests else self._requests
         for key in ended:
-            self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
+            status = "failed" if key in self._chains.failed else "success"
+            self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status=status)
             self._push(self._ticks.at_or_after(now + 1), key)
         again = [row.key for row in requests]
         again += [key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests]
