@@ -138,6 +138,9 @@ class Simulation:
                 or not (row.open_reason not in (None, "budget", "queued", "due") or row.key in running)
             )
         ]
+        # A slot that comes due during a run has to be seen in time.
+        eras = [self.oracle.in_force(JobKey(name)) for name in random_features.OVERLAPPING if self.features]
+        soon += [era.upcoming(int(self.published.beat))[0] for era in eras if era is not None]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
 
     def _tick(self, **how):
@@ -257,6 +260,8 @@ class Simulation:
     def retarget(self):
         """Give a job other targets, or none, or make a job without targets one with them."""
         name = self.features.choice(random_features.TARGETED)
+        if name not in self.tables:
+            return
         table = self.tables[name]
         if self.features.random() < 0.15 and "for_each" in table:
             del table["for_each"]
