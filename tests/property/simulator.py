@@ -203,8 +203,7 @@ class Simulation:
         self.machine.offset += self._duration()
 
     def sleep(self):
-        self.machine.disturb()
-        self.machine.offset += self._duration()
+        self.machine.suspend(self._duration())
 
     def cron_stops(self):
         self.machine.disturb()
