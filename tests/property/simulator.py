@@ -61,6 +61,8 @@ class Simulation:
         )
         self.config_file, self.gate = directory / "scheduled.toml", directory / "gate"
         self.gate.touch()
+        self.oracle.guard = directory / "gate-guard"
+        self.oracle.guard.touch()
         self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
@@ -268,6 +270,16 @@ class Simulation:
             table["for_each"] = random_features.members(self.features)
         self._write()
 
+    def guard_closes(self):
+        """Close the gate of a job that skips its slots then."""
+        self.oracle.guard.unlink(missing_ok=True)
+        self.oracle.guard_changed = self.machine.mono
+        self.later(self._duration(), self._guard_opens)
+
+    def _guard_opens(self):
+        self.oracle.guard.touch()
+        self.oracle.guard_changed = self.machine.mono
+
     def reschedule(self):
         """Give a job other schedules."""
         name = self.features.choice(["twice", "rest"])
@@ -443,5 +455,5 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
-CHANGES = (Simulation.retarget, Simulation.reschedule)  # with features
+CHANGES = (Simulation.retarget, Simulation.reschedule, Simulation.guard_closes)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())
