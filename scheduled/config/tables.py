@@ -77,6 +77,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fails_if: FailsIfTable | None = None
     shell: str = SHELL
     jitter: int | str = 0
+    start_delay: int | str = 0
     timeout: int | str = "5m"
     kill_after: int | str = "10s"
     group: str | None = None

@@ -143,6 +143,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
     *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
+    A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
+    *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     """
 
     name: str
@@ -161,6 +163,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"
+    start_delay: Seconds = 0
+    between: Window | None = None
     not_between: Window | None = None
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
@@ -203,6 +207,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def has_changing_targets(self) -> bool:
         """Whether the targets are those of a list that changes by itself: branches, or what a command prints."""
         return self.for_each is not None and not self.for_each.listed
+
+    @property
+    def is_once_per_period(self) -> bool:
+        """Whether a slot can start during all of the time until the next one: that of a day, week or month."""
+        return self.schedules[0].kind == "once_per"
 
     @property
     def is_by_time(self) -> bool:
@@ -264,6 +273,11 @@ class Jobs(dict[str, Job]):
     def counts_from_end(self) -> bool:
         """Whether an interval of any job counts from the end of its last run."""
         return any(counts_from_end(job.schedules) for job in self.values())
+
+    @cached_property
+    def delays_starts(self) -> bool:
+        """Whether any job has a `start_delay`."""
+        return any(job.start_delay for job in self.values())
 
     @cached_property
     def coming_after(self) -> dict[str, list[str]]:

@@ -35,7 +35,7 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
 
 
 def _is_wanted(reason: str) -> bool:
-    """Return whether slots that are skipped for *reason* need nobody: a person skipped them, or the gate that was to skip them."""
+    """Return whether slots that are skipped for *reason* need no attention: a person skipped them, or the gate that was to skip them."""
     return reason in BY_A_PERSON or reason.startswith(REFUSED)
 
 
