@@ -10,12 +10,22 @@ from scheduled.schedules.zones import Instant
 
 
 def slots_given_up(
-    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
+    job: Job,
+    times: Timetable,
+    base: Instant,
+    until: Instant,
+    now: Instant,
+    holds: Holds,
+    *,
+    refused: bool = False,
 ) -> tuple[Skip, ...]:
-    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`.
+
+    *refused*: the closed gate of the job skips all slots that are due.
+    """
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
-    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
+    late, reason = last_too_late(job, now, closed=job.name in holds.closed, refused=refused)
     if job.catch_up == "none":
         once, closed = job.is_once_per_period, job.name in holds.closed
         gaps = _unseen_periods(job, times, now, holds) if once else unseen(job, now, holds)

@@ -96,13 +96,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """The requirements that must all hold before a due run starts. An empty or false field is not checked."""
+    """The requirements that must all hold before a due run starts. An empty or false field is not checked.
+
+    *skips*: if they do not hold, a due slot is skipped; otherwise it waits.
+    """
 
     command: str = ""
     network: str = ""
     ac_power: bool = False
     idle: bool = False
     path: str = ""
+    skips: bool = False
 
 
 class ForEach(msgspec.Struct, frozen=True):
@@ -283,6 +287,13 @@ class Jobs(dict[str, Job]):
             for other in job.after:
                 found.setdefault(other, []).append(name)
         return found
+
+    @cached_property
+    def with_changing_targets(self) -> tuple[str, ...]:
+        """The names of the jobs of which the list of targets changes by itself."""
+        return tuple(
+            name for name, job in self.items() if job.for_each is not None and job.has_changing_targets
+        )
 
     @cached_property
     def with_step(self) -> dict[str, list[str]]:

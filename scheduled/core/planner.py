@@ -9,7 +9,7 @@ from scheduled.core.catch_up import slots_given_up
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, pauses_of
+from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, is_refused, pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -148,7 +148,8 @@ def plan_job(
     times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
-    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds)
+    refused = is_refused(job, job_state.key, now, holds)
+    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds, refused=refused)
     # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base

@@ -29,10 +29,11 @@ from scheduled.state.verdicts import record_verdict
 class Gates(msgspec.Struct, frozen=True):
     """The names of jobs with a closed gate, and of those with a gate that was not evaluated.
 
-    A gate applies to all targets of a job.
+    *refused* are those with a gate that has answered, and that skips slots (`else = "skip"`). A gate applies to all targets of a job.
     """
 
     closed: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
 
 
@@ -44,7 +45,7 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """
     if edits.is_outdated(ledger, config, now):
         return []
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall  # most configurations have no such list
 
         recall(config, ledger)  # another process may have changed them since they were read
@@ -225,6 +226,7 @@ def holds_now(
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
+        refused=gates.refused,
         unchecked=gates.unchecked,
         budget=budget,
         events=events,
