@@ -72,6 +72,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
+    ("overlap", "WORD", "What happens if a slot comes due during a run: wait, queue, replace or skip."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
     ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),

@@ -17,6 +17,7 @@ Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
+Overlap = Literal["wait", "queue", "replace", "skip"]
 
 KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
@@ -118,7 +119,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later. *warnings* are warnings about settings that are valid, but
+    waits until the jobs in *after* have finished. *overlap* says what happens with a slot that comes due while a run of
+    the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later. *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """
 
@@ -134,6 +136,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
+    overlap: Overlap = "wait"
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"

@@ -138,14 +138,16 @@ class FollowUps:
         events: Iterable[Event],
         *,
         answered: bool = False,
+        free: Collection[JobKey] = (),
     ) -> list[Start]:
         """Return the starts that follow from the runs that have *ended*, and the retries that are due now.
 
         *events* are those of the same transaction: they name the chains that ended. *answered*: also the starts that follow
-        from new answers of gates.
+        from new answers of gates. *free* are those of which this tick has stopped a run: their newest slot now starts.
         """
         now, jobs = clock.now(), self._runtime.config.jobs
         keys, behind = self.after_chains(ledger, events)
+        behind |= dict.fromkeys(free, int(now))
         keys |= {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
         held = {*self._held} if ended else set()

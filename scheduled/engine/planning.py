@@ -65,7 +65,20 @@ def _skipped_by(change: EpochChange, zone: str) -> list[Event]:
 
 def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the job states as they will be after `register`, without writing."""
-    return epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
+    found = epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
+    return _with_occupied(ledger, config.jobs, found, now)
+
+
+def _with_occupied(
+    ledger: Runs, jobs: Jobs, job_states: dict[JobKey, JobState], now: Instant
+) -> dict[JobKey, JobState]:
+    """Add to the states of jobs with `overlap` when their runs were under way; *now* is the end of a run that still is."""
+    for key, job_state in job_states.items():
+        if key.job in jobs and jobs[key.job].overlap in ("queue", "skip"):
+            spans = ((began, now if ended is None else ended)
+                     for began, ended in ledger.occupied(key, job_state.position))  # fmt: skip
+            job_states[key] = msgspec.structs.replace(job_state, occupied=tuple(spans))
+    return job_states
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
@@ -156,6 +169,7 @@ def _plan_and_record(
     holds: Holds,
 ) -> Plan:
     job_states = ledger.job_states(None if keys is None else _with_those_before(config.jobs, keys))
+    job_states = _with_occupied(ledger, config.jobs, job_states, now)
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
     events = []
     for key, job in found.jobs.items():
@@ -221,11 +235,11 @@ def record_left_over(
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
     The open reason is `queued` for the jobs *queued*, of which another run is under way or no executor took the run.
-    Otherwise it is *rest*: the next tick starts it.
+    Otherwise it is *rest*: the next tick starts it. It is also `queued` as long as the run that it replaces has not ended.
     """
     for key, job in found.jobs.items():
         if job.start is not None and left_open.has_seen(job.start, planned):
-            ledger.wait(key, "queued" if key in queued else rest, job.next_due)
+            ledger.wait(key, "queued" if key in queued or job.start.replaces else rest, job.next_due)
 
 
 def record_unclaimed(
