@@ -119,7 +119,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *overlap* says what happens with a slot that comes due while a run of
+    waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a run of
     the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later. *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
     """

@@ -147,8 +147,13 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     After its newest slot succeeded none is due. A retry of another run, which waited for its end, is left to the
     next tick.
     """
-    newest = claim.slot is not None and job.catch_up != "all" and job.overlap != "queue"
+    newest = claim.slot is not None and not runs_in_order(job)
     return not (newest and succeeded)
+
+
+def runs_in_order(job: Job) -> bool:
+    """Return whether older slots of *job* may still be due after the run of a slot."""
+    return job.catch_up == "all" or job.overlap == "queue"
 
 
 def spends(jobs: Mapping[str, Job], start: Start) -> bool:

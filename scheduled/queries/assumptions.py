@@ -14,6 +14,7 @@ from scheduled.schedules.zones import Instant
 
 CADENCE, GATE, ZONE, SUCCESS, CHAIN = "cadence", "gate", "zone", "success", "chain"
 BUDGET = "budget"
+DURATION = "duration"
 IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
@@ -21,12 +22,14 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     """Return `{"assumed": [...]}` for the instant of a predicted run of *key*; {} if nothing special is assumed.
 
     `cadence` means that it is not known whether or how often ticks come, `gate` that the job's gate is taken as open,
+    `duration` that the job has `overlap`, and its runs are taken to end before its next slot, and one under way before the next tick,
     `chain` that the job is a chain, or comes after one, with gated steps: their gates are taken as open, so that it ends, and `zone` that it is not known in which time zone the next tick will be, which the schedules of the job follow.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
     doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
     found = [CADENCE] * unknown + [GATE] * gated
+    found += [DURATION] * (view.config.jobs[key.job].overlap != "wait")
     found += [CHAIN] * _has_gated_steps(view, key.job) + [ZONE] * doubtful
     return {"assumed": found} if found else {}
 
@@ -48,6 +51,12 @@ def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if the predicted runs *entries* assume that gates are open; it names their jobs."""
     names = dict.fromkeys(entry["job"] for entry in entries if GATE in entry.get("assumed", ()))
     return [f"gates are open (assumed) of {', '.join(names)}"] if names else []
+
+
+def of_durations(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if the predicted runs *entries* are of jobs with `overlap`: how long they last is not known."""
+    names = dict.fromkeys(entry["job"] for entry in entries if DURATION in entry.get("assumed", ()))
+    return [f"runs end before the next slot of their job (assumed): {', '.join(names)}"] if names else []
 
 
 def with_success(entry: dict[str, Any]) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _plans_again(
 ) -> bool:
     """Return whether the tick plans the job of *start* again. It plans a chain only if this ends in the same tick."""
     job = jobs[start.claim.job]
-    if job.action.steps and (job.catch_up != "all" or _waits_in(jobs, job_states, job, now, holds)):
+    if job.action.steps and (not starts.runs_in_order(job) or _waits_in(jobs, job_states, job, now, holds)):
         return False
     return starts.plans_again(job, start.claim, succeeded=True)
 
@@ -226,7 +226,8 @@ def _ran(job_state: JobState, start: Start) -> JobState:
     if claim.slot is None:
         return ran
     position = max(job_state.position, claim.slot)
-    return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot)
+    busy = job_state.busy and not start.replaces
+    return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot, busy=busy)
 
 
 def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:

@@ -9,6 +9,7 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.queries.explain_overlap import overlap
 from scheduled.queries.explain_slot import when
 from scheduled.queries.explain_waits import (
     BUDGET,
@@ -34,7 +35,7 @@ def future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, pla
             return f"It will not run: it was disabled with `scheduled disable`; {hint}."
         return f"It will not run: it is disabled in {job.source}."
     if job_state.busy:
-        return _running(view, ledger, job)
+        return _running(view, ledger, job, plan)
     if plan.waits is not None:
         return waits_now(view, job, job_state, plan)
     if plan.start is not None:
@@ -104,7 +105,7 @@ def _unscheduled(view: View, job: Job) -> str:
     )
 
 
-def _running(view: View, ledger: Ledger, job: Job) -> str:
+def _running(view: View, ledger: Ledger, job: Job, plan: JobPlan) -> str:
     under_way = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
     own = [run for run in under_way if run.key == key_of(job)]
     run = next((run for run in own if not _is_queued(run)), None)
@@ -114,7 +115,8 @@ def _running(view: View, ledger: Ledger, job: Job) -> str:
         return f"It waits in{_step(view, run).partition(':')[0].removeprefix(',')}: {waits}"
     row = ledger.run(run.run_id)
     since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
-    return f"It is running: {run.run_id}{since}, attempt {attempts(job, run)}{_step(view, run)}."
+    then = overlap(view, job, view.job_states.get(run.key), run, plan)
+    return f"It is running: {run.run_id}{since}, attempt {attempts(job, run)}{_step(view, run)}.{then}"
 
 
 def _is_queued(run: OpenRun) -> bool:

@@ -157,6 +157,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
             *first,
             *assumptions.of_gates(found),
             *assumptions.of_chains(found),
+            *assumptions.of_durations(found),
             *assumptions.of_budget(found),
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]

@@ -161,7 +161,7 @@ class View(msgspec.Struct, kw_only=True):
         job_state = self.job_states.get(key)
         if job_state is None or self.config.unreadable:
             return None
-        held = job.group in self.busy
+        held = bool(self.holders(job)) if job_state.busy else job.group in self.busy
         given = deferrals.given_up(job, job_state, self.pauses, instant)
         return plan_job(job, deferrals.without(job_state, given), instant, held=held, holds=holds)
 

@@ -61,7 +61,9 @@ def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
     before = minute_before(begin)
     # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
-    return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
+    return msgspec.structs.replace(
+        job_state, busy=False, open_run=None, position=before, epoch=epoch, occupied=()
+    )
 
 
 def needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> bool:

@@ -13,7 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, Plan, plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, is_event
-from scheduled.core.starts import Start, is_for_event, plans_again, spends
+from scheduled.core.starts import Start, is_for_event, plans_again, runs_in_order, spends
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
@@ -249,7 +249,7 @@ class _Together:
             self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
             self._push(self._ticks.at_or_after(now + 1), key)
         again = [row.key for row in requests]
-        again += [key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests]
+        again += [key for key in ended if runs_in_order(self._jobs[key.job]) or key in self._requests]
         behind = behind_chains(self._jobs, self._states, ended, now, began)
         again += [key for key, until in behind.items() if until >= began]
         return again, {key: until for key, until in behind.items() if until < began}
