@@ -48,7 +48,12 @@ def _options_of_schedules() -> list[click.Parameter]:
     from scheduled.schedules.kinds.registry import KINDS
 
     return [
-        click.Option([f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP)
+        click.Option(
+            [f"--{name.replace('_', '-')}"],
+            metavar=KINDS[name].METAVAR,
+            help=KINDS[name].HELP,
+            multiple=KINDS[name].SEVERAL,
+        )
         for name in choosing_keys()
     ]
 
@@ -66,6 +71,11 @@ def _options_of_actions() -> list[click.Parameter]:
 @_text_options(
     ("on", "EVENT", "Schedule: each time this event is published."),
     ("after", "JOBS", "If these jobs are due at the same time, run after them (a,b)."),
+    (
+        "for-each",
+        "TARGETS",
+        "One run for each of these targets (a,b), or of all `branches` of the workspace.",
+    ),
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
@@ -75,6 +85,8 @@ def _options_of_actions() -> list[click.Parameter]:
     ("overlap", "WORD", "What happens if a slot comes due during a run: wait, queue, replace or skip."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
     ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
+    ("between", "A-B", "The window of --once-per, such as 09:00-17:00."),
+    ("start-delay", "DURATION", "Start what was due before a boot this long after it."),
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
     ("cwd", "DIR", "Working directory of the command."),
@@ -117,7 +129,7 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
     table: dict[str, Any] = {
-        key: value
+        key: _one_or_list(value)
         for key, value in given.items()
         if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
     }
@@ -125,8 +137,11 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
         table[key] = KINDS[key].from_text(table[key], None)
     if "after" in table:
         table["after"] = [name.strip() for name in str(table["after"]).split(",")]
-    if "not_between" in table:
-        table["not_between"] = str(table["not_between"]).split("-")
+    if table.get("for_each") not in (None, "branches", "*"):
+        table["for_each"] = [name.strip() for name in str(table["for_each"]).split(",")]
+    for key in ("between", "not_between"):
+        if key in table:
+            table[key] = str(table[key]).split("-")
     if "words" in given:
         if "command" in given:
             raise ConfigError("--command and -- COMMAND...: give only one of them")
@@ -139,6 +154,13 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     if any(retry.values()):
         table["retry"] = {key: value for key, value in retry.items() if value}
     return in_order(table)
+
+
+def _one_or_list(value: Any) -> Any:
+    """Return the *value* of an option; of one that may be given several times, the only value or the list."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(value) == 1 else list(value)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from scheduled.actions.registry import kind_of
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import directory_of, environment_of
+from scheduled.handlers.registry import BUILT_IN
 from scheduled.install.environment import of_caller, unreadable_crontab
 
 NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
@@ -19,6 +21,8 @@ def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | No
     """
     if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
         return False
+    if kind_of(job.action).handler(job.action) in BUILT_IN:
+        return False  # they read no variables of the user
     directory = directory_of(job, runtime.environment)
     return not (reason or "").startswith(f"cannot start: {directory}: ")
 

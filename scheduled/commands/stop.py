@@ -50,6 +50,7 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
     return {
         "run_id": run_id,
         "job": runs[0].job,
+        "target": runs[0].target or None,
         "pid": next((started.pid for started, _ in processes if started.run_id == run_id), None),
         "status": runs[0].status,
         "steps": [run.run_id for run in runs[1:]],
@@ -73,7 +74,7 @@ def _not_open(ledger: Ledger, run_id: str) -> str:
         return (
             f"{run_id}: no such run is under way; `scheduled history --status running` lists those that are"
         )
-    return f"{run_id}: has already ended ({row.status}); `scheduled history {row.job}` shows its result"
+    return f"{run_id}: has already ended ({row.status}); `scheduled history {row.key.display_name}` shows its result"
 
 
 def _request(runtime: Runtime, run_id: str) -> None:

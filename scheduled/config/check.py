@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, tick_doubts, web_hosts
+from scheduled.config import alike, no_effect, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
@@ -88,6 +88,11 @@ def check(
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
         for job in question.each(found.jobs.values())
+        for doubt in no_effect.warnings(job, found.tables.get(job.name, {}))
+    ]
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {doubt}"
+        for job in question.each(found.jobs.values())
         for doubt in doubts(job, found.jobs, environment)
     ]
     warnings += [
@@ -151,7 +156,8 @@ def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable
         yield f"{job.source}: jobs.{job.name}: {warning}"
     for schedule in job.schedules:
         for warning in schedule_kinds.kind_of(schedule).lint(schedule, now):
-            yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {warning}"
+            which = f"{schedule.kind} {schedule.expression}" if len(job.schedules) > 1 else schedule.kind
+            yield f"{job.source}: jobs.{job.name}: {which.strip()}: {warning}"
     too_rare = tick_interval and cadence.warning(job.schedules, tick_interval, now)
     if too_rare:
         yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {too_rare}"

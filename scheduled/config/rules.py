@@ -1,13 +1,14 @@
 """Parse the inner tables and lists of a job table: retry, limits, only_if, not_between and where."""
 
-import re
-
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
+from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.windows import read_window
 
 MOST_ATTEMPTS = 1000
+MOST_FAULTS = 3  # of a list of targets that a message names
 RETRY_ON = ("failed", "timed_out", "auth", "network")
 
 
@@ -16,15 +17,25 @@ def for_each(raw: str | list[str] | ForEachTable | None) -> ForEach | None:
     match raw:
         case None:
             return None
-        case "branches":
+        case "branches" | "*":
             return ForEach(branches=True)
-        case ForEachTable(command=command) if command.strip():
+        case ForEachTable(command=command) if command.strip() and "\0" not in command:
             return ForEach(command=command)
-        case [_, *_] if all(isinstance(name, str) and name.strip() for name in raw):
-            return ForEach(listed=tuple(dict.fromkeys(raw)))
+        case [_, *_]:
+            return ForEach(listed=_listed(raw))
     raise ConfigError(
         'for_each: must be "branches", a list of names, or { command = "..." }, none of them empty'
     )
+
+
+def _listed(names: list[str]) -> tuple[str, ...]:
+    from scheduled.core.targets import faults_of  # most jobs have no targets
+
+    faults = faults_of(names)
+    if faults:
+        more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+        raise ConfigError(f"for_each: {'; '.join(faults[:MOST_FAULTS])}{more}; correct the list")
+    return tuple(names)
 
 
 def retry(raw: RetryTable | bool) -> Retry:
@@ -99,17 +110,11 @@ def window(raw: list[str] | None) -> Window | None:
     """Return the daily window in which no run starts, if any. Raise ConfigError unless it is two different times."""
     if raw is None:
         return None
-    times = [re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text) for text in raw]
-    if len(times) != 2 or not all(times):  # noqa: PLR2004 - start and end
-        raise ConfigError(
-            f'not_between: must be two times of day, got {raw!r}; write for example ["22:00", "08:00"]'
-        )
-    start, end = (int(time[1]) * 60 + int(time[2]) for time in times if time)
-    if start == end:
-        raise ConfigError(
-            "not_between: both times are the same; write two different times, or enabled = false for no runs"
-        )
-    return Window(start, end)
+    try:
+        found = read_window("not_between", raw)
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from None
+    return None if found is None else Window(*found)
 
 
 def where(raw: JobTable) -> dict[str, str]:

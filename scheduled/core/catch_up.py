@@ -54,7 +54,8 @@ def slots_given_up(
         return ()  # the common case: no slot can be too late
     late, reason = last_too_late(job, now, closed=job.name in holds.closed)
     if job.catch_up == "none":
-        gaps, closed = unseen(job, now, holds), job.name in holds.closed
+        once, closed = job.is_once_per_period, job.name in holds.closed
+        gaps = _unseen_periods(job, times, now, holds) if once else unseen(job, now, holds)
         return no_catch_up.skips(times, base, until, gaps, (late, reason), closed=closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
@@ -62,6 +63,16 @@ def slots_given_up(
         beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
         found += [Skip(beyond, "catch_up_limit")] if beyond else []
     return tuple(found)
+
+
+def _unseen_periods(job: Job, times: Timetable, now: Instant, holds: Holds) -> list[tuple[Instant, Instant]]:
+    """Return the spans (after, until] of slots of a `once_per` job without a tick until the next slot; *now* is a tick."""
+    spans = []
+    for before, tick in (*holds.gaps, (holds.planned, now)):
+        newest = times.last_until(tick - job.delay)
+        if newest is not None and before - job.delay < newest - 1:
+            spans.append((before - job.delay, newest - 1))
+    return spans
 
 
 def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:

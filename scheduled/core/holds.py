@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from scheduled.core.events import BOOTED
 from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.request_queue import RequestQueue
@@ -33,6 +34,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     *busy* are jobs under way that are not planned with the others: they hold back the jobs of their groups.
     *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
     started, even if a slot is due: a tick by hand runs what was asked for.
+    *booted* is the instant of the boot of the machine, and *first_tick* that of its first tick; 0 if no job needs them.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
@@ -47,6 +49,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     on_time: Seconds = ON_TIME
     slots_of: frozenset[str] | None = None
     busy: frozenset[str] = frozenset()
+    booted: Instant = 0
+    first_tick: Instant = 0
 
     def starts_slots(self, job: str) -> bool:
         """Return whether slots of *job* may start."""
@@ -81,6 +85,17 @@ def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason,
     if job.name in holds.unchecked:
         return "gate", now
     return None
+
+
+def delayed_until(job: Job, slot: Instant | None, event: str, holds: Holds) -> Instant:
+    """Return until when the `start_delay` of *job* holds back a run of *slot*, or for *event*; 0 if it does not.
+
+    It holds back the slots that were due at the first tick of the boot, and what the boot itself starts.
+    """
+    if not job.start_delay:
+        return 0
+    missed = slot is not None and slot + job.delay <= holds.first_tick
+    return holds.booted + job.start_delay if missed or event == BOOTED else 0
 
 
 def quiet(window: Window, zone: str, now: Instant) -> Instant | None:

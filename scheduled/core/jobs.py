@@ -3,6 +3,7 @@
 Instants are integers, UTC seconds since the epoch. Durations are in seconds.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.schedules.kinds.registry import kind_of
-from scheduled.schedules.schedule import Schedule, longest_delay
+from scheduled.schedules.schedule import Schedule, counts_from_end, longest_delay
 from scheduled.schedules.zones import DAY, MINUTE, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
@@ -19,6 +20,7 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 CatchUp = Literal["latest", "all", "none"]
 Overlap = Literal["wait", "queue", "replace", "skip"]
 
+SHELL = "/bin/sh"
 KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
 # Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
@@ -112,16 +114,35 @@ class ForEach(msgspec.Struct, frozen=True):
     command: str = ""
 
 
+class Stdin(msgspec.Struct, frozen=True):
+    """What the job reads from its standard input: a *text*, or the content of a *file*."""
+
+    text: str = ""
+    file: str = ""
+
+
+class FailsIf(msgspec.Struct, frozen=True):
+    """What makes an attempt fail in spite of its exit code: it wrote to *stderr*, or a line of its *output* matches."""
+
+    stderr: bool = False
+    output: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: schedules, an action and the settings of its runs.
 
     *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
-    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a run of
-    the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later. *warnings* are warnings about settings that are valid, but
+    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
+    disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a
+    run of the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
+    *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
+    A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
+    *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     """
 
     name: str
@@ -132,6 +153,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     for_each: ForEach | None = None
     targets: tuple[str, ...] = ()
+    disabled_targets: frozenset[str] = frozenset()
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
@@ -140,10 +162,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"
+    start_delay: Seconds = 0
+    between: Window | None = None
     not_between: Window | None = None
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
     success_codes: tuple[int, ...] = (0,)
+    fails_if: FailsIf | None = None
+    shell: str = SHELL
+    stdin: Stdin | None = None
+    pre: Action | None = None
+    post: Action | None = None
     on: str = ""
     where: dict[str, str] = {}
     after: tuple[str, ...] = ()
@@ -174,6 +203,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return longest_delay(self.schedules)
 
     @property
+    def has_changing_targets(self) -> bool:
+        """Whether the targets are those of a list that changes by itself: branches, or what a command prints."""
+        return self.for_each is not None and not self.for_each.listed
+
+    @property
+    def is_once_per_period(self) -> bool:
+        """Whether a slot can start during all of the time until the next one: that of a day, week or month."""
+        return self.schedules[0].kind == "once_per"
+
+    @property
     def is_by_time(self) -> bool:
         """Whether a schedule starts the job; otherwise the user, an event or another job does."""
         return any(kind_of(schedule).BY_TIME for schedule in self.schedules)
@@ -191,6 +230,29 @@ def keys_of(job: Job) -> tuple[JobKey, ...]:
     return tuple(key_of(job, target) for target in job.targets)
 
 
+def job_of(jobs: Mapping[str, Job], key: JobKey) -> Job | None:
+    """Return the job of *key*, disabled if only this target is; None if it is not configured, or the target is gone."""
+    job = jobs.get(key.job)
+    if job is None or (job.for_each is None and not key.target):
+        return job
+    if job.for_each is None or key.target not in job.targets:
+        return None
+    return msgspec.structs.replace(job, enabled=False) if key.target in job.disabled_targets else job
+
+
+def enabled_keys_of(job: Job) -> tuple[JobKey, ...]:
+    """Return the keys of *job* without those of its disabled targets."""
+    keys = keys_of(job)
+    return (
+        tuple(key for key in keys if key.target not in job.disabled_targets) if job.disabled_targets else keys
+    )
+
+
+def step_keys_of(job: Job) -> tuple[JobKey, ...]:
+    """Return what a chain runs for its step *job*: all its enabled targets; its own key, which fails, if it has none."""
+    return enabled_keys_of(job) or (key_of(job),)
+
+
 class Jobs(dict[str, Job]):
     """The jobs by name, with indexes of the jobs that follow an event or another job.
 
@@ -205,6 +267,16 @@ class Jobs(dict[str, Job]):
             if job.on:
                 found.setdefault(job.on, []).append(name)
         return found
+
+    @cached_property
+    def counts_from_end(self) -> bool:
+        """Whether an interval of any job counts from the end of its last run."""
+        return any(counts_from_end(job.schedules) for job in self.values())
+
+    @cached_property
+    def delays_starts(self) -> bool:
+        """Whether any job has a `start_delay`."""
+        return any(job.start_delay for job in self.values())
 
     @cached_property
     def coming_after(self) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from scheduled.core.catch_up import Due, due_slots
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, gate_checks, hold, pauses_of
+from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -192,6 +192,8 @@ def plan_job(
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         next_slot = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, next_slot), skips=found.skips)
+    if job.start_delay:
+        found = _after_boot(found, job, _upcoming(job, times, now, base), now, holds)
     return _leading(found, newest, base)
 
 
@@ -215,6 +217,17 @@ def _busy(
         if start is not None and hold(job, job_state.key, now, holds) is None:
             return JobPlan(start=start, next_due=now)
     return JobPlan(waits="queued" if due is not None else None, next_due=now)
+
+
+def _after_boot(found: JobPlan, job: Job, upcoming: Instant | None, now: Instant, holds: Holds) -> JobPlan:
+    """Return the plan *found* of a job with a `start_delay`, which may hold its start back; *upcoming* is its next slot."""
+    if found.start is None:
+        return found
+    claim = found.start.claim
+    until = delayed_until(job, claim.slot, claim.event, holds)
+    if until > now:
+        return JobPlan(waits="jitter", next_due=_earliest(until, upcoming), skips=found.skips)
+    return msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, not_before=until))
 
 
 def _is_paused_retry(found: JobPlan, run: OpenRun | None, key: JobKey, holds: Holds) -> bool:

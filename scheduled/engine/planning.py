@@ -20,6 +20,7 @@ from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import UNDER_WAY, Claim, JobState, OpenReason, Span
 from scheduled.core.starts import is_for_event
 from scheduled.engine import dropped, edits, gaps, skips
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions, Runs
 from scheduled.state.verdicts import record_verdict
@@ -43,6 +44,14 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """
     if edits.is_outdated(ledger, config, now):
         return []
+    if any(job.has_changing_targets for job in config.jobs.values()):
+        from scheduled.config.last_targets import recall  # most configurations have no such list
+
+        recall(config, ledger)  # another process may have changed them since they were read
+    if config.jobs.counts_from_end:
+        from scheduled.engine import intervals  # most configurations have none
+
+        intervals.renew_overdue(ledger, ledger.job_states(), now)
     changes = edits.changes(ledger, config, now, made_now)
     for change in changes:
         _write(ledger, change, now)
@@ -65,8 +74,13 @@ def _skipped_by(change: EpochChange, zone: str) -> list[Event]:
 
 def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the job states as they will be after `register`, without writing."""
-    found = epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
-    return _with_occupied(ledger, config.jobs, found, now)
+    job_states = epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
+    if not config.jobs.counts_from_end:
+        return _with_occupied(ledger, config.jobs, job_states, now)
+    from scheduled.core import intervals  # most configurations have none
+
+    job_states = intervals.overdue_renewed(job_states, now)
+    return _with_occupied(ledger, config.jobs, job_states, now)
 
 
 def _with_occupied(
@@ -128,7 +142,9 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
     subscribe to the event of a skip are planned as well.
     """
-    holds = holds_now(ledger, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of)
+    holds = holds_now(
+        ledger, config.jobs, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of
+    )
     if keys is not None:
         holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
@@ -138,7 +154,9 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
         return found
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
-    holds = holds_now(ledger, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of)
+    holds = holds_now(
+        ledger, config.jobs, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of
+    )
     holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(
@@ -181,6 +199,10 @@ def _plan_and_record(
         if holds.seen > (now if until is None else until) and job.start is None and waits is None:
             waits = left_open.of_later_slots(config.jobs[key.job], job_states[key], job, holds.seen)
             due = now if waits is not None else due
+        if job.skips and waits is None and counts_from_end(job_states[key].schedules):
+            from scheduled.engine import intervals  # most configurations have none
+
+            due = intervals.due_after_skip(ledger, config.jobs[key.job], key, now)
         ledger.wait(key, waits, due)
     for key in job_states.keys() - found.jobs.keys():
         ledger.wait(key, "paused", None)  # its configuration file can't be read now
@@ -195,6 +217,7 @@ def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set
 
 def holds_now(
     ledger: Ledger,
+    jobs: Jobs,
     now: Instant,
     keys: Collection[JobKey] | None = None,
     *,
@@ -208,6 +231,11 @@ def holds_now(
     Of the start requests it has the oldest of each of *keys* (None: of every job and target).
     """
     asked = ledger.requested_keys() if keys is None else keys
+    booted, first_tick = 0, 0
+    if jobs.delays_starts:
+        from scheduled.engine import boots  # most configurations have none
+
+        booted, first_tick = boots.instants(ledger)
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
@@ -220,12 +248,14 @@ def holds_now(
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
         slots_of=None if slots_of is None else frozenset(slots_of),
+        booted=booted,
+        first_tick=first_tick,
     )
 
 
-def holds_with_all(ledger: Ledger, now: Instant) -> Holds:
+def holds_with_all(ledger: Ledger, jobs: Jobs, now: Instant) -> Holds:
     """Return what `holds_now` returns, with all start requests: predictions need more than the oldest."""
-    holds = holds_now(ledger, now, ())
+    holds = holds_now(ledger, jobs, now, ())
     return msgspec.structs.replace(holds, start_requests=RequestQueue(ledger.start_requests()))
 
 

@@ -24,7 +24,6 @@ from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import opened_record, snapshot
-from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -62,6 +61,7 @@ class Runtime:
         self._opened = self._generation = (
             0  # the inode number of the ledger, and its generation when it was opened
         )
+        self._ledger: SqliteLedger | None = None  # while it is open
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
@@ -88,7 +88,11 @@ class Runtime:
             self.bind(ledger)
             self._opened = self._ledger_file()
             self._generation = ledger.generation()
-            yield ledger
+            self._ledger = ledger
+            try:
+                yield ledger
+            finally:
+                self._ledger = None
 
     def _ledger_file(self) -> int:
         """Return the inode number of the file that is the ledger now, 0 if there is none."""
@@ -185,6 +189,10 @@ class Runtime:
 
     def _has_crontab(self) -> bool:
         """Return whether a crontab may have variables for the jobs: cron never starts a demo."""
+        if self._ledger is not None:
+            return self._ledger.meta("demo") is None
+        from scheduled.state.open import read_only
+
         with read_only(self.paths) as ledger:
             return ledger.meta("demo") is None
 
@@ -264,6 +272,10 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
+    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+        from scheduled.config.last_targets import recall_in  # most configurations have no such list
+
+        recall_in(runtime.config, instance.paths)
     if regular and runtime.config.of_host and (given := os.environ.get("TZ", "")) not in ("", runtime.zone):
         _warn_of_zone(runtime, given)
     instance.problems = runtime.config.problems

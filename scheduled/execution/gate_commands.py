@@ -15,6 +15,8 @@ from scheduled.execution.process import signal_group
 
 SHELL = "/bin/sh"
 STDERR = 2
+OUTPUT = 3  # the descriptor for what a command prints
+BLOCK = 1 << 16
 # The guard reads the ids of sessions, which are those of process groups too, until its input ends. Only this process
 # holds the other end, and shells that have not written their id yet: no command can start before the guard knows its
 # session. It kills the groups first, since the interpreter takes some time to start.
@@ -23,6 +25,7 @@ while read -r group; do groups="$groups -$group" sessions="$sessions $group"; do
 kill -s KILL -- $groups
 exec "$0" -IS "$1" "$2" $sessions
 """
+SCRIPT = f'echo $$ && cd -- "$1" && exec {SHELL} -c "$0" >&{OUTPUT} {OUTPUT}>&-'
 COMMAND = f'echo $$ && exec {SHELL} -c "$0" >/dev/null'
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and programs would inherit that
 
@@ -55,6 +58,33 @@ class GateCommands:
         succeeded = _ends(pid, until) and _exit_code(pid) == 0
         self._kill(pid, mark)
         return succeeded
+
+    def printed(
+        self, command: str, environment: Mapping[str, str], directory: str, until: float, limit: int
+    ) -> tuple[str, bytes]:
+        """Execute a shell command line in *directory*; return what is wrong with its end, and what it printed.
+
+        The fault is "" if it exits with 0 before *until* (`time.monotonic`) and prints at most *limit* bytes. Its processes
+        are killed then, also those in the background. Raise OSError or ValueError if it can't be started.
+        """
+        reader, writer = os.pipe()
+        try:
+            started = (
+                self._start(command, environment, (directory, writer)) if time.monotonic() < until else None
+            )
+        finally:
+            os.close(writer)
+        try:
+            if started is None:
+                return "was not started in time", b""
+            pid, mark = started
+            try:
+                output = _read(reader, pid, until, limit)
+                return _fault(pid, output, until, limit), output
+            finally:
+                self._kill(pid, mark)
+        finally:
+            os.close(reader)
 
     def _kill(self, pid: int, mark: str) -> None:
         """Kill the processes of a command, unless `close` does it."""
@@ -89,15 +119,25 @@ class GateCommands:
             if _ends(pid, until):
                 os.waitpid(pid, 0)
 
-    def _start(self, command: str, environment: Mapping[str, str]) -> tuple[int, str] | None:
-        """Start a command; return its process id, which is that of its session, and its mark. None after `close`."""
+    def _start(
+        self, command: str, environment: Mapping[str, str], printing: tuple[str, int] | None = None
+    ) -> tuple[int, str] | None:
+        """Start a command; return its process id, which is that of its session, and its mark. None after `close`.
+
+        With *printing*, a directory and a descriptor, it is executed there and prints to the descriptor.
+        """
         with self._lock:
             if self._closed:
                 return None
             if self._guard is None:
                 self._guard, self._groups = _start_guard(self._mark)
             mark = f"{self._mark}-{len(self._started)}."
-            pid = _spawn(COMMAND, [command], {**environment, MARK: mark}, os.devnull, self._groups)
+            given = {**environment, MARK: mark}
+            if printing is None:
+                pid = _spawn(COMMAND, [command], given, os.devnull, self._groups)
+            else:
+                directory, output = printing
+                pid = _spawn(SCRIPT, [command, directory], given, os.devnull, self._groups, output)
             self._started.append(pid)
             self._left.add(pid)
             return pid, mark
@@ -117,14 +157,23 @@ def _start_guard(mark: str) -> tuple[int, int]:
 
 
 def _spawn(
-    script: str, arguments: list[str], environment: Mapping[str, str], stdin: int | str, stdout: int | str
+    script: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    stdin: int | str,
+    stdout: int | str,
+    output: int | None = None,
 ) -> int:
-    """Execute a shell *script* in a session of its own, without standard error; return its process id."""
+    """Execute a shell *script* in a session of its own, without standard error; return its process id.
+
+    It has the descriptor *output* as `OUTPUT`.
+    """
+    further = [] if output is None else [(os.POSIX_SPAWN_DUP2, output, OUTPUT)]
     return os.posix_spawn(
         SHELL,
         [SHELL, "-c", script, *arguments],
         environment,
-        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull), *_closed()],
+        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull), *_closed(), *further],
         setsid=True,
         setsigdef=DEFAULT_SIGNALS,
     )
@@ -161,3 +210,33 @@ def _exit_code(pid: int) -> int | None:
     """Return the exit code of a child that has ended, without reaping it; None if a signal ended it."""
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return found.si_status if found is not None and found.si_code == os.CLD_EXITED else None
+
+
+def _read(reader: int, pid: int, until: float, limit: int) -> bytes:
+    """Return what a child prints until it ends, until *until*, or until it is more than *limit* bytes."""
+    found, pidfd = b"", os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    poll.register(pidfd, select.POLLIN)
+    try:
+        while ready := dict(poll.poll(max(0.0, until - time.monotonic()) * 1000)):
+            block = os.read(reader, BLOCK) if reader in ready else b""
+            found += block
+            if len(found) > limit or (pidfd in ready and not block):
+                break  # a process in the background may still have the pipe open
+            if reader in ready and not block:
+                poll.unregister(reader)
+    finally:
+        os.close(pidfd)
+    return found
+
+
+def _fault(pid: int, output: bytes, until: float, limit: int) -> str:
+    if len(output) > limit:
+        return f"printed more than {limit:,} bytes"
+    if not _ends(pid, until):
+        return "did not end in time"
+    code = _exit_code(pid)
+    if code is None:
+        return "was killed by a signal"
+    return f"exited with {code}" if code else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.jobs import Jobs
+from scheduled.core.jobs import Jobs, job_of
 from scheduled.core.planner import BEHIND
 from scheduled.core.records import JobRow, SkippedRow
 from scheduled.state.ledger import Ledger
@@ -26,7 +26,8 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, spans in skipped.items():
         ruled = list(takewhile(lambda span: span.reason not in BY_A_PERSON, spans))
-        if key.job in jobs and jobs[key.job].enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
+        job = job_of(jobs, key)
+        if job is not None and job.enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
             text = _text(rows[key], ruled)
             found |= {f"skipped:{key}": text} if text else {}
     return found
@@ -40,9 +41,9 @@ def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
     """Return the problem that the skips *spans*, the newest decisions of a job, are; None if they are none."""
     name, reason = row.key.display_name, spans[0].reason
     if reason.startswith(BEHIND):
-        return f"{name}: skipped: {reason} (scheduled explain {row.job})"
+        return f"{name}: skipped: {reason} (scheduled explain {name})"
     if slots_of(row.schedules, row.position).next_after(row.position) is None:
-        return f"{name}: its last slot was skipped ({reason}); `scheduled run {row.job}` runs it now"
+        return f"{name}: its last slot was skipped ({reason}); `scheduled run {name}` runs it now"
     if len(spans) == IN_A_ROW and row.open_reason not in RESTS:
-        return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {row.job})"
+        return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {name})"
     return None

@@ -18,7 +18,7 @@ from scheduled.core.runs import JobState
 from scheduled.core.zone_changes import zone_changes
 from scheduled.engine import heartbeat
 from scheduled.install import pam_environment
-from scheduled.install.block import BEGIN
+from scheduled.install.block_lines import BEGIN
 from scheduled.install.crontab_list import listed
 from scheduled.install.zones import written_in, zone_of_ticks
 from scheduled.schedules.same_zone import same_zone
@@ -83,7 +83,11 @@ def _uninstalled(before: str | None, system: str, kept: str) -> NextZone:
 
 def in_zone(config: Config, zone: NextZone) -> Config:
     """Return *config* as the next tick reads it. Raise ConfigError if it cannot be read any more."""
-    return load_config(config.path, kept_zone=lambda: zone.zone) if zone.changes else config
+    if not zone.changes:
+        return config
+    found = load_config(config.path, kept_zone=lambda: zone.zone)
+    found.give_targets({name: job.targets for name, job in config.jobs.items() if job.has_changing_targets})
+    return found
 
 
 def follows_host(config: Config, job: str) -> bool:

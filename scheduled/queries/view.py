@@ -21,6 +21,7 @@ from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
 from scheduled.queries import ticks
+from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
 from scheduled.queries.simulation.dependencies import chains_under_way
@@ -83,8 +84,15 @@ class View(msgspec.Struct, kw_only=True):
     def ticks_from(self, begin: Instant, outages: Iterable[Outage] = ()) -> Ticks:
         """Return the ticks from *begin* on, as far as it is known how they come."""
         now = self.now if begin == self.now else None
+        boot = self.holds.booted, self.holds.first_tick
         return Ticks(
-            self.cadence, outages, phase=self.phase, late=self.late, now=now, planned=self.holds.planned
+            self.cadence,
+            outages,
+            phase=self.phase,
+            late=self.late,
+            now=now,
+            planned=self.holds.planned,
+            boot=boot,
         )
 
     def states_with(self, outages: Iterable[Outage] = ()) -> dict[JobKey, JobState]:
@@ -103,12 +111,13 @@ class View(msgspec.Struct, kw_only=True):
         """Return a configured job. Raise ConfigError with the nearest name if there is no such job."""
         return self.config.jobs[known_jobs(self.config, [name])[0]]
 
-    def holders(self, job: Job) -> list[str]:
-        """Return the jobs of the same group that are under way: *job* waits for them."""
+    def holders(self, key: JobKey) -> list[str]:
+        """Return the jobs and targets of the same group that are under way: *key* waits for them."""
+        group = self._group(key.job)
         return [
-            key.display_name
-            for key, job_state in self.job_states.items()
-            if job.group and job_state.busy and key.job != job.name and job.group == self._group(key.job)
+            other.display_name
+            for other, job_state in self.job_states.items()
+            if group and job_state.busy and other != key and group == self._group(other.job)
         ]
 
     def _group(self, name: str) -> str:
@@ -138,7 +147,7 @@ class View(msgspec.Struct, kw_only=True):
         job_state = self.job_states.get(key)
         if job_state is None or not job_state.claimed or key.job not in self.config.jobs:
             return None
-        return "group" if self.holders(self.config.jobs[key.job]) else "queued"
+        return "group" if self.holders(key) else "queued"
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what a tick would do now with *key*, of *job*, without its gate; None for a disabled job.
@@ -161,7 +170,7 @@ class View(msgspec.Struct, kw_only=True):
         job_state = self.job_states.get(key)
         if job_state is None or self.config.unreadable:
             return None
-        held = bool(self.holders(job)) if job_state.busy else job.group in self.busy
+        held = bool(self.holders(key)) if job_state.busy else job.group in self.busy
         given = deferrals.given_up(job, job_state, self.pauses, instant)
         return plan_job(job, deferrals.without(job_state, given), instant, held=held, holds=holds)
 
@@ -181,9 +190,11 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         overridden = _override(earlier, ledger)
         _override(found, ledger)
         job_states = planning.foreseen(ledger, earlier, now)
+        if found.jobs.counts_from_end:
+            job_states = with_expected(ledger, job_states)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
-        holds = planning.holds_with_all(ledger, now)
+        holds = planning.holds_with_all(ledger, found.jobs, now)
         view = View(
             config=found,
             now=now,
@@ -204,6 +215,8 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             own_retries=own_retries(ledger, found, instance.paths, now),
             crowded=_crowded(found, holds.start_requests),
         )
+        if holds.first_tick > now:  # the next tick is the first one of this boot
+            view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
         if zone.changes:
             view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
             view.job_states = view.states_with()

@@ -11,9 +11,18 @@ def _described(description: str, **limits: Any) -> Any:
 
 Document = dict[str, Any]
 Documents = list[dict[str, Any]]
-Job = Annotated[str, _described("A job's name, as in the answer of `cron_list`.")]
-AnyJob = Annotated[str | None, _described("A job's name; without it, all jobs.")]
-Jobs = Annotated[list[str], _described("Names of jobs; an empty list means all jobs.")]
+Job = Annotated[
+    str,
+    _described(
+        "A job's name, as in the answer of `cron_list`; of a job with targets it means all of them, and JOB@TARGET one."
+    ),
+]
+AnyJob = Annotated[
+    str | None, _described("A job's name, or JOB@TARGET for one of its targets; without it, all jobs.")
+]
+Jobs = Annotated[
+    list[str], _described("Names of jobs, or JOB@TARGET for single targets; an empty list means all jobs.")
+]
 Instant = Annotated[
     str | None, _described("An instant, ISO 8601; without an offset, in the configured time zone.")
 ]
@@ -50,10 +59,16 @@ TaskType = Annotated[
     _described("A label that is shown with the task; `config` defines what the task does."),
 ]
 Cron = Annotated[
-    str | None, _described("The schedule: a cron expression of five fields, or an alias such as @daily.")
+    str | list[str] | None,
+    _described(
+        "The schedule: a cron expression of five fields, or an alias such as @daily; a list of them for several."
+    ),
 ]
 Every = Annotated[str | None, _described("The schedule: an interval such as 30m, 6h, 7d.")]
-At = Annotated[str | None, _described("The schedule: once, at this instant, ISO 8601.")]
+At = Annotated[
+    str | list[str] | None,
+    _described("The schedule: once, at this instant, ISO 8601; a list of them for several."),
+]
 On = Annotated[str | None, _described("The schedule: whenever the event of this name is published.")]
 Command = Annotated[
     str | list[str] | None,
@@ -61,7 +76,7 @@ Command = Annotated[
 ]
 Description = Annotated[str | None, _described("A description of the job for its users.")]
 Options = Annotated[
-    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group ...")
+    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group, for_each ...")
 ]
 Priority = Annotated[
     Literal["critical", "high", "medium", "low"] | None,

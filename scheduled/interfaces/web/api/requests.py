@@ -12,7 +12,9 @@ from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]  # JOB or JOB@TARGET
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
+Lines = Line | list[Line]
 Interval = str | int
 
 
@@ -21,9 +23,9 @@ class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class RunsQuery(Query, kw_only=True):
-    """The newest *limit* runs: of one job, with one status, since an interval ago (2h) or since an instant."""
+    """The newest *limit* runs: of one job or target (JOB@TARGET), with one status, since an interval ago (2h) or since an instant."""
 
-    job_id: Name | None = None
+    job_id: Label | None = None
     since: Line | None = None
     status: RunStatus | None = None
     limit: Limit = 20
@@ -56,11 +58,11 @@ class LogsQuery(Query, kw_only=True):
 
 
 class SpanQuery(Query, kw_only=True):
-    """The period from *from* until before *to*, ISO 8601, for all jobs or for one."""
+    """The period from *from* until before *to*, ISO 8601, for all jobs, for one, or for one target (JOB@TARGET)."""
 
     first: Line = msgspec.field(name="from")
     last: Line = msgspec.field(name="to")
-    job: Name | None = None
+    job: Label | None = None
 
 
 class WaitQuery(Query, kw_only=True):
@@ -111,9 +113,9 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     description: Line | None = None
     labels: dict[str, str] | None = None
-    cron: Line | None = None
+    cron: Lines | None = None
     every: Interval | None = None
-    at: Line | None = None
+    at: Lines | None = None
     on: Line | None = None
     timezone: Line | None = None
     command: str | list[str] | None = None
@@ -143,8 +145,8 @@ class JobBody(ChangeBody, kw_only=True):
 
     name: Name
     job_type: Literal["interval", "cron", "event", "manual"] | None = None
-    schedule: Line | None = None
-    cron_expression: Line | None = None
+    schedule: Lines | None = None
+    cron_expression: Lines | None = None
     timeout_seconds: int | None = None
     script_path: str | None = None
     arguments: str | None = None
@@ -156,7 +158,11 @@ class JobBody(ChangeBody, kw_only=True):
 def with_all_keys(body: type[ChangeBody]) -> type[ChangeBody]:
     """Return *body* with all keys of a job table, and of all registered kinds of schedule and action, added to its own."""
     known = set(body.__struct_fields__)
-    when = {name: field for kind in SCHEDULES.values() for name, field in get_type_hints(kind.Keys).items()}
+    when = {
+        name: get_type_hints(kind.Keys)[field]
+        for kind in SCHEDULES.values()
+        for field, name in zip(kind.Keys.__struct_fields__, kind.Keys.__struct_encode_fields__, strict=True)
+    }
     what = {name: key.type for name, key in keys().items()}
     table = get_type_hints(JobTable)
     further = [

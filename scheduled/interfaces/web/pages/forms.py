@@ -18,11 +18,15 @@ FIELDS = (
     "what",
     "work",
     *PLAIN,
+    "for_each",
     "after",
     "not_between",
     "max_attempts",
     "retry_delay",
 )
+
+COMMAND = "command: "  # before a command that prints the targets, in the field of `for_each`
+SEPARATOR = "; "  # of several schedules in one field
 
 Fields = dict[str, str]
 Table = Mapping[str, Any]
@@ -42,7 +46,7 @@ def when_choices() -> list[tuple[str, str]]:
 def when_hint() -> str:
     """Return an example of each kind of schedule."""
     by_time = [f"{SCHEDULES[name].LABEL}: {SCHEDULES[name].EXAMPLE}" for name in choosing_keys()]
-    return " · ".join([*by_time, "event: job_failed"])
+    return " · ".join([*by_time, "event: job_failed", "several of cron or at: separate them with ;"])
 
 
 def what_choices() -> list[tuple[str, str]]:
@@ -97,9 +101,10 @@ def fields(name: str, table: Table) -> Fields:
     found = {
         "name": name,
         "when": when,
-        "schedule": str(table.get(when, "")),
+        "schedule": _shown(table.get(when, ""), _shown_schedule),
         **work(table),
         **{key: str(table.get(key, "")) for key in PLAIN},
+        "for_each": _shown(table.get("for_each", ""), _shown_targets),
         "after": _shown(table.get("after", ()), ", ".join),
         "not_between": _shown(table.get("not_between", ()), "-".join),
         **_shown_retry(table.get("retry", {})),
@@ -115,6 +120,25 @@ def _shown(value: Any, to_text: Callable[[Any], str]) -> str:
         return to_text(value)
     except (TypeError, AttributeError):
         return str(value)
+
+
+def _shown_targets(value: Any) -> str:
+    """Return `for_each` as the text of its field: names separated by commas, or one a line; or COMMAND and a command line."""
+    if isinstance(value, Mapping):
+        return f"{COMMAND}{value['command']}" if [*value] == ["command"] else str(value)
+    return ("\n" if any("," in name for name in value) else ", ").join(value)
+
+
+def _targets(text: str) -> Any:
+    """Return what `_shown_targets` shows as *text*; None for an empty text."""
+    line = _tidy(text)
+    if line.startswith(COMMAND):
+        return {"command": line.removeprefix(COMMAND).strip()}
+    return line if line in ("branches", "*") else _names(text, "\n" if "\n" in line else ",") or None
+
+
+def _shown_schedule(value: Any) -> str:
+    return SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _shown_retry(value: Any) -> Fields:
@@ -139,7 +163,11 @@ def schedule(filled: Fields) -> dict[str, Any]:
 
 
 def _when(filled: Fields) -> dict[str, Any]:
-    return {filled["when"]: _tidy(filled["schedule"])} if filled["when"] in when_keys() else {}
+    when, text = filled["when"], _tidy(filled["schedule"])
+    if when not in when_keys():
+        return {}
+    several = _names(text, SEPARATOR.strip()) if when in SCHEDULES and SCHEDULES[when].SEVERAL else []
+    return {when: several if len(several) > 1 else text}
 
 
 def changes(table: Table, filled: Fields) -> dict[str, Any]:
@@ -156,6 +184,8 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
     if differs & {"what", "work"}:
         found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
         found |= {filled["what"]: _work(filled, table)} if filled["what"] in ACTIONS else {}
+    if "for_each" in differs:
+        found["for_each"] = _targets(filled["for_each"])
     if "after" in differs:
         found["after"] = _names(filled["after"], ",") or None
     if "not_between" in differs:

@@ -65,7 +65,8 @@ def _jobs(instance: Instance) -> dict[str, Any]:
 @question.limited()
 def job(request: Request) -> Response:
     """Show a job: its state, its newest output, its runs, its next slots and its settings."""
-    return page(request, "job.html", on="job", **of_job(instance_of(request), request.path_params["job"]))
+    found = of_job(instance_of(request), request.path_params["job"])
+    return page(request, "job.html", on="job" if found["job"]["target"] is None else "target", **found)
 
 
 def of_job(instance: Instance, name: str) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
         "runs": history,
         "durations": svg.durations(history),
         **shown(instance, newest_run(history)),
-        "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10),
+        "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10, together=True),
         "can_skip": not instance.config_error and _can_skip(instance, name),
     }
 
