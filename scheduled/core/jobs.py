@@ -31,8 +31,8 @@ class Action(msgspec.Struct, frozen=True):
     """What a job does. *kind* is the name of an action kind, which uses some of the fields.
 
     *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps*
-    are the steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields
-    defines a subclass.
+    are the steps of a chain: each holds the names of jobs that run in parallel. *session*: each run is a session of an
+    agent, which `[catch_up] max_sessions` limits. A kind that needs more fields defines a subclass.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class Action(msgspec.Struct, frozen=True):
     line: str = ""
     name: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
+    session: bool = False
 
 
 class Retry(msgspec.Struct, frozen=True):

@@ -77,16 +77,20 @@ def plan(
         (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
         key=lambda start: rank(jobs[start.claim.job], start, order),
     )
-    kept = _within_limits(starts, holds)
+    kept = _within_limits(jobs, starts, holds)
     for key in {start.claim.key for start in starts} - {start.claim.key for start in kept}:
         plans[key] = msgspec.structs.replace(plans[key], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
 
 
-def _within_limits(starts: list[Start], holds: Holds) -> list[Start]:
+def _within_limits(jobs: Mapping[str, Job], starts: list[Start], holds: Holds) -> list[Start]:
     """Return the first of *starts*, as many as the limits of the tick allow."""
     if holds.events is not None:
         later = set(map(id, [start for start in starts if is_for_event(start)][holds.events :]))
+        starts = [start for start in starts if id(start) not in later]
+    if holds.sessions is not None:
+        sessions = [start for start in starts if jobs[start.claim.job].action.session]
+        later = set(map(id, sessions[holds.sessions :]))
         starts = [start for start in starts if id(start) not in later]
     return starts if holds.budget is None else starts[: holds.budget]
 

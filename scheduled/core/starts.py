@@ -153,6 +153,13 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     return not (newest and succeeded)
 
 
+def sessions_left(jobs: Mapping[str, Job], sessions: int | None, starts: Iterable[Start]) -> int | None:
+    """Return how many of *sessions* a tick may still start after *starts*: each attempt is one. None: any number."""
+    if sessions is None:
+        return None
+    return max(0, sessions - sum(jobs[start.claim.job].action.session for start in starts))
+
+
 def runs_in_order(job: Job) -> bool:
     """Return whether older slots of *job* may still be due after the run of a slot."""
     return job.catch_up == "all" or job.overlap == "queue"

@@ -165,6 +165,11 @@ class Dispatcher:
         return self._follow_ups.events_left
 
     @property
+    def sessions_left(self) -> int | None:
+        """How many sessions of agents this tick may still start; None for any number."""
+        return self._follow_ups.sessions_left
+
+    @property
     def untaken(self) -> Collection[JobKey]:
         """The jobs and targets with a claimed run that no executor took."""
         return self._follow_ups.untaken

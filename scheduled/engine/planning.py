@@ -18,7 +18,7 @@ from scheduled.core.planner import Plan
 from scheduled.core.records import CHAIN
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import UNDER_WAY, Claim, JobState, OpenReason, Span
-from scheduled.core.starts import is_for_event
+from scheduled.core.starts import is_for_event, sessions_left
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
@@ -133,6 +133,7 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
     events: int | None = None,
+    sessions: int | None = None,
     slots_of: Collection[str] | None = None,
     tick: str = "",
 ) -> Plan:
@@ -143,7 +144,15 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     subscribe to the event of a skip are planned as well.
     """
     holds = holds_now(
-        ledger, config.jobs, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of
+        ledger,
+        config.jobs,
+        now,
+        keys,
+        gates=gates,
+        budget=budget,
+        events=events,
+        sessions=sessions,
+        slots_of=slots_of,
     )
     if keys is not None:
         holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
@@ -155,7 +164,15 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
     holds = holds_now(
-        ledger, config.jobs, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of
+        ledger,
+        config.jobs,
+        now,
+        heard,
+        gates=gates,
+        budget=left,
+        events=events,
+        sessions=sessions_left(config.jobs, sessions, found.starts),
+        slots_of=slots_of,
     )
     holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
@@ -215,7 +232,7 @@ def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set
     return {*keys, *(key for name in names if name in jobs for key in keys_of(jobs[name]))}
 
 
-def holds_now(
+def holds_now(  # noqa: PLR0913 - each caller gives few of them
     ledger: Ledger,
     jobs: Jobs,
     now: Instant,
@@ -224,9 +241,10 @@ def holds_now(
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
     events: int | None = None,
+    sessions: int | None = None,
     slots_of: Collection[str] | None = None,
 ) -> Holds:
-    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget*, *events* and *slots_of*.
+    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget*, *events*, *sessions* and *slots_of*.
 
     Of the start requests it has the oldest of each of *keys* (None: of every job and target).
     """
@@ -242,6 +260,7 @@ def holds_now(
         unchecked=gates.unchecked,
         budget=budget,
         events=events,
+        sessions=sessions,
         start_requests=RequestQueue(ledger.oldest_start_requests(asked)),
         planned=gaps.last_planned(ledger, now),
         seen=int(ledger.meta(gaps.PLANNED) or 0),

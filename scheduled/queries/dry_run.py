@@ -21,7 +21,7 @@ from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, is_for_event, spends
+from scheduled.core.starts import Start, is_for_event, sessions_left, spends
 from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -140,6 +140,7 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
                 ledger, runtime.config.jobs, now, (), gates=gates, budget=runtime.config.max_runs
             ),
             events=runtime.config.max_event_runs,
+            sessions=runtime.config.max_sessions,
             start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
@@ -254,7 +255,10 @@ def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:
     slots = sum(spends(jobs, start) for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
     events = None if holds.events is None else max(0, holds.events - sum(map(is_for_event, starts)))
-    return msgspec.structs.replace(holds, start_requests=requests, budget=budget, events=events)
+    sessions = sessions_left(jobs, holds.sessions, starts)
+    return msgspec.structs.replace(
+        holds, start_requests=requests, budget=budget, events=events, sessions=sessions
+    )
 
 
 def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:

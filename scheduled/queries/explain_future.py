@@ -12,8 +12,8 @@ from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries.explain_overlap import overlap
 from scheduled.queries.explain_slot import when
 from scheduled.queries.explain_waits import (
-    BUDGET,
     attempts,
+    budget,
     due_now,
     held_until,
     pauses_in_words,
@@ -82,8 +82,10 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
-        later = view.ticks_from(view.now).at_or_after(due) < at and view.config.max_runs is not None
-        why = f"{slot} waits until then ({BUDGET})" if later else f"the first tick after {slot}"
+        later = view.ticks_from(view.now).at_or_after(due) < at and budget(view, key.job) != ""
+        why = (
+            f"{slot} waits until then ({budget(view, key.job)})" if later else f"the first tick after {slot}"
+        )
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
     return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, key, due, start)})."

@@ -166,7 +166,7 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
     row = view.rows.get(key)
     reason = row.open_reason if row else None
     why = OPEN.get(reason, reason) if reason else "it runs at the next tick"
-    if reason == "budget" and view.config.max_runs is None:
+    if reason == "budget" and view.config.max_runs is None and key.job not in view.with_sessions:
         why = "the last tick was stopped before it started its run"
     return f"is open: {why}.{assumptions.no_tick(view)}"
 

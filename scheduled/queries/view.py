@@ -111,6 +111,13 @@ class View(msgspec.Struct, kw_only=True):
         """Return a configured job. Raise ConfigError with the nearest name if there is no such job."""
         return self.config.jobs[known_jobs(self.config, [name])[0]]
 
+    @property
+    def with_sessions(self) -> frozenset[str]:
+        """The jobs that share the sessions of a tick; none if `max_sessions` does not limit them."""
+        if self.config.max_sessions is None:
+            return frozenset()
+        return frozenset(name for name, job in self.config.jobs.items() if job.action.session)
+
     def holders(self, key: JobKey) -> list[str]:
         """Return the jobs and targets of the same group that are under way: *key* waits for them."""
         group = self._group(key.job)
