@@ -122,6 +122,16 @@ def add(
     show(done, "edited", as_json=as_json, module="render_changes")
 
 
+def _lists(table: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the entries of *table* that are lists in a job table, and texts on the command line."""
+    names = [key for key in ("after", "for_each") if table.get(key) not in (None, "branches", "*")]
+    times = [key for key in ("between", "not_between") if key in table]
+    return {
+        **{key: [name.strip() for name in str(table[key]).split(",")] for key in names},
+        **{key: str(table[key]).split("-") for key in times},
+    }
+
+
 def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of a job from the options of `add`, without the options that were not given."""
     from scheduled.actions.registry import KINDS
@@ -135,13 +145,7 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key in KINDS.keys() & table.keys():
         table[key] = KINDS[key].from_text(table[key], None)
-    if "after" in table:
-        table["after"] = [name.strip() for name in str(table["after"]).split(",")]
-    if table.get("for_each") not in (None, "branches", "*"):
-        table["for_each"] = [name.strip() for name in str(table["for_each"]).split(",")]
-    for key in ("between", "not_between"):
-        if key in table:
-            table[key] = str(table[key]).split("-")
+    table |= _lists(table)
     if "words" in given:
         if "command" in given:
             raise ConfigError("--command and -- COMMAND...: give only one of them")

@@ -1,5 +1,7 @@
 """Parse the inner tables and lists of a job table: retry, limits, only_if, not_between and where."""
 
+import msgspec
+
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
@@ -103,7 +105,7 @@ def gate(raw: GateTable | None) -> Gate | None:
     gate = Gate(raw.command or "", network, bool(raw.ac_power), bool(raw.idle), raw.path or "")
     if gate == Gate():
         raise ConfigError("only_if: is empty; write command, network, ac_power, idle or path, or remove it")
-    return gate
+    return msgspec.structs.replace(gate, skips=raw.otherwise == "skip")
 
 
 def window(raw: list[str] | None) -> Window | None:

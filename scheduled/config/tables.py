@@ -33,6 +33,7 @@ class GateTable(msgspec.Struct, forbid_unknown_fields=True):
     ac_power: bool | None = None
     idle: bool | None = None
     path: str | None = None
+    otherwise: Literal["wait", "skip"] = msgspec.field(default="wait", name="else")
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from scheduled.core import no_catch_up
 from scheduled.core.epochs import span_between
-from scheduled.core.holds import Holds, last_too_late, unseen
+from scheduled.core.holds import Holds, is_refused, last_too_late, unseen
 from scheduled.core.jobs import Job
 from scheduled.core.runs import JobState, Skip, Span
 from scheduled.schedules.timetable import Timetable
@@ -34,7 +34,8 @@ def due_slots(
     holds: Holds,
 ) -> Due:
     """Return which of the open slots in (*base*, *until*] is due at *now*, and which ones are given up."""
-    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds)
+    refused = is_refused(job, job_state.key, now, holds)
+    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds, refused=refused)
     if job_state.occupied and not job_state.busy:
         from scheduled.core import overlap  # only for jobs with this key
 
@@ -47,12 +48,22 @@ def due_slots(
 
 
 def slots_given_up(
-    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
+    job: Job,
+    times: Timetable,
+    base: Instant,
+    until: Instant,
+    now: Instant,
+    holds: Holds,
+    *,
+    refused: bool = False,
 ) -> tuple[Skip, ...]:
-    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`.
+
+    *refused*: the closed gate of the job skips all slots that are due.
+    """
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
-    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
+    late, reason = last_too_late(job, now, closed=job.name in holds.closed, refused=refused)
     if job.catch_up == "none":
         once, closed = job.is_once_per_period, job.name in holds.closed
         gaps = _unseen_periods(job, times, now, holds) if once else unseen(job, now, holds)

@@ -98,13 +98,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """The requirements that must all hold before a due run starts. An empty or false field is not checked."""
+    """The requirements that must all hold before a due run starts. An empty or false field is not checked.
+
+    *skips*: if they do not hold, a due slot is skipped; otherwise it waits.
+    """
 
     command: str = ""
     network: str = ""
     ac_power: bool = False
     idle: bool = False
     path: str = ""
+    skips: bool = False
 
 
 class ForEach(msgspec.Struct, frozen=True):

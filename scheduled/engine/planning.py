@@ -29,10 +29,11 @@ from scheduled.state.verdicts import record_verdict
 class Gates(msgspec.Struct, frozen=True):
     """The names of jobs with a closed gate, and of those with a gate that was not evaluated.
 
-    A gate applies to all targets of a job.
+    *refused* are those with a gate that has answered, and that skips slots (`else = "skip"`). A gate applies to all targets of a job.
     """
 
     closed: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
 
 
@@ -257,6 +258,7 @@ def holds_now(  # noqa: PLR0913 - each caller gives few of them
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
+        refused=gates.refused,
         unchecked=gates.unchecked,
         budget=budget,
         events=events,

@@ -78,7 +78,7 @@ def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
 def open_input(spec: Spec) -> int:
     """Open what the job reads from its standard input, from its start on; return the descriptor.
 
-    A text is in a file in memory, so that nobody has to feed a pipe: the job outlives this process. Raise OSError, with the
+    A text is in a file in memory, so that no process has to feed a pipe: the job outlives this process. Raise OSError, with the
     name of the file, or ValueError if it is not a regular one.
     """
     assert spec.stdin is not None
