@@ -90,6 +90,10 @@ def _options_of_actions() -> list[click.Parameter]:
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
     ("cwd", "DIR", "Working directory of the command."),
+    ("shell", "WORDS", "What executes a line instead of /bin/sh, such as 'bash -eu'."),
+    ("stdin", "TEXT", "What the command reads from its standard input."),
+    ("pre", "LINE", "A command before that of the job; if it fails, the run fails."),
+    ("post", "LINE", "A command after that of the job, however it ended."),
     ("retry-delay", "DURATION", "Delay before the second attempt."),
 )
 @click.option("--max-attempts", type=click.IntRange(1), help="Largest number of attempts.")
@@ -177,8 +181,13 @@ def _pair(text: str) -> tuple[str, str]:
 def _stdin() -> Any:
     from scheduled.config.json_values import decoded
 
+    data = sys.stdin.buffer.read()
+    if not data.strip():
+        raise ConfigError(
+            'standard input: is empty; write one JSON object, for example {"name": "backup", "every": "1d", "command": "make backup"}'
+        )
     try:
-        return decoded(sys.stdin.buffer.read())
+        return decoded(data)
     except ConfigError as error:
         raise ConfigError(f"standard input: {error}") from None
 

@@ -293,6 +293,13 @@ class Jobs(dict[str, Job]):
         return found
 
     @cached_property
+    def with_changing_targets(self) -> tuple[str, ...]:
+        """The names of the jobs of which the list of targets changes by itself."""
+        return tuple(
+            name for name, job in self.items() if job.for_each is not None and job.has_changing_targets
+        )
+
+    @cached_property
     def with_step(self) -> dict[str, list[str]]:
         """The names of the chains that have each job as a step, by its name."""
         found: dict[str, list[str]] = {}

@@ -45,7 +45,7 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """
     if edits.is_outdated(ledger, config, now):
         return []
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall  # most configurations have no such list
 
         recall(config, ledger)  # another process may have changed them since they were read

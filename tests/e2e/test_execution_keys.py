@@ -207,3 +207,21 @@ def test_the_keys_are_shown_without_the_text_of_the_standard_input(world: World)
     assert settings["pre"] == "echo pre; true"
     assert "from stdin" not in shown
     assert world.json("explain", "job")["fails_if"] == 'a line of its output matches "wrong"'
+
+
+def test_add_has_options_for_the_keys(world: World) -> None:
+    world.configure("")
+    options = ("--shell", "bash -eu", "--stdin", "text", "--pre", "true", "--post", "echo $SCHEDULED_STATUS")
+    done = world.run("add", "job", "--command", "cat; false; echo on", *options)
+    assert done.returncode == 0, done.stderr
+    world.run("run", "job")
+
+    assert (ended(world)[0][:2], printed(world)) == (("failed", 1), "textfailed\n")
+
+
+def test_an_empty_standard_input_of_add_is_named(world: World) -> None:
+    world.configure("")
+    done = world.run("add", "--json", input="")
+
+    assert done.returncode == 2
+    assert "standard input: is empty; write one JSON object" in done.stderr
