@@ -6,7 +6,7 @@ from typing import Any
 
 from scheduled import idle
 from scheduled.clock import stamp
-from scheduled.config.named import target_keys
+from scheduled.config.named import known_keys
 from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
@@ -46,7 +46,8 @@ def run(
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
     if slot is not None:
         return _run_for(runtime, names, slot)
-    requests = [ManualRequest(key.job, target=key.target) for key in target_keys(runtime.config, names)]
+    # A job without a target means those that it has when the tick has read their list.
+    requests = [ManualRequest(key.job, target=key.target) for key in known_keys(runtime.config, names)]
     return tick.tick(runtime, manual=requests, unattended=not requests and _is_unattended(runtime))
 
 

@@ -48,9 +48,25 @@ NOTICE = {
     "next_try": "2026-02-03T04:05:06+00:00",
     "error": "c",
 }
-INCIDENT = {"since": "2026-02-03T04:05:06+00:00", "job": "a", "target": "t", "text": "b", "key": "c", "group": "d"}
+INCIDENT = {
+    "since": "2026-02-03T04:05:06+00:00",
+    "job": "a",
+    "target": "t",
+    "text": "b",
+    "key": "c",
+    "group": "d",
+}
 TRIAL = {"job": "a", "target": "t", "status": "failed", "reason": "b", "output": "c", "steps": []}
-OUTPUT = {"run_id": "a", "job": "a", "target": "t", "attempt": 1, "note": "b", "newer": 2, "path": None, "size": 0}
+OUTPUT = {
+    "run_id": "a",
+    "job": "a",
+    "target": "t",
+    "attempt": 1,
+    "note": "b",
+    "newer": 2,
+    "path": None,
+    "size": 0,
+}
 
 # The words of each verb, and the function that returns its document.
 READING = {
