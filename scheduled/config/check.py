@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, tick_doubts, web_hosts
+from scheduled.config import alike, no_effect, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
@@ -88,6 +88,11 @@ def check(
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
         for job in question.each(found.jobs.values())
+        for doubt in no_effect.warnings(job, found.tables.get(job.name, {}))
+    ]
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {doubt}"
+        for job in question.each(found.jobs.values())
         for doubt in doubts(job, found.jobs, environment)
     ]
     warnings += [
@@ -101,7 +106,7 @@ def check(
         from scheduled.config import adapters  # it starts an interpreter
 
         warnings += adapters.doubts(found, {"PATH": CRON_PATH, **environment})
-    if found.max_sessions is not None:
+    if found.max_sessions is not None and not any(job.action.session for job in found.jobs.values()):
         warnings.insert(
             0,
             f"{found.path}: catch_up.max_sessions: no job starts sessions, so it has no effect; remove it",

@@ -42,6 +42,7 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     if job.only_if and job.only_if.command:
         gate = Action("command", line=job.only_if.command)
         yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
+    yield from _overlap(job)
     if job.on:
         yield from _event(job, jobs)
     yield from _targets(job, given)
@@ -60,6 +61,20 @@ def _targets(job: Job, given: Mapping[str, str]) -> Iterator[str]:
     if job.for_each.command:
         listing = Action("command", line=job.for_each.command)
         yield from (f"for_each.{doubt}" for doubt in missing(listing, given["PATH"], given.get("HOME", "~")))
+
+
+def _overlap(job: Job) -> Iterator[str]:
+    """Yield why `overlap` of *job* does nothing, or contradicts its `catch_up`."""
+    if job.overlap == "wait":
+        return
+    if not job.is_by_time:
+        yield 'overlap: has no effect on a job without a schedule; remove it, or write overlap = "wait" if it is from [defaults]'
+    elif job.overlap == "queue" and job.catch_up == "all":
+        yield 'overlap: "queue" has no effect with catch_up = "all", which runs every slot; remove it'
+    elif job.overlap == "replace" and job.action.steps:
+        yield 'overlap: "replace" has no effect on a chain, which has no process to stop; write "wait", "queue" or "skip"'
+    elif job.overlap == "replace" and job.catch_up == "all":
+        yield 'overlap: "replace" stops runs of slots that catch_up = "all" wants to run to the end; write one of the two'
 
 
 def _paths_in(env_file: str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from scheduled.core.conditions import FOOTER_COMMAND
-from scheduled.core.jobs import SHELL, CatchUp, Priority
+from scheduled.core.jobs import SHELL, CatchUp, Overlap, Priority
 
 MAX_EVENT_RUNS = 1000  # of one tick, by default
 
@@ -33,6 +33,7 @@ class GateTable(msgspec.Struct, forbid_unknown_fields=True):
     ac_power: bool | None = None
     idle: bool | None = None
     path: str | None = None
+    otherwise: Literal["wait", "skip"] = msgspec.field(default="wait", name="else")
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,6 +67,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
+    overlap: Overlap = "wait"
     grace: int | str | None = None
     retry: RetryTable | bool = msgspec.field(default_factory=RetryTable)
     on_interrupted: str = "rerun"
@@ -76,6 +78,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fails_if: FailsIfTable | None = None
     shell: str = SHELL
     jitter: int | str = 0
+    start_delay: int | str = 0
     timeout: int | str = "5m"
     kill_after: int | str = "10s"
     group: str | None = None

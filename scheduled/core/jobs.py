@@ -18,6 +18,7 @@ Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
+Overlap = Literal["wait", "queue", "replace", "skip"]
 
 SHELL = "/bin/sh"
 KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
@@ -30,8 +31,8 @@ class Action(msgspec.Struct, frozen=True):
     """What a job does. *kind* is the name of an action kind, which uses some of the fields.
 
     *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps*
-    are the steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields
-    defines a subclass.
+    are the steps of a chain: each holds the names of jobs that run in parallel. *session*: each run is a session of an
+    agent, which `[catch_up] max_sessions` limits. A kind that needs more fields defines a subclass.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Action(msgspec.Struct, frozen=True):
     line: str = ""
     name: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
+    session: bool = False
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -96,13 +98,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """The requirements that must all hold before a due run starts. An empty or false field is not checked."""
+    """The requirements that must all hold before a due run starts. An empty or false field is not checked.
+
+    *skips*: if they do not hold, a due slot is skipped; otherwise it waits.
+    """
 
     command: str = ""
     network: str = ""
     ac_power: bool = False
     idle: bool = False
     path: str = ""
+    skips: bool = False
 
 
 class ForEach(msgspec.Struct, frozen=True):
@@ -135,10 +141,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
     disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a
+    run of the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
     *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
     *warnings* are warnings about settings that are valid, but
     probably not intended. *labels* are texts for other programs.
+    A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
+    *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     """
 
     name: str
@@ -154,9 +163,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
+    overlap: Overlap = "wait"
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"
+    start_delay: Seconds = 0
+    between: Window | None = None
     not_between: Window | None = None
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
@@ -199,6 +211,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def has_changing_targets(self) -> bool:
         """Whether the targets are those of a list that changes by itself: branches, or what a command prints."""
         return self.for_each is not None and not self.for_each.listed
+
+    @property
+    def is_once_per_period(self) -> bool:
+        """Whether a slot can start during all of the time until the next one: that of a day, week or month."""
+        return self.schedules[0].kind == "once_per"
 
     @property
     def is_by_time(self) -> bool:
@@ -262,6 +279,11 @@ class Jobs(dict[str, Job]):
         return any(counts_from_end(job.schedules) for job in self.values())
 
     @cached_property
+    def delays_starts(self) -> bool:
+        """Whether any job has a `start_delay`."""
+        return any(job.start_delay for job in self.values())
+
+    @cached_property
     def coming_after(self) -> dict[str, list[str]]:
         """The names of the jobs that come after each job, by its name."""
         found: dict[str, list[str]] = {}
@@ -269,6 +291,13 @@ class Jobs(dict[str, Job]):
             for other in job.after:
                 found.setdefault(other, []).append(name)
         return found
+
+    @cached_property
+    def with_changing_targets(self) -> tuple[str, ...]:
+        """The names of the jobs of which the list of targets changes by itself."""
+        return tuple(
+            name for name, job in self.items() if job.for_each is not None and job.has_changing_targets
+        )
 
     @cached_property
     def with_step(self) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from scheduled.clock import stamp
 from scheduled.core import deferrals, gate_words
+from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
@@ -15,7 +16,12 @@ from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
-BUDGET = "the ticks before reach `max_runs` of `[catch_up]`"
+
+def budget(view: View, name: str) -> str:
+    """Return which limit the ticks before a run of the job *name* reach; "" if none can hold it back."""
+    if name in view.with_sessions:
+        return "the ticks before reach `max_sessions` of `[catch_up]`"
+    return "the ticks before reach `max_runs` of `[catch_up]`" if view.config.max_runs is not None else ""
 
 
 def attempts(job: Job, run: OpenRun) -> str:
@@ -42,13 +48,30 @@ def waits_now(
     if plan.waits == "quiet" and job.not_between is not None:
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
-        return f"It waits: its quiet hours last until {when(end, view)}{_given_up(view, job, run, end)}."
+        what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
+        return f"It waits: {what} {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
-    return _waits_for(view, job, plan)
+    return _waits_for(view, job, job_state, plan, instant or view.now)
 
 
-def _waits_for(view: View, job: Job, plan: JobPlan) -> str:
+def _start_delayed(view: View, job: Job, job_state: JobState, instant: Instant) -> Instant | None:
+    """Return until when the `start_delay` holds back what is due at *instant*; None if it does not."""
+    end = view.holds.booted + job.start_delay
+    if not job.start_delay or end <= instant:
+        return None
+    slot = open_slots_of(job_state).next_after(base_of(job_state))
+    due = slot is not None and slot + job.delay <= instant
+    return (
+        end if due or job_state.open_run is not None or job_state.key in view.holds.start_requests else None
+    )
+
+
+def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant) -> str:
+    delayed = _start_delayed(view, job, job_state, instant) if plan.waits == "jitter" else None
+    if delayed is not None:
+        booted = when(view.holds.booted, view)
+        return f"It waits: its `start_delay` lets it start at {when(delayed, view)}; the machine was booted at {booted}."
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)
@@ -111,11 +134,7 @@ def held_until(view: View, key: JobKey, due: Instant, start: Instant) -> str:
     job = view.config.jobs[key.job]
     window = job.not_between
     by_quiet = window is not None and may_start(job, key, due, {}) == start
-    return (
-        f"quiet hours: {describe.window(window)}"
-        if window is not None and by_quiet
-        else pauses_in_words(view, key)
-    )
+    return describe.quiet_hours(job) if by_quiet else pauses_in_words(view, key)
 
 
 def _then(view: View, key: JobKey, retry_at: Instant) -> str:
@@ -160,6 +179,8 @@ def _limit(view: View, start: Start) -> str:
     """Return the key of `[catch_up]` that can have kept a tick from *start*; "" if there is none."""
     if is_for_event(start):
         return "max_event_runs"
+    if start.claim.job in view.with_sessions:
+        return "max_sessions"
     if view.config.max_runs is not None:
         return "max_runs"
     return "max_minutes" if view.config.max_minutes is not None else ""
@@ -205,7 +226,7 @@ def _later(view: View, key: JobKey, job_state: JobState, start: Start, at: Insta
         return f"{'It waits' if at is None else then}: it runs after {' and '.join(job.after)}."
     if at is None:
         return _starts(view, start)
-    why = f" ({BUDGET})" if view.config.max_runs is not None else ""
+    why = f" ({budget(view, job.name)})" if budget(view, job.name) else ""
     return f"{then}: {what} waits until then{why}."
 
 

@@ -66,7 +66,9 @@ def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
     before = minute_before(begin)
     # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
-    return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
+    return msgspec.structs.replace(
+        job_state, busy=False, open_run=None, position=before, epoch=epoch, occupied=()
+    )
 
 
 def _expected_end(job_state: JobState, now: Instant) -> Instant:
@@ -102,6 +104,8 @@ def holds_at(
         planned=ticks.before(now - ticks.late),
         on_time=on_time(ticks.cadence),
         start_requests=requests,
+        booted=ticks.boot[0],
+        first_tick=ticks.boot[1],
     )
 
 

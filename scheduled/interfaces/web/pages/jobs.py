@@ -83,16 +83,17 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
         **shown(instance, newest_run(history)),
         "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10, together=True),
         "can_skip": not instance.config_error and _can_skip(instance, name),
+        "can_unskip": not instance.config_error and _can_skip(instance, name, undo=True),
     }
 
 
-def _can_skip(instance: Instance, name: str) -> bool:
-    """Return whether `skip` would find an open slot or a waiting run of the job."""
+def _can_skip(instance: Instance, name: str, *, undo: bool = False) -> bool:
+    """Return whether `skip` would find an open slot or a waiting run of the job; with *undo*, whether it can be undone."""
     try:
-        found = service.skip(instance, name, dry_run=True)
-    except ScheduledError:  # it is running, or disabled
+        found = service.skip(instance, name, undo=undo, dry_run=True)
+    except ScheduledError:  # it is running, or disabled, or there is nothing to undo
         return False
-    return bool(found["skipped"] or found["retries"])
+    return bool(found["skipped"] or found["retries"] or found["undone"])
 
 
 async def act(request: Request) -> Response:
@@ -120,6 +121,7 @@ ACTIONS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
     "enable": lambda instance, name, _: service.enable(instance, [name]),
     "disable": lambda instance, name, _: service.disable(instance, [name]),
     "skip": lambda instance, name, _: service.skip(instance, name),
+    "unskip": lambda instance, name, _: service.skip(instance, name, undo=True),
 }
 
 

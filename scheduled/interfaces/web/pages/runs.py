@@ -47,7 +47,7 @@ def steps_with_runs(
     written: Sequence[Sequence[str]], ran: Sequence[Sequence[Mapping[str, Any]]]
 ) -> list[list[dict[str, Any]]]:
     """Return the steps of a chain as configured, each job with its run in the chain's run, if that started it there."""
-    # Of the runs of a job with targets, one that did not succeed stands for all.
+    # Of the runs of a job with targets, one that did not succeed represents all.
     known = [
         {entry["job"]: entry for entry in sorted(step, key=lambda entry: entry["status"] != "success")}
         for step in ran
