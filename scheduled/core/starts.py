@@ -176,8 +176,11 @@ def places(jobs: Iterable[str]) -> dict[str, int]:
 
 
 def rank(job: Job, start: Start, order: Mapping[str, int]) -> Rank:
-    """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`."""
-    slot = start.claim.slot if start.claim.slot is not None else 0
+    """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`.
+
+    The oldest slot that the run covers counts. Otherwise a limit of a tick could hold back the same job at every tick.
+    """
+    slot = start.coalesced[0].first if start.coalesced else start.claim.slot or 0
     return PRIORITIES.index(job.priority), max(slot, start.not_before), order[job.name], start.claim.target
 
 

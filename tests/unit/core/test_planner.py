@@ -291,3 +291,12 @@ def test_max_sessions_holds_back_sessions_and_nothing_else():
     assert [start.claim.job for start in found.starts] == ["a", "plain"]
     assert {key.job for key, one in found.jobs.items() if one.waits == "budget"} == {"b", "c"}
     assert starts.sessions_left(jobs, 3, found.starts) == 2
+
+
+def test_a_job_that_a_limit_held_back_starts_before_one_that_ran_since():
+    jobs = {name: a_job(name) for name in ("a", "b")}
+    states = {JobKey("a"): a_state(at("13:30"), job="a"), JobKey("b"): a_state(at("13:00"), job="b")}
+
+    found = planner.plan(jobs, states, at("14:00"), holds=Holds(budget=1))
+
+    assert [(start.claim.job, start.claim.slot) for start in found.starts] == [("b", at("14:00"))]
