@@ -295,7 +295,7 @@ def test_max_sessions_holds_back_sessions_and_nothing_else():
 
 def test_a_job_that_a_limit_held_back_starts_before_one_that_ran_since():
     jobs = {name: a_job(name) for name in ("a", "b")}
-    states = {JobKey("a"): a_state(at("13:30"), job="a"), JobKey("b"): a_state(at("13:00"), job="b")}
+    states = {JobKey("a"): a_state(at("13:30"), job="a"), JobKey("b"): a_state(at("12:30"), job="b")}
 
     found = planner.plan(jobs, states, at("14:00"), holds=Holds(budget=1))
 
