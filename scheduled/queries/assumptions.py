@@ -74,7 +74,7 @@ def of_durations(view: View, entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if the predicted runs *entries* assume how long runs take; it has the jobs and their durations."""
     names = dict.fromkeys(entry["job"] for entry in entries if DURATION in entry.get("assumed", ()))
     found = {key.job: state.expected for key, state in view.job_states.items() if key.job in names}
-    texts = [f"{name} takes {duration(found[name]) if found[name] else 'no time'}" for name in names]
+    texts = [f"{name} takes {duration(found[name]) if found.get(name) else 'no time'}" for name in names]
     return (
         [f"runs take as long as the median of the last ones (assumed): {', '.join(texts)}"] if texts else []
     )
