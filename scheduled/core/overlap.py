@@ -105,7 +105,7 @@ def parts(
     """Return the slots in (*base*, *until*] outside of *spans*, and those in them, as skips for *reason*."""
     outside, inside = list[Span | None](), list[Skip]()
     for after, last in spans:
-        after, last = max(after, base), min(last, until)  # noqa: PLW2901 - the part of the span that counts
+        after, last = min(max(after, base), until), min(last, until)  # noqa: PLW2901 - the part of the span that counts
         outside.append(span_between(times, base, after) if base < after else None)
         if after < last and (span := span_between(times, after, last)) is not None:
             inside.append(Skip(span, reason))

@@ -35,7 +35,10 @@ def remember_tick(ledger: Ledger, jobs: Jobs, now: Instant, clock: Instant = 0) 
     """
     latest = int(ledger.meta(PLANNED) or 0)
     before, gaps = last_planned(ledger, now), recorded(ledger)
-    known = gaps if now - before <= tolerated(ledger) else (*gaps, (before, now))
+    past = tuple(
+        gap for gap in gaps if gap[1] <= max(now, clock)
+    )  # others are from before the clock was set back
+    known = past if now - before <= tolerated(ledger) else (*past, (before, now))
     kept = _with_open_slots(ledger, jobs, known) if known else ()
     if kept != gaps:
         ledger.remember(GAPS, msgspec.json.encode(kept).decode())

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from scheduled.core import planner
+from scheduled.core import overlap, planner
+from scheduled.core.epochs import slots_of
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
 from scheduled.core.judgement import REPLACED, judge, judge_superseded
@@ -292,3 +293,13 @@ def test_a_replaced_run_has_not_failed(status):
 
 def test_a_run_that_succeeded_in_the_same_moment_has_succeeded():
     assert judge(a_job("replace"), a_run("10:00", replaced=True), result("success"), 0).verdict == "success"
+
+
+def test_slots_after_the_last_one_are_in_no_part_also_if_spans_begin_later():
+    times = slots_of((MINUTELY,), at("10:00"))
+    spans = ((at("10:00") + 1, at("10:01")), (at("10:03") - 1, at("10:03")), (at("10:05") - 1, at("10:06")))
+
+    assert overlap.parts(times, at("10:00"), at("10:02"), spans, "overlap") == (
+        (Span(at("10:02"), at("10:02"), 1),),
+        (Skip(Span(at("10:01"), at("10:01"), 1), "overlap"),),
+    )

@@ -13,7 +13,7 @@ NOW = 1_772_600_820
 @pytest.fixture
 def follow_ups(monkeypatch):
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
-    runtime = SimpleNamespace(config=SimpleNamespace(max_runs=None, max_event_runs=1))
+    runtime = SimpleNamespace(config=SimpleNamespace(max_runs=None, max_event_runs=1, max_sessions=None))
     found = FollowUps(runtime, "tick", NOW, None)
     found.retries[JobKey("job")] = NOW - 1
     return found

@@ -114,3 +114,10 @@ def test_a_tick_that_waited_for_a_later_one_does_not_take_back_what_that_one_has
         gaps.remember_tick(ledger, jobs(), HOUR, clock)  # with the clock at HOUR + 1, it was set back
 
     assert gaps.last_planned(ledger, DAY) == planned
+
+
+def test_a_gap_that_ends_in_the_future_is_forgotten_because_the_clock_was_set_back(ledger):
+    wait_for_retry(ledger, HOUR)
+    ticks(ledger, HOUR + 5, 4 * HOUR)
+
+    assert ticks(ledger, 2 * HOUR) == ((0, HOUR + 5),)
