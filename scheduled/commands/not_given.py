@@ -1,5 +1,6 @@
 """What a run by hand did not get of its caller's environment: a job that fails may need it."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from scheduled.core.jobs import Job
@@ -10,14 +11,17 @@ from scheduled.execution.prepare import directory_of, environment_of
 from scheduled.install.environment import of_caller, unreadable_crontab
 
 NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
+WITHOUT_SECRET = re.compile(r"secret \w+ \((file|credential):")
 
 
 def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | None) -> bool:
     """Return whether missing variables may be why an attempt of *job* ended with *status* for *reason*.
 
-    They are not if the job deferred itself, had too little time, or has a directory that does not exist.
+    They are not if the job deferred itself, had too little time, or lacks its directory or a secret that no command prints.
     """
     if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
+        return False
+    if WITHOUT_SECRET.match(reason or ""):
         return False
     directory = directory_of(job, runtime.environment)
     return not (reason or "").startswith(f"cannot start: {directory}: ")

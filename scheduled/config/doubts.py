@@ -8,10 +8,11 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import kind_of
+from scheduled.config import secret_doubts
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.runs import RunStatus
@@ -24,8 +25,11 @@ MAX_ENV_FILE = 1 << 20  # bytes; a run reads no more either
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
 
-def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`."""
+def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = None) -> Iterator[str]:
+    """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`.
+
+    *table* is the table of the job as it is written.
+    """
     given = {"PATH": CRON_PATH, **environment, **_paths_in(job.env_file), **job.env}
     directory = os.path.expanduser(job.cwd or given.get("HOME", "~"))
     if job.cwd and not os.path.isdir(directory):
@@ -33,6 +37,8 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
     if job.env_file:
         yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
+    if job.secrets:
+        yield from secret_doubts.doubts(job, table, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.only_if and job.only_if.command:

@@ -27,7 +27,7 @@ Table = Mapping[str, Any]
 
 JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
-        ("command", "python", "options", "env", "env_file", "cwd", "umask", "only_if", "inhibit_sleep",
+        ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each"),
         "executes",
     ),

@@ -66,6 +66,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cwd: str | None = None
     env: dict[str, str | int | float | bool] = {}
     env_file: str | None = None
+    secrets: dict[str, str] = {}
     umask: int | str | None = None
     nice: int | None = None
     ionice: str | int | None = None

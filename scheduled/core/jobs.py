@@ -118,7 +118,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
-    probably not intended. *labels* are texts for other programs.
+    probably not intended. *secrets* are sources of secrets, as in `core.secret_sources`, by the names of their variables. *labels* are texts for other programs.
     """
 
     name: str
@@ -149,6 +149,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str | None = None
     env: dict[str, str] = {}
     env_file: str | None = None
+    secrets: dict[str, str] = {}
     umask: int | None = None
     nice: int | None = None
     ionice: str = ""

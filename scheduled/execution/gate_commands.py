@@ -24,6 +24,8 @@ kill -s KILL -- $groups
 exec "$0" -IS "$1" "$2" $sessions
 """
 COMMAND = f'echo $$ && exec {SHELL} -c "$0" >/dev/null'
+TO_GUARD = 3  # the descriptor on which a command with an output writes its id
+PRINTING_COMMAND = f'echo $$ >&{TO_GUARD} && exec {SHELL} -c "$0" {TO_GUARD}>&-'
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and programs would inherit that
 
 
@@ -52,7 +54,7 @@ class GateCommands:
         if started is None:
             return False
         pid, mark = started
-        succeeded = _ends(pid, until) and _exit_code(pid) == 0
+        succeeded = _ends(pid, until) and exit_code(pid) == 0
         self._kill(pid, mark)
         return succeeded
 
@@ -89,15 +91,24 @@ class GateCommands:
             if _ends(pid, until):
                 os.waitpid(pid, 0)
 
-    def _start(self, command: str, environment: Mapping[str, str]) -> tuple[int, str] | None:
-        """Start a command; return its process id, which is that of its session, and its mark. None after `close`."""
+    def _start(
+        self, command: str, environment: Mapping[str, str], streams: tuple[int, int] | None = None
+    ) -> tuple[int, str] | None:
+        """Start a command; return its process id, which is that of its session, and its mark. None after `close`.
+
+        *streams* are the descriptors of its output and of its errors; without them both are dropped.
+        """
         with self._lock:
             if self._closed:
                 return None
             if self._guard is None:
                 self._guard, self._groups = _start_guard(self._mark)
             mark = f"{self._mark}-{len(self._started)}."
-            pid = _spawn(COMMAND, [command], {**environment, MARK: mark}, os.devnull, self._groups)
+            marked = {**environment, MARK: mark}
+            if streams is None:
+                pid = _spawn(COMMAND, [command], marked, os.devnull, self._groups)
+            else:
+                pid = _spawn(PRINTING_COMMAND, [command], marked, os.devnull, *streams, self._groups)
             self._started.append(pid)
             self._left.add(pid)
             return pid, mark
@@ -116,15 +127,17 @@ def _start_guard(mark: str) -> tuple[int, int]:
         os.close(reader)
 
 
-def _spawn(
-    script: str, arguments: list[str], environment: Mapping[str, str], stdin: int | str, stdout: int | str
-) -> int:
-    """Execute a shell *script* in a session of its own, without standard error; return its process id."""
+def _spawn(script: str, arguments: list[str], environment: Mapping[str, str], *streams: int | str) -> int:
+    """Execute a shell *script* in a session of its own, with its *streams* from standard input on; return its process id.
+
+    Without a third stream its standard error is dropped.
+    """
+    sources = [*streams, os.devnull][: max(STDERR + 1, len(streams))]
     return os.posix_spawn(
         SHELL,
         [SHELL, "-c", script, *arguments],
         environment,
-        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull), *_closed()],
+        file_actions=[*(_opened(*pair) for pair in enumerate(sources)), *_closed(len(sources))],
         setsid=True,
         setsigdef=DEFAULT_SIGNALS,
     )
@@ -136,12 +149,15 @@ def _opened(stream: int, source: int | str) -> tuple[int, ...] | tuple[int, int,
     return os.POSIX_SPAWN_OPEN, stream, source, os.O_RDWR, 0
 
 
-def _closed() -> list[tuple[int, int]]:
-    """Return the actions that close what this process has inherited, for example a lock of the program that started it."""
+def _closed(first: int) -> list[tuple[int, int]]:
+    """Return the actions that close what this process has inherited, for example a lock of the program that started it.
+
+    Descriptors below *first* are the streams of the new process.
+    """
     inherited = []
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):  # the descriptor of the directory itself, or another thread has closed it
-            if int(name) > STDERR and os.get_inheritable(int(name)):
+            if int(name) >= first and os.get_inheritable(int(name)):
                 inherited.append((os.POSIX_SPAWN_CLOSE, int(name)))
     return inherited
 
@@ -157,7 +173,7 @@ def _ends(pid: int, until: float) -> bool:
         os.close(pidfd)
 
 
-def _exit_code(pid: int) -> int | None:
+def exit_code(pid: int) -> int | None:
     """Return the exit code of a child that has ended, without reaping it; None if a signal ended it."""
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return found.si_status if found is not None and found.si_code == os.CLD_EXITED else None

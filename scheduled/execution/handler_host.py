@@ -6,20 +6,19 @@ only one task.
 """
 
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from scheduled.core.jobs import Limits
+from scheduled.execution.detached import detach
 from scheduled.execution.process import restrictions
 from scheduled.execution.protocol import Spec, decode_order, encode_order
 from scheduled.handlers.registry import BUILT_IN
 
 CHUNK = 1 << 20  # bytes
 SEND_TIMEOUT = 5.0  # seconds within which the process must have received an order
-MAX_FDS = 1 << 16
 
 
 class HandlerHost:
@@ -94,7 +93,7 @@ def _run_child(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
     """Execute tasks in the forked child, then exit; returning would make it a second supervisor."""
     code = 1
     try:
-        _detach(channel.fileno())
+        detach(channel.fileno())
         while (order := _next(channel)) is not None:
             code = _execute(*order, body)
             # If the send fails, the supervisor gets the same code as the exit code of this process.
@@ -106,16 +105,6 @@ def _run_child(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
         pass
     finally:
         os._exit(code)
-
-
-def _detach(channel: int) -> None:
-    """Detach the forked child from the supervisor: new session, default signals, only the *channel* open."""
-    os.setsid()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    os.closerange(3, channel)
-    os.closerange(channel + 1, MAX_FDS)
 
 
 def _next(channel: socket.socket) -> tuple[Spec, int] | None:

@@ -34,7 +34,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
         task=work.task,
         cwd=directory_of(job, context.environment),
-        env={**given, **_about(job, claim)},
+        env={**_without(given, job.secrets), **_about(job, claim)},
         umask=job.umask,
         nice=job.nice,
         limits=job.limits,
@@ -46,6 +46,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         urgent=claim.slot is None or job.priority == "critical",
         report=str(context.paths.report_of(claim.run_id, claim.attempt)),
         secrets=masking.secrets_of(given, written),
+        secret_sources=job.secrets,
         kept=str(context.paths.secrets_of(claim.run_id, claim.attempt)),
     )
 
@@ -57,6 +58,10 @@ def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], d
     """
     written = read_env_file(job.env_file) if job.env_file else {}
     return written, {**base, **written, **job.env}
+
+
+def _without(given: dict[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name not in names} if names else given
 
 
 def unprepared(claim: Claim, reason: str) -> AttemptResult:

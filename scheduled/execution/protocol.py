@@ -19,6 +19,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     forked process. *output* and *report* are the paths of the attempt's files. Runs of the same *group* run
     one at a time. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
     output and the report; if there are any, they are kept in the file *kept* until the output is masked.
+    *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see `core.secret_sources`.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     report: str = ""
     urgent: bool = False
     secrets: tuple[str, ...] = ()
+    secret_sources: dict[str, str] = {}
     kept: str = ""
 
 
