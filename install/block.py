@@ -6,16 +6,11 @@ the insertion, byte for byte.
 
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduled.errors import ConfigError, ScheduledError
-
-BEGIN = b"# >>> scheduled >>>"
-END = b"# <<< scheduled <<<"
-# A note in the first marker for the removal: cron needs a newline before the block, but the crontab had none.
-JOINED = b" (the line above had no newline)"
+from scheduled.errors import ConfigError
+from scheduled.install.block_lines import BEGIN, END, JOINED, RUN_ENTRY, BlockError, find, lines_of
 
 CADENCES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 DAILY_REPORT = "0 8 * * *"
@@ -23,17 +18,11 @@ DAILY_REPORT = "0 8 * * *"
 LONGEST_COMMAND = 900
 
 _HEAD = b"# Written by `scheduled install`, which replaces all lines between the markers; `scheduled uninstall` removes them."
-_ALMOST_A_MARKER = re.compile(rb"#.*(>>>scheduled|scheduled>>>|<<<scheduled|scheduled<<<)")
 # Variables that change the paths of the program's files. If a crontab sets one, it also applies to the block.
 _DECIDES_PATHS = re.compile(
     rb"^[ \t]*[\"']?(HOME|XDG_CONFIG_HOME|XDG_STATE_HOME|SCHEDULED_CONFIG|SCHEDULED_STATE)[\"']?[ \t]*=",
     re.MULTILINE,
 )
-_RUN_ENTRY = re.compile(rb"[ \t]*(\S+)([ \t]+\*){4}[ \t].*\brun\b")
-
-
-class BlockError(ScheduledError):
-    """The markers of the block are damaged or duplicated; nothing was changed. Exit code 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,50 +41,6 @@ class InstallPlan:
     every: int = 5
 
 
-@dataclass(frozen=True)
-class _Span:
-    """The indexes of the first and the last line of the block, which are its markers."""
-
-    first: int
-    last: int
-
-
-def _kind(line: bytes) -> bytes | None:
-    """Return BEGIN or END if *line* is that marker, b"" if it looks like a damaged marker, otherwise None."""
-    text = line.strip()
-    if text in (BEGIN, BEGIN + JOINED):
-        return BEGIN
-    if text == END:
-        return END
-    return b"" if _ALMOST_A_MARKER.match(text.lower().replace(b" ", b"")) else None
-
-
-def _markers(lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
-    for number, line in enumerate(lines):
-        if (kind := _kind(line)) is not None:
-            yield number, kind
-
-
-def _find(lines: list[bytes]) -> _Span | None:
-    """Return the position of the block, or None. Raise BlockError, which names the first wrong line."""
-    markers = list(_markers(lines))
-    for (number, kind), expected in zip(markers, (BEGIN, END), strict=False):
-        if kind != expected:
-            raise _damaged(number, "is a damaged or misplaced marker")
-    if len(markers) == 1:
-        raise _damaged(markers[0][0], "begins a block that has no end")
-    if len(markers) > len((BEGIN, END)):
-        raise _damaged(markers[2][0], "is an additional marker")
-    return _Span(markers[0][0], markers[1][0]) if markers else None
-
-
-def _damaged(index: int, problem: str) -> BlockError:
-    return BlockError(
-        f"line {index + 1} of your crontab {problem}; nothing was changed. Correct it with `crontab -e`: the block"
-        f" must begin with one line `{BEGIN.decode()}` and end with one line `{END.decode()}`; or remove both lines"
-    )
-
-
 def edit(current: bytes, body: bytes | None) -> bytes:
     """Return the crontab *current* with *body* as the content of the block, or without the block if *body* is None.
 
@@ -103,8 +48,8 @@ def edit(current: bytes, body: bytes | None) -> bytes:
     (MAILTO, PATH) apply to it. All other bytes are kept, and removal restores the former crontab. Raise BlockError if
     the markers are damaged, duplicated or nested.
     """
-    lines = _lines(current)
-    span = _find(lines)
+    lines = lines_of(current)
+    span = find(lines)
     if span is None:
         return current if body is None else _append(current, body)
     before, after = b"".join(lines[: span.first]), b"".join(lines[span.last + 1 :])
@@ -113,11 +58,6 @@ def edit(current: bytes, body: bytes | None) -> bytes:
         return before + _block(body, joined=joined) + after
     # Lines that were added after the block still need the newline before them.
     return before[:-1] if joined and not after and before.endswith(b"\n") else before + after
-
-
-def _lines(text: bytes) -> list[bytes]:
-    """Split *text* at newlines only: for cron, a carriage return does not end a line."""
-    return re.findall(rb"[^\n]*\n|[^\n]+$", text)
 
 
 def _append(current: bytes, body: bytes) -> bytes:
@@ -132,17 +72,6 @@ def _block(body: bytes, *, joined: bool) -> bytes:
 def decides_paths(crontab: bytes) -> bool:
     """Return whether *crontab* sets a variable that changes the paths of the program's files."""
     return _DECIDES_PATHS.search(crontab) is not None
-
-
-def before_entries(crontab: bytes) -> bytes:
-    """Return the lines of *crontab* that apply to the ticks of the block; without an undamaged block, all lines."""
-    lines = _lines(crontab)
-    try:
-        span = _find(lines)
-    except BlockError:
-        span = None
-    entries = (n for n in range(span.first, span.last) if _RUN_ENTRY.match(lines[n])) if span else iter(())
-    return b"".join(lines[: next(entries, span.last if span else len(lines))])
 
 
 def compose(plan: InstallPlan, *, explicit: bool = False) -> bytes:
@@ -205,13 +134,13 @@ def installed_cadence(crontab: bytes) -> int | None:
     Entries that the user edited are supported if they run every hour. With damaged markers, return None: only
     `install` and `uninstall` report them, and `status` must not fail because of them.
     """
-    lines = _lines(crontab)
+    lines = lines_of(crontab)
     try:
-        span = _find(lines)
+        span = find(lines)
     except BlockError:
         return None
     body = lines[span.first + 1 : span.last] if span else []
-    fields = [match[1] for line in body if (match := _RUN_ENTRY.match(line))]
+    fields = [match[1] for line in body if (match := RUN_ENTRY.match(line))]
     return min(filter(None, map(_widest_gap, fields)), default=None)
 
 

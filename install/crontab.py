@@ -14,7 +14,8 @@ from pathlib import Path
 
 import scheduled
 from scheduled.errors import ConfigError
-from scheduled.install.block import BlockError, InstallPlan, compose, decides_paths, edit, installed_cadence
+from scheduled.install.block import InstallPlan, compose, decides_paths, edit, installed_cadence
+from scheduled.install.block_lines import BlockError
 from scheduled.install.crontab_command import (
     CrontabChangedError,
     CrontabError,

@@ -2,7 +2,7 @@
 
 import re
 
-from scheduled.install.block import before_entries
+from scheduled.install.block_lines import before_entries
 
 # NAME=value as Debian's cron reads it: quotes belong to the whole name or value, and nothing is expanded.
 _VARIABLE = re.compile(

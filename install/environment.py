@@ -5,7 +5,6 @@ A tick that cron started has it already. For every other way it is computed from
 
 import os
 import pwd
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from pathlib import Path
 OF_SHELLS = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
 # What Debian's `crontab -l` prints for a carriage return and a backspace: the exact bytes are then not known.
 _ESCAPES = (rb"\r", rb"\b")
-# Other names can't be used in a shell, and the shell that cron starts does not pass them on.
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def of_jobs(config: Path, state: Path, *, with_crontab: Callable[[], bool] = lambda: True) -> dict[str, str]:
@@ -51,7 +48,12 @@ def of_caller() -> dict[str, str]:
 
 def complete(given: Mapping[str, str], config: Path, state: Path) -> dict[str, str]:
     """Return *given* with USER and with the paths of the instance."""
-    kept = {name: value for name, value in given.items() if _NAME.fullmatch(name) and name not in OF_SHELLS}
+    # Other names can't be used in a shell, and the shell that cron starts does not pass them on.
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name.isascii() and name.isidentifier() and name not in OF_SHELLS
+    }
     kept.setdefault("USER", kept.get("LOGNAME", ""))  # Debian's cron sets only LOGNAME
     return kept | {"SCHEDULED_CONFIG": str(config), "SCHEDULED_STATE": str(state)}
 
@@ -80,9 +82,12 @@ def _user() -> tuple[str, str]:
 def crontab_variables() -> dict[str, str]:
     """Return the variables of the user's crontab; none if there is no crontab, no cron, or it can't be read."""
     from scheduled.install.crontab_list import listed
-    from scheduled.install.crontab_variables import variables
 
     found = listed()
+    if not found:
+        return {}
+    from scheduled.install.crontab_variables import variables
+
     if any(escape in found for escape in _ESCAPES):
         found = _read()[0] or found
     return variables(found)

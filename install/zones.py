@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from scheduled.clock import system_zone, zone_named
-from scheduled.install.block import BEGIN
+from scheduled.install.block_lines import BEGIN
 from scheduled.install.crontab_lines import named
 from scheduled.schedules.same_zone import same_zone
 

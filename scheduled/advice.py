@@ -18,7 +18,7 @@ from scheduled.printable import printable
 MESSAGES = frozenset(
     {"problem", "problems", "warnings", "reason", "sentence", "last_outcome", "text", "error", "config_error"}
 )
-_COMMAND = re.compile(r"(?<=[`(])scheduled(?= [a-z])")
+_COMMAND = r"(?<=[`(])scheduled(?= [a-z])"
 _instance: list[Path] = []  # the paths of the instance of this process, if it is not the default one
 
 
@@ -32,7 +32,7 @@ def complete(message: str) -> str:
     if not _instance or "scheduled " not in message:
         return message
     command = _command(*_instance)
-    return _COMMAND.sub(lambda _: command, message)
+    return re.sub(_COMMAND, lambda _: command, message)
 
 
 def _command(config: Path, state: Path) -> str:

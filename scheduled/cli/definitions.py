@@ -48,7 +48,9 @@ def _options_of_schedules() -> list[click.Parameter]:
     from scheduled.schedules.kinds.registry import KINDS
 
     return [
-        click.Option([f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP)
+        click.Option(
+            [f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP, multiple=KINDS[name].SEVERAL
+        )
         for name in choosing_keys()
     ]
 
@@ -69,6 +71,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
+    ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
@@ -115,7 +118,7 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
     table: dict[str, Any] = {
-        key: value
+        key: _one_or_list(value)
         for key, value in given.items()
         if key not in ("env", "words", "max_attempts", "retry_delay", "disabled")
     }
@@ -137,6 +140,13 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     if any(retry.values()):
         table["retry"] = {key: value for key, value in retry.items() if value}
     return in_order(table)
+
+
+def _one_or_list(value: Any) -> Any:
+    """Return the *value* of an option; of one that may be given several times, the only value or the list."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(value) == 1 else list(value)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -48,6 +48,9 @@ def _against(compared: dict[str, Any]) -> None:
     lines = f"{counted(compared['starts'], 'start')}, {counted(compared['ends'], 'end')}"
     attempts = counted(compared["attempts"], "recorded attempt")
     read = Text(f"{file}: {lines}, {attempts} since {when(compared['since'])}: ")
+    if not compared["starts"] and not compared["ends"]:
+        screen.print(read + Text("nothing was compared", style="bold red"), soft_wrap=True)
+        return
     if not compared["problems"]:
         screen.print(read + Text("they agree", style="green"), soft_wrap=True)
         return

@@ -11,7 +11,7 @@ from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
 HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "warnings")
-DURATIONS = ("timeout", "grace", "gate_deadline", "delay", "max_delay", "jitter")
+DURATIONS = ("timeout", "kill_after", "grace", "gate_deadline", "delay", "max_delay", "jitter")
 SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {
     "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "window_start", "next_slot", "next_due",

@@ -68,7 +68,7 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
 def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
     """Stop RUN, a run id from `scheduled history`.
 
-    The process group of the run gets TERM, and KILL if it does not end in time. Its slot is skipped, and it is not
+    The process group of the run gets TERM, and KILL after the `kill_after` of its job. Its slot is skipped, and it is not
     retried. The steps of a chain end with it. A run that waits for its next attempt ends at once.
     """
     from scheduled import service

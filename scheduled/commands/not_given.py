@@ -8,6 +8,7 @@ from scheduled.core.judgement import DEFERRED
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import directory_of, environment_of
+from scheduled.handlers.registry import BUILT_IN
 from scheduled.install.environment import of_caller, unreadable_crontab
 
 NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
@@ -23,6 +24,8 @@ def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | No
         return False
     if WITHOUT_SECRET.match(reason or ""):
         return False
+    if job.action.kind == "handler" and job.action.name in BUILT_IN:
+        return False  # they read no variables of the user
     directory = directory_of(job, runtime.environment)
     return not (reason or "").startswith(f"cannot start: {directory}: ")
 

@@ -8,6 +8,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.commands.changing import changing
 from scheduled.core.events import Event
+from scheduled.core.jobs import KILL_AFTER
 from scheduled.core.judgement import STOPPED
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import OpenRun
@@ -21,6 +22,7 @@ from scheduled.execution.protocol import Ended, Started, read_records
 from scheduled.execution.report_file import Reported
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
+from scheduled.schedules.zones import Seconds
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
@@ -28,7 +30,7 @@ POLL = 0.05  # seconds between two checks whether the process has ended
 
 
 def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
-    """Send TERM to the process group of a run, and KILL after a grace period; return when its process has ended.
+    """Send TERM to the process group of a run, and KILL after the `kill_after` of its job; return when its process has ended.
 
     Its slot is skipped, and the run is not retried. The steps of a chain end with it. A run that waits for its next
     attempt ends at once; one that is queued ends as soon as it starts. Raise ConfigError if no such run is open.
@@ -39,16 +41,16 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
     runtime = open_runtime(instance, config=config_of(instance))
     with read_only(runtime.paths) as ledger:
         runs = _with_steps(ledger, run_id)
-    processes = [found for run in runs if (found := _process(runtime, run)) is not None]
+    processes = [(found, run.job) for run in runs if (found := _process(runtime, run)) is not None]
     if len(runs) == 1 and not processes:
         _refuse_ended(runtime, runs[0])
     if not dry_run:
         _request(runtime, run_id)
-        _end(processes)
+        _end([(found, _kill_after(runtime, job)) for found, job in processes])
     return {
         "run_id": run_id,
         "job": runs[0].job,
-        "pid": next((started.pid for started in processes if started.run_id == run_id), None),
+        "pid": next((started.pid for started, _ in processes if started.run_id == run_id), None),
         "status": runs[0].status,
         "steps": [run.run_id for run in runs[1:]],
         "dry_run": dry_run,
@@ -127,14 +129,22 @@ def _refuse_ended(runtime: Runtime, run: OpenRun) -> None:
         raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
 
 
-def _end(processes: Sequence[Started]) -> None:
-    alive = [started for started in processes if process.lives(started.pid, started.born)]
-    for started in alive:
-        process.signal_group(started.pid, signal.SIGTERM)
+def _kill_after(runtime: Runtime, name: str) -> Seconds:
+    """Return `kill_after` of a job; the default if it is no longer configured."""
+    job = runtime.config.jobs.get(name)
+    return KILL_AFTER if job is None else job.kill_after
+
+
+def _end(processes: Sequence[tuple[Started, Seconds]]) -> None:
+    """Send TERM to *processes*, and KILL to each that lives longer than its seconds; return when all have ended."""
+    alive = [one for one in processes if process.lives(one[0].pid, one[0].born)]
+    for started, kill_after in alive:
+        process.signal_group(started.pid, signal.SIGTERM if kill_after else signal.SIGKILL)
         process.signal_group(started.pid, signal.SIGCONT)
-    deadline = time.monotonic() + process.KILL_GRACE
-    for started in alive:
-        _await(started, deadline)
+    began = time.monotonic()
+    # The shortest time first, or the wait for another process would prolong it.
+    for started, kill_after in sorted(alive, key=lambda one: one[1]):
+        _await(started, began + kill_after)
 
 
 def _await(started: Started, deadline: float) -> None:

@@ -151,7 +151,8 @@ def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable
         yield f"{job.source}: jobs.{job.name}: {warning}"
     for schedule in job.schedules:
         for warning in schedule_kinds.kind_of(schedule).lint(schedule, now):
-            yield f"{job.source}: jobs.{job.name}: {schedule.kind}: {warning}"
+            which = f"{schedule.kind} {schedule.expression}" if len(job.schedules) > 1 else schedule.kind
+            yield f"{job.source}: jobs.{job.name}: {which.strip()}: {warning}"
     too_rare = tick_interval and cadence.warning(job.schedules, tick_interval, now)
     if too_rare:
         yield f"{job.source}: jobs.{job.name}: {_keys(job)}: {too_rare}"

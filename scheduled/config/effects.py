@@ -36,7 +36,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(("chain", "on_failure"), "starts"),
     **dict.fromkeys(
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "grace", "retry",
-         "not_between", "gate_deadline", "success_codes", "jitter", "timeout", "group", "nice", "ionice",
+         "not_between", "gate_deadline", "success_codes", "jitter", "timeout", "kill_after", "group", "nice", "ionice",
          "limits", "output_limit", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",

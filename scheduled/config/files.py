@@ -67,11 +67,22 @@ class Config(msgspec.Struct, kw_only=True):
         return self.notify.sender
 
     def override(self, overrides: Mapping[JobKey, bool]) -> None:
-        """Set `enabled` of jobs to the user's overrides. Overrides of single targets are ignored here."""
+        """Set `enabled` and `disabled_targets` of jobs to the user's overrides."""
         for key, enabled in overrides.items():
-            job = None if key.target else self.jobs.get(key.job)
-            if job is not None and job.enabled != enabled:
+            job = self.jobs.get(key.job)
+            if job is not None and key.target:
+                disabled = (
+                    job.disabled_targets - {key.target} if enabled else job.disabled_targets | {key.target}
+                )
+                self.jobs[key.job] = msgspec.structs.replace(job, disabled_targets=disabled)
+            elif job is not None and job.enabled != enabled:
                 self.jobs[key.job] = msgspec.structs.replace(job, enabled=enabled)
+
+    def give_targets(self, found: Mapping[str, Sequence[str]]) -> None:
+        """Set the targets of the jobs *found*, by name, of which the lists change by themselves."""
+        for name, targets in found.items():
+            if name in self.jobs:
+                self.jobs[name] = msgspec.structs.replace(self.jobs[name], targets=tuple(targets))
 
 
 def load_config(

@@ -17,6 +17,7 @@ from scheduled.config.values import (
     environment_value,
     event_name,
     ionice,
+    kill_after,
     known_zone,
     nice,
     seconds,
@@ -52,7 +53,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
             "on_interrupted: is empty; write rerun, skip, ask, or a command that exits with 0 if the work is done"
         )
     when = _when(given, raw, name, timezone)
-    on = BOOTED if is_reboot(given.get("cron", "")) else event_name(raw.on)
+    on = BOOTED if any(map(is_reboot, reading.values(given.get("cron", "")))) else event_name(raw.on)
     return _job(name, raw, when, on, source)
 
 
@@ -83,6 +84,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         after=tuple(raw.after),
         on_failure=raw.on_failure,
         timeout=seconds("timeout", raw.timeout),
+        kill_after=kill_after(raw.kill_after),
         group=raw.group if raw.group is not None else registry.KINDS[kind].GROUP,
         cwd=raw.cwd,
         env={key: environment_value(key, value) for key, value in raw.env.items()},

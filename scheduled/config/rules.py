@@ -8,6 +8,7 @@ from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
 
 MOST_ATTEMPTS = 1000
+MOST_FAULTS = 3  # of a list of targets that a message names
 RETRY_ON = ("failed", "timed_out", "auth", "network")
 
 
@@ -16,15 +17,25 @@ def for_each(raw: str | list[str] | ForEachTable | None) -> ForEach | None:
     match raw:
         case None:
             return None
-        case "branches":
+        case "branches" | "*":
             return ForEach(branches=True)
-        case ForEachTable(command=command) if command.strip():
+        case ForEachTable(command=command) if command.strip() and "\0" not in command:
             return ForEach(command=command)
-        case [_, *_] if all(isinstance(name, str) and name.strip() for name in raw):
-            return ForEach(listed=tuple(dict.fromkeys(raw)))
+        case [_, *_]:
+            return ForEach(listed=_listed(raw))
     raise ConfigError(
         'for_each: must be "branches", a list of names, or { command = "..." }, none of them empty'
     )
+
+
+def _listed(names: list[str]) -> tuple[str, ...]:
+    from scheduled.core.targets import faults_of  # most jobs have no targets
+
+    faults = faults_of(names)
+    if faults:
+        more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+        raise ConfigError(f"for_each: {'; '.join(faults[:MOST_FAULTS])}{more}; correct the list")
+    return tuple(names)
 
 
 def retry(raw: RetryTable | bool) -> Retry:

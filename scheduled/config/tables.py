@@ -62,6 +62,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     success_codes: list[int] = msgspec.field(default_factory=lambda: [0])
     jitter: int | str = 0
     timeout: int | str = "5m"
+    kill_after: int | str = "10s"
     group: str | None = None
     cwd: str | None = None
     env: dict[str, str | int | float | bool] = {}

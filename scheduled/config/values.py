@@ -9,6 +9,7 @@ from scheduled.schedules.schedule import ScheduleError
 
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+LONGEST_KILL_AFTER = 3600
 LEAST_NICE, MOST_NICE = -20, 19
 
 
@@ -32,6 +33,14 @@ def seconds(key: str, value: int | str, least: int = 1) -> int:
         return read_seconds(value, least)
     except ScheduleError as error:
         raise ConfigError(f"{key}: {error}") from None
+
+
+def kill_after(value: int | str) -> int:
+    """Return the seconds from SIGTERM to SIGKILL; 0 means SIGKILL at once. A tick that is stopped waits as long."""
+    found = seconds("kill_after", value, least=0)
+    if found > LONGEST_KILL_AFTER:
+        raise ConfigError(f"kill_after: must be from 0 (KILL at once) to 1h, got {value}")
+    return found
 
 
 def size(key: str, value: int | str) -> int:

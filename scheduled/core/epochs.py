@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from scheduled.core.jobs import Job, keys_of
+from scheduled.core.jobs import Job, enabled_keys_of, keys_of
 from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.records import Epoch
 from scheduled.core.runs import FormerEpoch, JobState, OpenRun, Span
@@ -81,32 +81,32 @@ def epoch_changes(
     unknown: bool,
     now: Instant,
     ended: Mapping[JobKey, Epoch] = MappingProxyType({}),
-    moment_of: Callable[[str], Instant] | None = None,
+    moment_of: Callable[[JobKey], Instant] | None = None,
 ) -> list[EpochChange]:
     """Return the differences between the configured jobs, with their targets, and the open epochs.
 
     If *unknown* is true (a configuration file could not be read), a job that is missing from *jobs* keeps its
     epoch. The epoch of a target that its job no longer has always ends. *ended* are the last epochs of keys without an
-    open one. *moment_of* returns when the edit of a job was made, never after *now*; by default it is made now.
+    open one. *moment_of* returns when the edit of a key was made, never after *now*; by default it is made now.
     """
     changes, known, moment_of = [], set(), moment_of or (lambda _: now)
     for job in jobs.values():
         for key in keys_of(job):
             known.add(key)
             job_state = job_states.get(key)
-            wanted = job.schedules if job.enabled else ()
+            wanted = job.schedules if job.enabled and key.target not in job.disabled_targets else ()
             if job_state is None and wanted:
-                changes.append(_beginning(key, ended.get(key), wanted, moment_of(job.name)))
+                changes.append(_beginning(key, ended.get(key), wanted, moment_of(key)))
             elif job_state is not None and not same(wanted, job_state.schedules):
                 reason = EDITED if wanted else DISABLED
-                changes.append(_change(key, job_state, wanted, moment_of(job.name), reason))
+                changes.append(_change(key, job_state, wanted, moment_of(key), reason))
     gone = [key for key in job_states if key not in known and (key.job in jobs or not unknown)]
-    return changes + [_change(key, job_states[key], (), moment_of(key.job), REMOVED) for key in gone]
+    return changes + [_change(key, job_states[key], (), moment_of(key), REMOVED) for key in gone]
 
 
 def lacks_epochs(jobs: Mapping[str, Job], job_states: Mapping[JobKey, JobState]) -> bool:
     """Return whether an enabled job, or a target of it, has no open epoch yet."""
-    return any(key not in job_states for job in jobs.values() if job.enabled for key in keys_of(job))
+    return any(key not in job_states for job in jobs.values() if job.enabled for key in enabled_keys_of(job))
 
 
 def _beginning(

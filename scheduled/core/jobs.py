@@ -3,6 +3,7 @@
 Instants are integers, UTC seconds since the epoch. Durations are in seconds.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
+KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
 # Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
 DEFAULT_CADENCE: Seconds = 5 * MINUTE
@@ -116,9 +118,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is
     always at least one: a job without a schedule has one of the kind `manual`, which keeps its zone.
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
-    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. *warnings* are warnings about settings that are valid, but
-    probably not intended. *secrets* are sources of secrets, as in `core.secret_sources`, by the names of their variables. *labels* are texts for other programs.
+    interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
+    disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
+    waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    *warnings* are warnings about settings that are valid, but
+    probably not intended. *secrets* are sources of secrets by the names of their variables, as in
+    `core.secret_sources`. *labels* are texts for other programs.
     """
 
     name: str
@@ -129,6 +134,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     for_each: ForEach | None = None
     targets: tuple[str, ...] = ()
+    disabled_targets: frozenset[str] = frozenset()
     enabled: bool = True
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
@@ -145,6 +151,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[str, ...] = ()
     on_failure: Literal["stop", "continue"] = "stop"
     timeout: Seconds = 5 * MINUTE
+    kill_after: Seconds = KILL_AFTER
     group: str = ""
     cwd: str | None = None
     env: dict[str, str] = {}
@@ -170,6 +177,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return longest_delay(self.schedules)
 
     @property
+    def has_changing_targets(self) -> bool:
+        """Whether the targets are those of a list that changes by itself: branches, or what a command prints."""
+        return self.for_each is not None and not self.for_each.listed
+
+    @property
     def is_by_time(self) -> bool:
         """Whether a schedule starts the job; otherwise the user, an event or another job does."""
         return any(kind_of(schedule).BY_TIME for schedule in self.schedules)
@@ -185,6 +197,29 @@ def keys_of(job: Job) -> tuple[JobKey, ...]:
     if job.for_each is None:
         return (key_of(job),)
     return tuple(key_of(job, target) for target in job.targets)
+
+
+def job_of(jobs: Mapping[str, Job], key: JobKey) -> Job | None:
+    """Return the job of *key*, disabled if only this target is; None if it is not configured, or the target is gone."""
+    job = jobs.get(key.job)
+    if job is None or (job.for_each is None and not key.target):
+        return job
+    if job.for_each is None or key.target not in job.targets:
+        return None
+    return msgspec.structs.replace(job, enabled=False) if key.target in job.disabled_targets else job
+
+
+def enabled_keys_of(job: Job) -> tuple[JobKey, ...]:
+    """Return the keys of *job* without those of its disabled targets."""
+    keys = keys_of(job)
+    return (
+        tuple(key for key in keys if key.target not in job.disabled_targets) if job.disabled_targets else keys
+    )
+
+
+def step_keys_of(job: Job) -> tuple[JobKey, ...]:
+    """Return what a chain runs for its step *job*: all its enabled targets; its own key, which fails, if it has none."""
+    return enabled_keys_of(job) or (key_of(job),)
 
 
 class Jobs(dict[str, Job]):

@@ -1,9 +1,11 @@
 """Manual runs: a job now, a job for a given slot, or another attempt of a waiting run."""
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from scheduled.core.epochs import base_of, open_slots_of, span_between
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey, Keyed
 from scheduled.core.no_catch_up import SUPERSEDED
 from scheduled.core.run_ids import manual_run_id, slot_run_id
@@ -23,6 +25,15 @@ class ManualRequest(Keyed, frozen=True):
     slot: Instant | None = None
     run_id: str | None = None
     target: str = ""
+
+
+def each_target(requests: Iterable[ManualRequest], jobs: Mapping[str, Job]) -> list[ManualRequest]:
+    """Return *requests*, of which one for a job with `for_each` is replaced by one for each of its targets."""
+    return [
+        msgspec.structs.replace(request, target=key.target)
+        for request in requests
+        for key in ([request.key] if request.target or request.run_id else keys_of(jobs[request.job]))
+    ]
 
 
 def start_for(

@@ -12,7 +12,7 @@ from typing import Any
 from scheduled.actions.chain import EXECUTOR
 from scheduled.actions.registry import kind_of
 from scheduled.core.chain_steps import step_number
-from scheduled.core.jobs import Job, keys_of
+from scheduled.core.jobs import Job, job_of, step_keys_of
 from scheduled.core.keys import read_label
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import (
@@ -51,7 +51,7 @@ def begin(jobs: Mapping[str, Job], ledger: Ledger, job: Job, claim: Claim, now: 
 
 def first_state(jobs: Mapping[str, Job], job: Job, claim: Claim) -> dict[str, Any]:
     """Return the progress with which the run *claim* of the chain *job* begins."""
-    steps = [[str(key) for name in step for key in keys_of(jobs[name])] for step in job.action.steps]
+    steps = [[str(key) for name in step for key in step_keys_of(jobs[name])] for step in job.action.steps]
     return {**_logical_time(claim), "steps": steps, "at": 0}
 
 
@@ -121,16 +121,27 @@ def step_ended(
 
 
 def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: StartRequest, now: float) -> AttemptResult | None:
-    """Continue a chain as if a step had failed: the job of start request *row* is disabled or removed.
+    """Continue a chain as if a step had failed: the job or target of start request *row* is disabled or removed.
 
     Return the chain's result if it has ended.
     """
     parent = ledger.open_run(row.parent) if row.parent else None
     if parent is None or parent.tick != CHAIN:
         return None
-    lost = f"{row.key.display_name} is disabled" if row.job in jobs else f"{row.job} is not a configured job"
-    state = _with_failure(_progress_of(parent), lost)
+    state = _with_failure(_progress_of(parent), _why_lost(jobs, row))
     return _continue(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
+
+
+def _why_lost(jobs: Mapping[str, Job], row: StartRequest) -> str:
+    if row.job not in jobs:
+        return f"{row.job} is not a configured job"
+    if job_of(jobs, row.key) is not None:
+        return f"{row.key.display_name} is disabled"
+    return (
+        f"{row.key.display_name} is not a target any more"
+        if row.target
+        else f"{row.job} has no target to run"
+    )
 
 
 def _with_failure(state: Mapping[str, Any], failure: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 from scheduled.config.files import Config
 from scheduled.core import planner
 from scheduled.core.judgement import judge_superseded
-from scheduled.core.manual import ManualRequest, start_for
+from scheduled.core.manual import ManualRequest, each_target, start_for
 from scheduled.core.records import Claimant
 from scheduled.core.run_ids import LOST_UNTIL, further_run_id
 from scheduled.core.runs import OpenRun, Span
@@ -21,6 +21,7 @@ def manual_starts(
     ledger: Ledger, config: Config, requests: Sequence[ManualRequest], claimant: Claimant, now: Instant
 ) -> tuple[list[Start], list[str]]:
     """Return starts for *requests*, and the names of jobs that are busy: they or their group are running."""
+    requests = each_target(requests, config.jobs)
     running = {run.key for run in ledger.open_runs() if run.status != "waiting_retry"}
     groups = planner.busy_groups(config.jobs, [key.job for key in running])
     busy = [

@@ -10,7 +10,7 @@ from scheduled.config.files import Config
 from scheduled.core import starts
 from scheduled.core.epochs import DISABLED, EDITED, REMOVED, EpochChange
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AFTER, StartRequest
@@ -32,12 +32,13 @@ def by_changes(
     Chain steps stay: their chain continues without them, see `lost_steps`.
     """
     ended = {change.key: change.reason for change in changes if change.ends and not change.continues}
+    gone = _gone(ledger, config, made_now)
     events = [
         request(ledger, row, EDITED, config.timezone, now)
-        for job in dict.fromkeys(key.job for key in ledger.requested_keys())
-        if job in config.jobs and config.jobs[job].enabled  # for others see `_gone`
-        for row in ledger.start_requests_of(job)
-        if ended.get(row.key) == EDITED or not _starts(config.jobs[job], row)
+        for key in ledger.requested_keys()
+        if key not in gone and key.job in config.jobs
+        for row in ledger.start_requests_of(key)
+        if ended.get(key) == EDITED or not _starts(config.jobs[key.job], row)
     ]
     events += _portion(ledger, config, made_now, now)
     return events + _waiting(ledger, {key for key, why in ended.items() if why == REMOVED}, config.timezone)
@@ -57,26 +58,26 @@ def rest(
 
 
 def _portion(ledger: Ledger, config: Config, made_now: Collection[str], now: Instant) -> list[Event]:
-    """Drop up to PORTION start requests of removed and disabled jobs."""
+    """Drop up to PORTION start requests of removed and disabled jobs and targets."""
     events: list[Event] = []
-    for job, reason in _gone(ledger, config, made_now).items():
-        rows = ledger.start_requests_of(job, PORTION - len(events))
+    for key, reason in _gone(ledger, config, made_now).items():
+        rows = ledger.start_requests_of(key, PORTION - len(events))
         events += [request(ledger, row, reason, config.timezone, now) for row in rows]
     return events
 
 
-def _gone(ledger: Ledger, config: Config, made_now: Collection[str]) -> dict[str, str]:
-    """Return the jobs with a start request that are removed or disabled, and which.
+def _gone(ledger: Ledger, config: Config, made_now: Collection[str]) -> dict[JobKey, str]:
+    """Return the jobs and targets with a start request that are removed or disabled, and which.
 
     A job that is missing may be defined in a file that can't be read now, but not one of *made_now*.
     """
     found = {}
-    for name in dict.fromkeys(key.job for key in ledger.requested_keys()):
-        job = config.jobs.get(name)
+    for key in ledger.requested_keys():
+        job = job_of(config.jobs, key)
         if job is not None and not job.enabled:
-            found[name] = DISABLED
-        elif job is None and (not config.problems or name in made_now):
-            found[name] = REMOVED
+            found[key] = DISABLED
+        elif job is None and (key.job in config.jobs or not config.problems or key.job in made_now):
+            found[key] = REMOVED
     return found
 
 

@@ -3,7 +3,7 @@
 Functions that write are called inside an exclusive transaction of the caller.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from scheduled import clock
 from scheduled.config.edited_at import edited_at
@@ -11,7 +11,11 @@ from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import SYSTEM_ZONE, ZONE
 from scheduled.core import epochs
 from scheduled.core.epochs import EpochChange
+from scheduled.core.jobs import Jobs
+from scheduled.core.keys import JobKey
+from scheduled.core.runs import JobState
 from scheduled.core.zone_changes import zone_changes
+from scheduled.engine.gaps import last_planned
 from scheduled.schedules.same_zone import same_zone
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Meta
@@ -34,6 +38,7 @@ def changes(
     # Of two differences, an edit and a new zone, only the first one drops open slots.
     earlier = load_config(config.path, kept_zone=lambda: kept)
     earlier.override(ledger.overrides())
+    earlier.give_targets({name: job.targets for name, job in config.jobs.items() if job.has_changing_targets})
     edits = _edits(ledger, earlier, now, made_now)
     job_states = epochs.after(ledger.job_states(), edits)
     return [*edits, *zone_changes(earlier.jobs, config.jobs, job_states, now)]
@@ -45,19 +50,44 @@ def _edits(ledger: Ledger, config: Config, now: Instant, made_now: Collection[st
     # A missing job may be defined in a configuration file that can't be read now.
     unknown = bool(config.problems)
     moment_of = _moments(config, last_read(ledger, now), now, made_now)
+    if any(job.has_changing_targets for job in config.jobs.values()):
+        moment_of = _of_targets(config.jobs, job_states, last_planned(ledger, now), now, moment_of)
     return epochs.epoch_changes(config.jobs, job_states, unknown, now, ended, moment_of)
 
 
 def _moments(
     config: Config, last: float | None, now: Instant, made_now: Collection[str]
-) -> Callable[[str], Instant]:
+) -> Callable[[JobKey], Instant]:
     """Return a function that returns when the edit of a job was made: not before *last*, and not after *now*."""
 
-    def moment_of(job: str) -> Instant:
-        moment = None if last is None or job in made_now else edited_at(config, job, now, last)
+    def moment_of(key: JobKey) -> Instant:
+        moment = None if last is None or key.job in made_now else edited_at(config, key.job, now, last)
         return now if moment is None else min(now, int(moment))
 
     return moment_of
+
+
+def _of_targets(
+    jobs: Jobs,
+    job_states: Mapping[JobKey, JobState],
+    planned: Instant,
+    now: Instant,
+    moment_of: Callable[[JobKey], Instant],
+) -> Callable[[JobKey], Instant]:
+    """Return *moment_of*, which also knows when a target begins that is new in a list that changes by itself."""
+    from scheduled.core import targets  # most configurations have no such list
+
+    others: dict[str, list[JobState]] = {}
+    for key, job_state in job_states.items():
+        if key.target:
+            others.setdefault(key.job, []).append(job_state)
+
+    def begins(key: JobKey) -> Instant:
+        job = None if key in job_states else jobs.get(key.job)
+        moment = None if job is None else targets.beginning(job, others.get(key.job, ()), planned, now)
+        return moment_of(key) if moment is None else moment
+
+    return begins
 
 
 def last_read(ledger: Meta, now: Instant) -> float | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scheduled import clock
+from scheduled.core.jobs import job_of
 from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.engine import reports, settle
 from scheduled.engine.runtime import Runtime
@@ -34,7 +35,7 @@ def record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult) -> N
         reported = read_report(path)
     except OSError:
         return  # the tick that settles the run reports the error
-    job = runtime.config.jobs.get(run.job)
+    job = job_of(runtime.config.jobs, run.key)
     succeeded = reports.with_outcome(attempt_result, reported).status == "success"
     if job is None or reported.outcome is None or not succeeded:
         return

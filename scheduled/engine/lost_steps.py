@@ -1,6 +1,8 @@
 """Drop steps of chains that can no longer run: their job is disabled or was removed."""
 
 from scheduled.core.events import Event
+from scheduled.core.jobs import job_of
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import context_of, step_lost, step_over
@@ -21,9 +23,9 @@ def drop(ledger: Ledger, runtime: Runtime, now: float, after: int = 0) -> list[E
 
 
 def _lost(ledger: StartRequests, runtime: Runtime, after: int) -> list[StartRequest]:
-    if not after and not any(_is_lost(runtime, key.job) for key in ledger.requested_keys()):
+    if not after and not any(_is_lost(runtime, key) for key in ledger.requested_keys()):
         return []  # the usual case: there is no need to read all start requests
-    return [row for row in ledger.start_requests(after) if row.parent and _is_lost(runtime, row.job)]
+    return [row for row in ledger.start_requests(after) if row.parent and _is_lost(runtime, row.key)]
 
 
 def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
@@ -34,17 +36,16 @@ def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     events: list[Event] = []
     jobs, context = runtime.config.jobs, context_of(runtime, now)
     for run in ledger.open_runs():
-        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.job):
-            ledger.close_run(
-                run.run_id, "failed", "disabled" if run.job in jobs else "the job no longer exists"
-            )
+        if run.parent and run.status == "waiting_retry" and _is_lost(runtime, run.key):
+            gone = "the target is gone" if run.job in jobs else "the job no longer exists"
+            ledger.close_run(run.run_id, "failed", "disabled" if job_of(jobs, run.key) else gone)
             events += step_over(ledger, context, run, "failed")
     return events
 
 
-def _is_lost(runtime: Runtime, job: str) -> bool:
-    """Return whether *job* can't run any more as a step of a chain."""
-    found = runtime.config.jobs.get(job)
-    if found is None:
-        return not runtime.config.problems  # the job may be defined in a file that can't be read now
+def _is_lost(runtime: Runtime, key: JobKey) -> bool:
+    """Return whether *key* can't run any more as a step of a chain."""
+    jobs, found = runtime.config.jobs, job_of(runtime.config.jobs, key)
+    if found is None:  # the job may be defined in a file that can't be read now
+        return key.job in jobs or not runtime.config.problems
     return not found.enabled

@@ -186,7 +186,7 @@ def _end_if_overdue(runtime: Runtime, run: OpenRun, started: Started | None) -> 
         return
     over = time.monotonic() - started.moment - job.timeout
     if over > 0:
-        process.signal_group(started.pid, signal.SIGKILL if over > process.KILL_GRACE else signal.SIGTERM)
+        process.signal_group(started.pid, signal.SIGKILL if over > job.kill_after else signal.SIGTERM)
         process.signal_group(started.pid, signal.SIGCONT)
 
 

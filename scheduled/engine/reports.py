@@ -7,7 +7,7 @@ import msgspec
 
 from scheduled.clock import local
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Job, job_of
 from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.execution.report_file import Reported
 from scheduled.notify import conditions, outbox
@@ -45,7 +45,7 @@ def take_conditions(
     ledger: Ledger, context: "SettleContext", run: OpenRun, attempt_result: AttemptResult, reported: Reported
 ) -> list[Event]:
     """Compare the conditions that a successful attempt reported with the known ones; return the events."""
-    job, outcome = context.jobs.get(run.job), reported.outcome
+    job, outcome = job_of(context.jobs, run.key), reported.outcome
     if job is None or attempt_result.status != "success" or outcome is None or reported.recorded:
         return []  # an incomplete report does not prove that a condition is gone
     found = changed_parts(ledger, context, job, run, reported)

@@ -62,6 +62,7 @@ class Runtime:
         self._opened = self._generation = (
             0  # the inode number of the ledger, and its generation when it was opened
         )
+        self._ledger: SqliteLedger | None = None  # while it is open
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
@@ -88,7 +89,11 @@ class Runtime:
             self.bind(ledger)
             self._opened = self._ledger_file()
             self._generation = ledger.generation()
-            yield ledger
+            self._ledger = ledger
+            try:
+                yield ledger
+            finally:
+                self._ledger = None
 
     def _ledger_file(self) -> int:
         """Return the inode number of the file that is the ledger now, 0 if there is none."""
@@ -185,6 +190,8 @@ class Runtime:
 
     def _has_crontab(self) -> bool:
         """Return whether a crontab may have variables for the jobs: cron never starts a demo."""
+        if self._ledger is not None:
+            return self._ledger.meta("demo") is None
         with read_only(self.paths) as ledger:
             return ledger.meta("demo") is None
 

@@ -10,7 +10,7 @@ import msgspec
 from scheduled.clock import stamp
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Job, Jobs, job_of
 from scheduled.core.judgement import Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
@@ -82,7 +82,7 @@ def settle_attempt(
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
     attempt_result = _stopped(run, reports.with_outcome(attempt_result, reported))
-    judgement = judge(context.jobs.get(run.job), run, attempt_result, int(context.now))
+    judgement = judge(job_of(context.jobs, run.key), run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
     events = reports.take(ledger, run, reported, context.now)
     events += reports.take_conditions(ledger, context, run, attempt_result, reported)

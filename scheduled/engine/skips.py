@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scheduled.clock import stamp
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.jobs import Jobs, enabled_keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import OpenRun, Span, scheduled_for
 from scheduled.engine import start_requests
@@ -51,4 +51,4 @@ def announce(ledger: Ledger, jobs: Jobs, events: Sequence[Event], now: float) ->
     """
     start_requests.spread(ledger, jobs, events, 0, now)
     names = {name for event in events for name in start_requests.subscribers(jobs, event)}
-    return {key for name in names for key in keys_of(jobs[name])}
+    return {key for name in names for key in enabled_keys_of(jobs[name])}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.jobs import Jobs, enabled_keys_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.runs import AFTER, StartRequest
@@ -66,7 +66,7 @@ def spread(
             elif name in causes:
                 refused.append(_loop(name, event, f"a run of {name} led to this event"))
             else:
-                for key in keys_of(jobs[name]):
+                for key in enabled_keys_of(jobs[name]):
                     ledger.request_start(start_request(event, key, depth), now)
     return refused
 
@@ -96,8 +96,8 @@ def followers(ledger: Ledger, jobs: Jobs, ended: str, depth: int, now: float) ->
     needed = {key for job in waiting for name in (job.name, *job.after) for key in keys_of(jobs[name])}
     rows = {row.key: row for row in ledger.job_rows(needed)}
     for job in waiting:
-        before = [rows.get(key) for name in job.after for key in keys_of(jobs[name])]
-        for key in keys_of(job):
+        before = [rows.get(key) for name in job.after for key in enabled_keys_of(jobs[name])]
+        for key in enabled_keys_of(job):
             since = rows[key].last_run_at if key in rows else None
             done = all(_done_since(row, since) for row in before)
             if job.enabled and done and depth < MAX_DEPTH:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduled.core.failure_classes import failure_class
 from scheduled.core.runs import AttemptResult, AttemptStatus
 from scheduled.errors import StateError
 from scheduled.execution import kept_secrets, process
@@ -21,6 +20,7 @@ from scheduled.masking import Mask
 from scheduled.printable import printable
 
 if TYPE_CHECKING:
+    from scheduled.core.failure_classes import FailureClass
     from scheduled.execution.handler_host import HandlerHost
 
 # Errors that mean that the machine lacks a resource: they are not failures of the job.
@@ -49,7 +49,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 def result_of(running: Attempt, code: int) -> AttemptResult:
     """Return the result of an attempt that has ended with *code* (see `code_of`), and close and mask its output."""
     status = _status(running, code)
-    recognised = failure_class(running.output.end(RECOGNISED)) if status == "failed" else None
+    recognised = _failure_class(running) if status == "failed" else None
     printed = running.output.close()
     seal(running.spec)
     return AttemptResult(
@@ -65,6 +65,12 @@ def result_of(running: Attempt, code: int) -> AttemptResult:
         output_bytes=printed,
         failure_class=recognised,
     )
+
+
+def _failure_class(running: Attempt) -> "FailureClass | None":
+    from scheduled.core.failure_classes import failure_class  # only if a job has failed
+
+    return failure_class(running.output.end(RECOGNISED))
 
 
 def open_output(spec: Spec) -> int:

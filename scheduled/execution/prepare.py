@@ -39,6 +39,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         nice=job.nice,
         limits=job.limits,
         timeout=job.timeout,
+        kill_after=job.kill_after,
         success_codes=job.success_codes,
         group=job.group,
         output=str(context.paths.output_of(claim.run_id, claim.attempt)),

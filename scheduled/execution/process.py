@@ -10,7 +10,6 @@ from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
 
 EARLIER = ".earlier-"  # in the name of the output of a run that another ledger had; its last change follows
-KILL_GRACE = 10.0  # seconds between SIGTERM and SIGKILL: enough for a job to clean up, as in init systems
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "cpu": resource.RLIMIT_CPU,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.jobs import Limits
+from scheduled.core.jobs import KILL_AFTER, Limits
 from scheduled.core.runs import AttemptResult
 from scheduled.schedules.zones import Seconds
 
@@ -17,7 +17,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
 
     *argv* is executed without a shell. If it is empty, *task* is the task of a handler, which runs in a
     forked process. *output* and *report* are the paths of the attempt's files. Runs of the same *group* run
-    one at a time. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
+    one at a time. *kill_after* is the time from SIGTERM to SIGKILL in seconds. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
     output and the report; if there are any, they are kept in the file *kept* until the output is masked.
     *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see `core.secret_sources`.
     """
@@ -33,6 +33,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     nice: int | None = None
     limits: Limits = Limits()
     timeout: Seconds
+    kill_after: float = KILL_AFTER
     success_codes: tuple[int, ...] = (0,)
     group: str = ""
     output: str

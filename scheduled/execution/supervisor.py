@@ -281,10 +281,11 @@ class Supervisor:
         self._check_after = CHECK_SOON if any(grew) else min(2 * self._check_after, CHECK_LATER)
 
     def _kill(self, running: Attempt, cause: AttemptStatus, now: float) -> None:
-        process.signal_group(running.pid, signal.SIGTERM if running.cause is None else signal.SIGKILL)
+        first = running.cause is None and running.spec.kill_after > 0
+        process.signal_group(running.pid, signal.SIGTERM if first else signal.SIGKILL)
         process.signal_group(running.pid, signal.SIGCONT)  # a stopped process does not handle SIGTERM
         running.cause = running.cause or cause
-        running.deadline = now + process.KILL_GRACE
+        running.deadline = now + (running.spec.kill_after or CHECK_LATER)
 
     def _stop(self) -> None:
         self._to_stop = False

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.jobs import Job, Jobs, job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.schedules.timetable import Timetable
@@ -33,7 +33,7 @@ def problems(ledger: Ledger, jobs: Jobs, now: float) -> dict[str, str]:
     requests = _oldest(ledger.start_requests()) if "gate" in waiting.values() else {}
     found: dict[str, str] = {}
     for key, reason in waiting.items():
-        job, state = jobs.get(key.job), states.get(key)
+        job, state = job_of(jobs, key), states.get(key)
         if job is None or not job.enabled or state is None:
             continue
         requested = requests.get(key) if reason == "gate" else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.jobs import Jobs
+from scheduled.core.jobs import Jobs, job_of
 from scheduled.core.planner import BEHIND
 from scheduled.core.records import JobRow, SkippedRow
 from scheduled.state.ledger import Ledger
@@ -26,7 +26,8 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, spans in skipped.items():
         ruled = list(takewhile(lambda span: span.reason not in BY_A_PERSON, spans))
-        if key.job in jobs and jobs[key.job].enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
+        job = job_of(jobs, key)
+        if job is not None and job.enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
             text = _text(rows[key], ruled)
             found |= {f"skipped:{key}": text} if text else {}
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs
+from scheduled.core.jobs import Jobs, job_of
 from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow
@@ -45,7 +45,7 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
     """
     found = {}
     for row in ledger.job_rows():
-        job = jobs.get(row.job)
+        job = job_of(jobs, row.key)
         if job is None or not job.enabled or row.last_status in (None, "success"):
             continue
         status, run = _newest(ledger, row)
@@ -92,7 +92,7 @@ def errors_found(ledger: Conditions, jobs: Jobs) -> list[str]:
     """Return a text for each enabled job with the errors that its handler found, the first three in full."""
     found: dict[str, list[str]] = {}
     for item in ledger.conditions():
-        job = jobs.get(item.job)
+        job = job_of(jobs, item.key)
         if item.condition.severity == "error" and job is not None and job.enabled:
             found.setdefault(item.key.display_name, []).append(printable(in_words(item.condition)))
     return [f"{name}: {_some(texts)} (scheduled incidents)" for name, texts in found.items()]

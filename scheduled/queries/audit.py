@@ -40,7 +40,8 @@ def audit(
 
     *after* and *until* are ISO 8601 texts. By default the audit covers everything the ledger still holds, up to the last
     tick. It is not `ok` either if ticks have stopped before the end of the span: slots since then are not accounted for.
-    *against* is the path of a log in which jobs write their starts and ends; it is compared with the recorded attempts.
+    *against* is the path of a log in which jobs write their starts and ends; it is compared with the recorded attempts,
+    and a log without any is not `ok`.
 
     Raise ConfigError if the configuration, an instant or the log is not valid, StateError if there is no ledger.
     """
@@ -56,7 +57,7 @@ def audit(
     unlike = audit_log.differences(log, found.recorded, *span)
     document = _document(found, span[1], zone)
     compared = audit_log.document(log, found.recorded, unlike, zone)
-    return {**document, "ok": document["ok"] and not unlike, "against": compared}
+    return {**document, "ok": document["ok"] and bool(log.events) and not unlike, "against": compared}
 
 
 def _read(
@@ -102,7 +103,7 @@ def _document(found: _Read, until: Instant | None, zone: str) -> dict[str, Any]:
         "slots": found.audit.slots,
         "horizon": stamp(found.audit.horizon, zone),
         "until": stamp(last, zone) if seen else None,
-        "seconds_ago": max(0, int(now - seen)) if seen and whole else None,
+        "seconds_ago": int(now - seen) if seen and whole and seen <= now else None,
         "ticks": ticks.document(found.ticks, zone),
         "ticks_problem": ticks.problem(found.ticks, zone) if whole else None,
         "problems": [

@@ -19,6 +19,7 @@ from scheduled.masking import without_secrets
 from scheduled.queries import assumptions, describe
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View, load_view
+from scheduled.schedules.kinds.cron import REBOOT
 from scheduled.schedules.zones import Instant
 
 UPCOMING = 5  # future slots that `show` lists
@@ -87,7 +88,9 @@ def is_paused(view: View, key: JobKey) -> bool:
 
 def written_schedule(view: View, job: Job) -> str:
     """Return the schedule of *job* in the short form of the configuration, or what starts a job without a schedule."""
-    return describe.written(job.schedules, view.zone) if job.is_by_time else schedule_in_words(view, job)
+    if not job.is_by_time:
+        return schedule_in_words(view, job)
+    return ", ".join([describe.written(job.schedules, view.zone), *[REBOOT] * bool(job.on)])
 
 
 def schedule_in_words(view: View, job: Job) -> str:
@@ -99,7 +102,8 @@ def schedules_in_words(view: View, job: Job) -> list[str]:
     """Return each schedule of *job* in words; for a job without a schedule, what starts it."""
     if not job.is_by_time:
         return [_unscheduled(view, job)]
-    return describe.each_schedule(job.schedules, view.zone)
+    # A job with `@reboot` among its expressions is started by an event, too.
+    return [*describe.each_schedule(job.schedules, view.zone), *[f"on {job.on}"] * bool(job.on)]
 
 
 def _unscheduled(view: View, job: Job) -> str:

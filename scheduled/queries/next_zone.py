@@ -18,7 +18,7 @@ from scheduled.core.runs import JobState
 from scheduled.core.zone_changes import zone_changes
 from scheduled.engine import heartbeat
 from scheduled.install import pam_environment
-from scheduled.install.block import BEGIN
+from scheduled.install.block_lines import BEGIN
 from scheduled.install.crontab_list import listed
 from scheduled.install.zones import written_in, zone_of_ticks
 from scheduled.schedules.same_zone import same_zone

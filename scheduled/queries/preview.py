@@ -12,6 +12,7 @@ from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import describe
+from scheduled.schedules.kinds.cron import REBOOT
 from scheduled.schedules.zones import Instant
 
 SLOTS = 10
@@ -41,9 +42,11 @@ def preview(instance: Instance, schedule: Mapping[str, Any], job: str = "") -> d
         slots.append(stamp(slot, found.zone))
     if found.is_by_time and not slots:
         raise ConfigError(_no_future(found, times.last_until(now)))
-    words = [f"on {found.on}"] if found.on else describe.each_schedule(found.schedules)
+    words = describe.each_schedule(found.schedules) if found.is_by_time or not found.on else []
+    words += [f"on {found.on}"] * bool(found.on)
+    written = [describe.written(found.schedules), *[REBOOT] * bool(found.on)]
     return {
-        "schedule": describe.written(found.schedules) if found.is_by_time else ", ".join(words),
+        "schedule": ", ".join(written if found.is_by_time else words),
         "schedule_words": ", ".join(words),
         "schedules": words,
         "zone": found.zone,

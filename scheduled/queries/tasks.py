@@ -64,7 +64,7 @@ def _task(view: View, ledger: Ledger, job: Job, line: Mapping[str, Any]) -> dict
         "description": job.description,
         "schedule": line["next_run"],
         "when": jobs.schedule_in_words(view, job),
-        "cron_expression": next((found.expression for found in job.schedules if found.kind == "cron"), None),
+        "cron_expression": _cron_expression(job),
         "status": _status(line),
         "priority": job.priority,
         "config": _config(view.config.tables[job.name]),
@@ -74,6 +74,12 @@ def _task(view: View, ledger: Ledger, job: Job, line: Mapping[str, Any]) -> dict
         "max_retries": job.retry.max_attempts - 1,
         **_newest_run(ledger.history(job=job.name, limit=1), view.zone),
     }
+
+
+def _cron_expression(job: Job) -> str | list[str] | None:
+    """Return the cron expression of *job*, a list of them if it has several, None if it has none."""
+    found = [schedule.expression for schedule in job.schedules if schedule.kind == "cron"]
+    return found if len(found) > 1 else next(iter(found), None)
 
 
 def _config(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,11 +28,11 @@ class StartRequests(Protocol):
     def oldest_start_requests(self, keys: Iterable[JobKey]) -> list[StartRequest]:
         """Return the oldest start request of each of *keys* that has one, in the order of *keys*."""
 
-    def start_requests_of(self, job: str, limit: int = -1) -> list[StartRequest]:
-        """Return up to *limit* (-1: all) start requests of *job*, oldest first for each target, but no steps of chains."""
+    def start_requests_of(self, key: JobKey, limit: int = -1) -> list[StartRequest]:
+        """Return up to *limit* (-1: all) start requests of *key*, oldest first, but no steps of chains."""
 
     def count_start_requests(self, job: str) -> int:
-        """Return how many start requests `start_requests_of` would return without a limit."""
+        """Return how many start requests *job* and its targets have, but no steps of chains."""
 
     def take_start_request(self, request_id: int) -> bool:
         """Delete a start request; return False if another process took it first."""

@@ -72,10 +72,10 @@ class StartRequests:
         )
         return [_row(row) for row in found if row is not None]
 
-    def start_requests_of(self, job: str, limit: int = -1) -> list[StartRequest]:
+    def start_requests_of(self, key: JobKey, limit: int = -1) -> list[StartRequest]:
         """See `StartRequests.start_requests_of`."""
-        query = f"{_ROW} WHERE job = ? AND parent = '' ORDER BY target, id LIMIT ?"
-        return [_row(row) for row in self._db.execute(query, (job, limit))]
+        query = f"{_ROW} WHERE job = ? AND target = ? AND parent = '' ORDER BY id LIMIT ?"
+        return [_row(row) for row in self._db.execute(query, (*key, limit))]
 
     def count_start_requests(self, job: str) -> int:
         """See `StartRequests.count_start_requests`."""

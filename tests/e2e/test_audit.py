@@ -114,6 +114,26 @@ def test_a_log_that_agrees(logged):
     assert done.stdout.endswith(": they agree\n")
 
 
+def test_a_log_without_any_start_proves_nothing(logged):
+    (logged.root / "log").write_text("")
+
+    done = against(logged)
+
+    assert done.returncode == 1
+    assert done.stdout.endswith(": nothing was compared\n")
+
+
+def test_a_last_tick_in_the_future_is_named_with_its_time(world):
+    world.configure('[jobs.job]\ncron = "0 3 * * *"\ncommand = "true"\n')
+    world.run("run")
+    world.sql("UPDATE meta SET value = CAST(value AS INTEGER) + 7200 WHERE key = 'planned'")
+
+    document = world.json("audit")
+
+    assert document["seconds_ago"] is None
+    assert f", up to {document['until'][:16].replace('T', ' ')}: " in world.run("audit").stdout
+
+
 def test_what_else_started_the_job_is_a_difference(logged):
     log = logged.root / "log"
     with log.open("a") as file:

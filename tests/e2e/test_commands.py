@@ -439,6 +439,28 @@ def test_a_tick_in_which_a_run_is_stopped_ends_well(world, until):
     assert (tick.returncode, errors) == (0, b"")
 
 
+@pytest.mark.parametrize(("kill_after", "asked"), [(0, False), (1, True)])
+def test_stop_kills_a_run_that_ignores_term_after_the_time_of_its_job(world, until, kill_after, asked):
+    world.configure(
+        f"""
+        [jobs.deaf]
+        kill_after = {kill_after}
+        command = "trap 'echo asked' TERM; touch {world.root}/ready; while :; do sleep 0.1; done"
+        """
+    )
+    tick = world.start("run", "deaf")
+    until((world.root / "ready").exists)
+    run_id = until(
+        lambda: next((run["run_id"] for run in world.json("history") if run["status"] == "running"), "")
+    )
+
+    assert world.run("stop", run_id).returncode == 0
+
+    tick.wait()
+    assert ("asked" in world.run("logs", "deaf").stdout) == asked
+    assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
+
+
 def test_stop_ends_a_run_and_names_its_process(world, until):
     world.configure('[jobs.slow]\ncommand = "sleep 60"\nretry = { max_attempts = 3 }\n')
     with subprocess.Popen(world.command("run", "slow"), stderr=subprocess.PIPE) as tick:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.install.block import BEGIN, END
+from scheduled.install.block_lines import BEGIN, END
 from scheduled.install.crontab_lines import TO_NEWLINES
 from tests.e2e.cron_world import CronWorld, missing
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.install.block import BEGIN
+from scheduled.install.block_lines import BEGIN
 from tests.e2e.cron_world import CronWorld, missing
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduled.install.block import BEGIN, END
+from scheduled.install.block_lines import BEGIN, END
 from tests.e2e.cron_world import missing
 
 ROOT = Path(__file__).parents[2]

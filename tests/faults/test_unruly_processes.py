@@ -159,13 +159,10 @@ def test_a_timeout_ends_the_children_too(supervise, tmp_path, until):
     until(lambda: gone(child))  # it gets the same signal, but may end a little later
 
 
-def test_a_job_that_ignores_everything_but_kill_is_killed(supervise, monkeypatch):
-    from scheduled.execution import process
-
-    monkeypatch.setattr(process, "KILL_GRACE", 0.5)
+def test_a_job_that_ignores_everything_but_kill_is_killed(supervise):
     ignoring = "trap '' TERM HUP INT QUIT; while :; do sleep 0.1; done"
 
-    attempt_result = supervise().submit(*SHELL, ignoring, timeout=1).attempt_result()
+    attempt_result = supervise().submit(*SHELL, ignoring, timeout=1, kill_after=0.5).attempt_result()
 
     assert (attempt_result.status, attempt_result.signal) == ("timed_out", signal.SIGKILL)
 

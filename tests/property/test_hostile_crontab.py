@@ -6,7 +6,8 @@ import tracemalloc
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.install.block import BEGIN, END, JOINED, BlockError, decides_paths, edit, installed_cadence
+from scheduled.install.block import decides_paths, edit, installed_cadence
+from scheduled.install.block_lines import BEGIN, END, JOINED, BlockError
 from tests.fixtures.in_process_cli import NIGHTLY
 
 EXAMPLES = 20_000 if NIGHTLY else 400

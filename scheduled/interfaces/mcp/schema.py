@@ -50,10 +50,16 @@ TaskType = Annotated[
     _described("A label that is shown with the task; `config` defines what the task does."),
 ]
 Cron = Annotated[
-    str | None, _described("The schedule: a cron expression of five fields, or an alias such as @daily.")
+    str | list[str] | None,
+    _described(
+        "The schedule: a cron expression of five fields, or an alias such as @daily; a list of them for several."
+    ),
 ]
 Every = Annotated[str | None, _described("The schedule: an interval such as 30m, 6h, 7d.")]
-At = Annotated[str | None, _described("The schedule: once, at this instant, ISO 8601.")]
+At = Annotated[
+    str | list[str] | None,
+    _described("The schedule: once, at this instant, ISO 8601; a list of them for several."),
+]
 On = Annotated[str | None, _described("The schedule: whenever the event of this name is published.")]
 Command = Annotated[
     str | list[str] | None,

@@ -12,10 +12,11 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME: bool = True
+SEVERAL: bool = True
 LABEL: str = "once, at"
 EXAMPLE: str = "2026-12-24T18:00"
 METAVAR: str = "T"
-HELP: str = "Schedule: once, at this ISO 8601 time."
+HELP: str = "Schedule: once, at this ISO 8601 time; may be given several times."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,10 +11,13 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME: bool = True
+SEVERAL: bool = True
 LABEL: str = "cron"
 EXAMPLE: str = "0 3 * * MON-FRI"
 METAVAR: str = "EXPR"
-HELP: str = "Schedule: a cron expression of five fields, or a macro such as @daily."
+HELP: str = (
+    "Schedule: a cron expression of five fields, or a macro such as @daily; may be given several times."
+)
 REBOOT = "@reboot"
 
 

@@ -15,6 +15,7 @@ from scheduled.schedules.zones import DAY, EPOCH, Instant, Seconds
 
 YEAR: Seconds = 366 * DAY
 BY_TIME: bool = True
+SEVERAL: bool = False
 LABEL: str = "every"
 EXAMPLE: str = "30m, 6h, 7d"
 METAVAR: str = "INTERVAL"

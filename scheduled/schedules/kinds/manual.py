@@ -8,6 +8,7 @@ from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
 BY_TIME: bool = False
+SEVERAL: bool = False
 LABEL: str = "manual"
 EXAMPLE: str = ""
 METAVAR: str = ""

@@ -17,6 +17,7 @@ class ScheduleKind(Protocol):
     """
 
     BY_TIME: bool  # whether its jobs have slots
+    SEVERAL: bool  # whether a list of values gives a job several schedules
     LABEL: str
     EXAMPLE: str
     METAVAR: str

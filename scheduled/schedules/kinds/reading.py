@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled.schedules.kinds.protocol import ScheduleKind
 from scheduled.schedules.kinds.registry import KINDS, MANUAL
 from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.zones import Seconds
@@ -45,13 +46,34 @@ def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When
     for key in given:
         if key not in kind.Keys.__struct_fields__:
             raise ScheduleError(f"{key}: only valid with {_owners(key)}")
-    if isinstance(given.get(name), list):
-        raise ScheduleError(f"{name}: a job has one schedule, got a list; write one job for each value")
-    keys = msgspec.convert(given, kind.Keys)
-    schedule = kind.read(keys, job, zone)
-    if KINDS[schedule.kind].BY_TIME:
-        schedule = msgspec.structs.replace(schedule, delay=delay_within(jitter, job))
-    return When((schedule,), tuple(kind.warnings(keys, zone)))
+    keys = [msgspec.convert({**given, **one}, kind.Keys) for one in _each(name, kind, given)]
+    found = [kind.read(one, job, zone) for one in keys]
+    # A part that is not by time, @reboot in a list, has no slots.
+    found = [one for one in found if KINDS[one.kind].BY_TIME] or found[:1]
+    schedules = tuple(dict.fromkeys(_delayed(one, jitter, job) for one in found))
+    return When(schedules, tuple(dict.fromkeys(text for one in keys for text in kind.warnings(one, zone))))
+
+
+def values(value: Any) -> list[Any]:
+    """Return the values of a schedule key: the entries of a list, or the one *value*."""
+    return value if isinstance(value, list) else [value]
+
+
+def _each(name: str, kind: ScheduleKind, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a table for each value of the key *name*, which may be a list if the kind allows several."""
+    if name not in given or not isinstance(given[name], list):
+        return [{}]
+    if not kind.SEVERAL:
+        raise ScheduleError(f"{name}: takes one value, got a list; write one job for each value")
+    if not given[name]:
+        raise ScheduleError(f"{name}: is an empty list; write for example {kind.EXAMPLE}, or remove the key")
+    return [{name: value} for value in given[name]]
+
+
+def _delayed(schedule: Schedule, jitter: Seconds, job: str) -> Schedule:
+    if not KINDS[schedule.kind].BY_TIME:
+        return schedule
+    return msgspec.structs.replace(schedule, delay=delay_within(jitter, job))
 
 
 def _owners(key: str) -> str:

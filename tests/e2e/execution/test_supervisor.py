@@ -18,12 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 SHELL = ("/bin/sh", "-c")
 
 
-@pytest.fixture
-def quick_kill(monkeypatch):
-    """Shorten the time between SIGTERM and SIGKILL."""
-    monkeypatch.setattr(process, "KILL_GRACE", 0.2)
-
-
 def pids(text):
     return [int(line) for line in text.split()]
 
@@ -132,15 +126,23 @@ def test_the_descendants_of_a_job_end_with_it(supervise, until):
     until(lambda: all(gone(pid) for pid in descendants))
 
 
-@pytest.mark.usefixtures("quick_kill")
 def test_a_job_that_ignores_sigterm_is_killed_with_its_children(supervise, until):
     job = supervise().submit(
-        *SHELL, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done", timeout=1
+        *SHELL, "trap '' TERM; sleep 60 & echo $!; while :; do sleep 60; done", timeout=1, kill_after=0.2
     )
 
     attempt_result = job.attempt_result()
     assert (attempt_result.status, attempt_result.signal) == ("timed_out", signal.SIGKILL)
     until(lambda: all(gone(pid) for pid in pids(job.printed())))
+
+
+def test_kill_after_0_kills_at_once(supervise):
+    job = supervise().submit(
+        *SHELL, "trap 'echo cleaned; exit 3' TERM; while :; do sleep 0.1; done", timeout=1, kill_after=0
+    )
+
+    attempt_result = job.attempt_result()
+    assert (attempt_result.status, attempt_result.signal, job.printed()) == ("timed_out", signal.SIGKILL, "")
 
 
 def test_children_that_ignore_sigterm_are_killed_when_their_job_ends(supervise, until):

@@ -9,10 +9,8 @@ import pytest
 
 from scheduled.errors import ConfigError
 from scheduled.install import crontab
-from scheduled.install.block import (
-    BEGIN,
-    InstallPlan,
-)
+from scheduled.install.block import InstallPlan
+from scheduled.install.block_lines import BEGIN
 
 HOME = Path("/home/ada")
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from scheduled import clock, service
 from scheduled.config.files import load_config
 from scheduled.engine import heartbeat, publish, runtime
-from scheduled.install.block import BEGIN, END
+from scheduled.install.block_lines import BEGIN, END
 from scheduled.queries import next_zone
 from scheduled.state import open as opening
 from scheduled.state import snapshot

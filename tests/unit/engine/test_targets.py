@@ -4,11 +4,12 @@ import msgspec
 import pytest
 
 from scheduled.config.files import load_config
-from scheduled.core import epochs, planner, starts
+from scheduled.core import starts
 from scheduled.core.events import Event
 from scheduled.core.keys import JobKey
+from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
-from scheduled.core.runs import Claim, Span
+from scheduled.core.runs import Claim, Span, StartRequest
 from scheduled.engine import chains, claims, clock_steps, planning, start_requests
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import CountLine, Reported
@@ -24,6 +25,7 @@ X, Y = JobKey("job", "x"), JobKey("job", "y")
 JOBS = """timezone = "UTC"
 [jobs.job]
 cron = "0 * * * *"
+for_each = ["x", "y"]
 command = "true"
 retry = { max_attempts = 2, delay = "1m" }
 [jobs.listens]
@@ -38,16 +40,10 @@ command = "true"
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
-    """Return a configuration with an hourly job that has two targets, as a later version may allow."""
+def config(tmp_path):
+    """Return a configuration with an hourly job that has two targets."""
     path = tmp_path / "scheduled.toml"
     path.write_text(JOBS)
-
-    def keys_of(job):
-        return (X, Y) if job.name == "job" else (JobKey(job.name),)
-
-    for module in (epochs, planner, planning, chains, start_requests):
-        monkeypatch.setattr(module, "keys_of", keys_of)
     found = load_config(path)
     assert found.problems == []
     return found
@@ -191,3 +187,94 @@ def test_the_event_of_a_targets_run_names_the_target(ledger, config):
     assert [(event.name, event.payload["job"], event.payload["target"]) for event in events] == [
         ("job_completed", "job", "x")
     ]
+
+
+def with_targets(config, *targets, **values):
+    """Change the targets of the job, as an edit or a list that changes by itself does."""
+    config.jobs["job"] = msgspec.structs.replace(config.jobs["job"], targets=targets, **values)
+
+
+def test_a_run_of_a_target_that_is_gone_is_not_retried(ledger, config):
+    with_targets(config, "x")
+
+    settled(ledger, config, X, "failed")
+    settled(ledger, config, Y, "failed")
+
+    assert [(run.key, run.status) for run in ledger.open_runs()] == [(X, "waiting_retry")]
+    assert [(row.key, row.verdict) for row in ledger.slot_rows()] == [(X, None), (Y, "failed")]
+    assert problems.failing(ledger, config.jobs) == {}  # the job of a target that is gone is not failing
+
+
+def test_a_start_request_of_a_target_that_is_gone_is_dropped_with_a_trace(ledger, config):
+    config.jobs["job"] = msgspec.structs.replace(config.jobs["job"], on="disk_full")
+    with ledger.transaction():
+        start_requests.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
+    with_targets(config, "x")
+
+    with ledger.transaction():
+        events = planning.register(ledger, config, NOW)
+
+    assert [row.key for row in ledger.start_requests()] == [X, JobKey("listens")]
+    dropped = [
+        event.payload for event in events if "run_id" in event.payload
+    ]  # the others are about open slots
+    assert [(found["target"], found["reason"]) for found in dropped] == [("y", "removed")]
+
+
+def test_the_step_of_a_target_that_is_gone_counts_as_failed(config):
+    row = StartRequest(id=1, job="job", target="y", event="chain", payload={}, depth=1, parent="both-1")
+    reasons = [chains._why_lost({}, row)]
+    with_targets(config, "x", disabled_targets=frozenset({"x"}))
+    reasons += [
+        chains._why_lost(config.jobs, msgspec.structs.replace(row, target=target))
+        for target in ("x", "y", "")
+    ]
+
+    assert reasons == [
+        "job is not a configured job",
+        "job@x is disabled",
+        "job@y is not a target any more",
+        "job has no target to run",
+    ]
+
+
+def test_a_chain_requests_the_enabled_targets_of_a_step_and_the_job_itself_if_there_is_none(config):
+    claim = Claim(run_id="both-1", job="both", slot=None, attempt=1, slots=0, trigger="manual")
+
+    def first_step():
+        return chains.first_state(config.jobs, config.jobs["both"], claim)["steps"][0]
+
+    found = [first_step()]
+    with_targets(config, "x", "y", disabled_targets=frozenset({"x"}))
+    found.append(first_step())
+    with_targets(config)
+    found.append(first_step())
+
+    assert found == [["job@x", "job@y"], ["job@y"], ["job"]]
+
+
+def test_an_override_of_one_target_ends_only_its_epoch_and_begins_it_again(ledger, config):
+    settled(ledger, config, X)
+    settled(ledger, config, Y)
+    config.override({Y: False})
+    with ledger.transaction():
+        planning.register(ledger, config, NOW, made_now=["job"])
+    without = set(ledger.job_states())
+    config.override({Y: True})
+    with ledger.transaction():
+        planning.register(ledger, config, NOW + HOUR, made_now=["job"])
+
+    assert (Y in without, X in without) == (False, True)
+    assert ledger.job_states()[Y].epoch >= NOW + HOUR - MINUTE
+
+
+def test_a_request_for_a_job_starts_every_target(ledger, config):
+    for key in (X, Y):
+        settled(ledger, config, key)
+
+    with ledger.transaction():
+        found, busy = claims.manual_starts(ledger, config, [ManualRequest("job")], CLAIMANT, NOW)
+        one, _ = claims.manual_starts(ledger, config, [ManualRequest("job", target="y")], CLAIMANT, NOW)
+
+    assert [start.claim.key for start in found] == [X, Y]
+    assert ([start.claim.key for start in one], busy) == ([Y], [])

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from scheduled.errors import ConfigError, ScheduledError
 from scheduled.install import crontab
-from scheduled.install.block import (
-    BEGIN,
-    END,
-    BlockError,
-    InstallPlan,
-    compose,
-    decides_paths,
-    edit,
-    installed_cadence,
-)
+from scheduled.install.block import InstallPlan, compose, decides_paths, edit, installed_cadence
+from scheduled.install.block_lines import BEGIN, END, BlockError
 
 BODY = b"*/5 * * * * run\n"
 BLOCK = BEGIN + b"\n" + BODY + END + b"\n"

@@ -38,6 +38,7 @@ def read(keys, _job, zone):
 
 MOON = SimpleNamespace(
     BY_TIME=True,
+    SEVERAL=False,
     Keys=Keys,
     read=read,
     warnings=lambda keys, _zone: [f"days_later: {keys.days_later} days late"] if keys.days_later > 9 else [],

@@ -13,6 +13,7 @@ from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
+Lines = Line | list[Line]
 Interval = str | int
 
 
@@ -111,9 +112,9 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     description: Line | None = None
     labels: dict[str, str] | None = None
-    cron: Line | None = None
+    cron: Lines | None = None
     every: Interval | None = None
-    at: Line | None = None
+    at: Lines | None = None
     on: Line | None = None
     timezone: Line | None = None
     command: str | list[str] | None = None
@@ -143,8 +144,8 @@ class JobBody(ChangeBody, kw_only=True):
 
     name: Name
     job_type: Literal["interval", "cron", "event", "manual"] | None = None
-    schedule: Line | None = None
-    cron_expression: Line | None = None
+    schedule: Lines | None = None
+    cron_expression: Lines | None = None
     timeout_seconds: int | None = None
     script_path: str | None = None
     arguments: str | None = None

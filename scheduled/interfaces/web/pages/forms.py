@@ -24,6 +24,8 @@ FIELDS = (
     "retry_delay",
 )
 
+SEPARATOR = "; "  # of several schedules in one field
+
 Fields = dict[str, str]
 Table = Mapping[str, Any]
 
@@ -42,7 +44,7 @@ def when_choices() -> list[tuple[str, str]]:
 def when_hint() -> str:
     """Return an example of each kind of schedule."""
     by_time = [f"{SCHEDULES[name].LABEL}: {SCHEDULES[name].EXAMPLE}" for name in choosing_keys()]
-    return " · ".join([*by_time, "event: job_failed"])
+    return " · ".join([*by_time, "event: job_failed", "several of cron or at: separate them with ;"])
 
 
 def what_choices() -> list[tuple[str, str]]:
@@ -97,7 +99,7 @@ def fields(name: str, table: Table) -> Fields:
     found = {
         "name": name,
         "when": when,
-        "schedule": str(table.get(when, "")),
+        "schedule": _shown(table.get(when, ""), _shown_schedule),
         **work(table),
         **{key: str(table.get(key, "")) for key in PLAIN},
         "after": _shown(table.get("after", ()), ", ".join),
@@ -115,6 +117,10 @@ def _shown(value: Any, to_text: Callable[[Any], str]) -> str:
         return to_text(value)
     except (TypeError, AttributeError):
         return str(value)
+
+
+def _shown_schedule(value: Any) -> str:
+    return SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _shown_retry(value: Any) -> Fields:
@@ -139,7 +145,11 @@ def schedule(filled: Fields) -> dict[str, Any]:
 
 
 def _when(filled: Fields) -> dict[str, Any]:
-    return {filled["when"]: _tidy(filled["schedule"])} if filled["when"] in when_keys() else {}
+    when, text = filled["when"], _tidy(filled["schedule"])
+    if when not in when_keys():
+        return {}
+    several = _names(text, SEPARATOR.strip()) if when in SCHEDULES and SCHEDULES[when].SEVERAL else []
+    return {when: several if len(several) > 1 else text}
 
 
 def changes(table: Table, filled: Fields) -> dict[str, Any]:
