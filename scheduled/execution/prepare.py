@@ -34,7 +34,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
         task=work.task,
         cwd=directory_of(job, context.environment),
-        env={**_without(given, job.secrets), **_about(job, claim)},
+        env={**without(given, job.secrets), **about_run(job, claim)},
         umask=job.umask,
         nice=job.nice,
         limits=job.limits,
@@ -61,7 +61,8 @@ def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], d
     return written, {**base, **written, **job.env}
 
 
-def _without(given: dict[str, str], names: Mapping[str, str]) -> dict[str, str]:
+def without(given: dict[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return *given* without the variables *names*, which are secrets."""
     return {name: value for name, value in given.items() if name not in names} if names else given
 
 
@@ -104,7 +105,7 @@ def directory_of(job: Job, environment: Mapping[str, str]) -> str:
     return os.path.expanduser(job.cwd) if job.cwd else home
 
 
-def _about(job: Job, claim: Claim) -> dict[str, str]:
+def about_run(job: Job, claim: Claim) -> dict[str, str]:
     """Return the environment variables that describe the run to the job."""
     zone = job.zone
     return {
