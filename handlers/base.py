@@ -64,7 +64,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     slot, None before the first. *missed* is the number of older slots that this run covers too. *totals* are the sums
     of `Report.count` over earlier runs. *files* is the directory `reports/` of the state directory. *sender* is the
     mail address that notices come from, *recipients* get those that concern no single branch. *layout* is the configured
-    form of the workspace, None to find it. *kept* is shared by the built-in handlers that one child process serves one
+    form of the workspace, None to find it. *target* is the member of the job's `for_each` that the run is for, "" without one. *kept* is shared by the built-in handlers that one child process serves one
     after another; other handlers get an empty dict.
     """
 
@@ -82,6 +82,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = "@trigger"
     recipients: Recipients = Recipients()
     layout: str | None = None
+    target: str = ""
     kept: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -69,6 +69,7 @@ def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         task={
             "handler": job.action.name,
             "job": job.name,
+            "target": claim.target,
             "zone": context.zone,
             "workspace": str(context.workspace) if context.workspace else None,
             "options": job.options,

@@ -66,10 +66,11 @@ def handler(action: Action) -> str:  # noqa: ARG001 - the signature of every kin
 
 
 def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[str, int]) -> Work:  # noqa: ARG001 - the signature of every kind
-    """See `ActionKind.prepare`."""
+    """See `ActionKind.prepare`. A function gets the target of the run as the keyword argument `target`."""
     name = job.action.name
     if ":" not in name or "/" in name:
         return Work(argv=(sys.executable, os.path.expanduser(name)))
     import json
 
-    return Work(argv=(sys.executable, CALL, name, json.dumps(job.options, ensure_ascii=False)))
+    options = {"target": claim.target, **job.options} if claim.target else job.options
+    return Work(argv=(sys.executable, CALL, name, json.dumps(options, ensure_ascii=False)))

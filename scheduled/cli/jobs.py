@@ -27,12 +27,12 @@ def _code(instance: Instance) -> int:
 
 
 @click.command("show")
-@click.argument("name", metavar="JOB|RUN", shell_complete=job_names)
+@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=job_names)
 @as_json
 @subcommand
 @from_ledger
 def show_(instance: Instance, name: str, as_json: bool) -> None:
-    """Show the settings, the state and the next slots of JOB, or the result and the attempts of RUN.
+    """Show the settings, the state and the next slots of JOB, and its targets, or the result and the attempts of RUN.
 
     Default settings are included. RUN is a run id from `scheduled history`.
     """
@@ -44,16 +44,19 @@ def show_(instance: Instance, name: str, as_json: bool) -> None:
 
 
 @click.command("next")
-@click.argument("job", required=False, shell_complete=job_names)
+@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=job_names)
 @click.option("-n", "--limit", type=A_NUMBER, default=10, show_default=True, help="Number of slots.")
 @as_json
 @subcommand
 @from_ledger
 def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> int:
-    """List the next slots, of JOB or of all jobs, open ones first, and when they run."""
+    """List the next slots, of JOB or of all jobs, open ones first, and when they run.
+
+    A line is for all targets of a job that a tick treats alike; with --json each target has its own entries.
+    """
     from scheduled import service
 
-    found = service.upcoming(instance, job, limit)
+    found = service.upcoming(instance, job, limit, together=not as_json)
     show(found, "upcoming", as_json=as_json, module="render_jobs", notes=instance.notes)
     return _code(instance) if job is None else EXIT_OK
 
@@ -68,7 +71,7 @@ def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> int
     multiple=True,
     help="Assume no ticks from A to B; may be given several times.",
 )
-@click.option("--job", help="Only this job.")
+@click.option("--job", metavar="JOB[@TARGET]", shell_complete=job_names, help="Only this job.")
 @click.option("--ics", is_flag=True, help="Print an iCalendar document.")
 @as_json
 @subcommand
@@ -98,20 +101,23 @@ def forecast(
 
 
 @click.command()
-@click.argument("job", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
 @click.option("--at", metavar="T", help="Explain the last slot at or before this instant (ISO 8601).")
 @as_json
 @subcommand
 @from_ledger
 def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None:
-    """Explain why JOB ran, did not run, or will run. Print one sentence, then the facts behind it."""
+    """Explain why JOB ran, did not run, or will run. Print one sentence, then the facts behind it.
+
+    For a job with `for_each`, print a sentence for each target; JOB@TARGET explains one in full.
+    """
     from scheduled import service
 
     show(service.explain(instance, job, at), "explanation", as_json=as_json, module="render_jobs")
 
 
 @click.command()
-@click.argument("job", metavar="JOB|JOB@TARGET", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
 @click.option("--diff-shell", is_flag=True, help="List only what differs from the variables of your shell.")
 @as_json
 @subcommand
@@ -124,7 +130,7 @@ def env(instance: Instance, job: str, diff_shell: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
 @click.option(
     "--until",
     metavar="T",
@@ -134,7 +140,7 @@ def env(instance: Instance, job: str, diff_shell: bool, as_json: bool) -> None:
 @as_json
 @subcommand
 def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run: bool, as_json: bool) -> None:
-    """Pause JOBS, or all jobs. Slots that come due during the pause run after it."""
+    """Pause JOBS or single targets, or all jobs. Slots that come due during the pause run after it."""
     from scheduled import service
 
     done = service.pause(instance, jobs, until, dry_run=dry_run)
@@ -142,12 +148,12 @@ def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
 @dry_run
 @as_json
 @subcommand
 def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """End the pauses of JOBS, or the pause of all jobs. The next tick runs their open slots."""
+    """End the pauses of JOBS or single targets, or the pause of all jobs. The next tick runs their open slots."""
     from scheduled import service
 
     done = service.resume(instance, jobs, dry_run=dry_run)
@@ -155,12 +161,12 @@ def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=job_names)
 @dry_run
 @as_json
 @subcommand
 def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Enable JOBS, overriding the configuration. Slots before now do not run."""
+    """Enable JOBS or single targets, overriding the configuration. Slots before now do not run."""
     from scheduled import service
 
     done = service.enable(instance, jobs, dry_run=dry_run)
@@ -168,12 +174,12 @@ def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, shell_complete=job_names)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=job_names)
 @dry_run
 @as_json
 @subcommand
 def disable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Disable JOBS, overriding the configuration. They have no slots until they are enabled again."""
+    """Disable JOBS or single targets, overriding the configuration. They have no slots until they are enabled again."""
     from scheduled import service
 
     done = service.disable(instance, jobs, dry_run=dry_run)

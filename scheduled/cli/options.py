@@ -73,7 +73,10 @@ def print_config_error(instance: Instance) -> int:
 
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-    """Return the jobs that begin with *incomplete*, for shell completion; none if the configuration cannot be read."""
+    """Return the jobs that begin with *incomplete*, for shell completion; none if the configuration cannot be read.
+
+    After an `@`, or if it is the whole name of a job with targets, its targets are completed.
+    """
     from scheduled.config.files import load_config
     from scheduled.errors import ScheduledError
 
@@ -81,7 +84,9 @@ def job_names(context: click.Context, parameter: click.Parameter, incomplete: st
         found = load_config(context.find_root().ensure_object(Instance).config_file)
     except ScheduledError:
         return []
-    return [name for name in found.jobs if name.startswith(incomplete)]
+    from scheduled.config.named import completions
+
+    return completions(found, incomplete)
 
 
 def _report_claims(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001

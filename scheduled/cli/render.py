@@ -6,16 +6,8 @@ from typing import Any, cast
 from rich.markup import escape
 from rich.text import Text
 
-from scheduled.cli.terminal import (
-    colored,
-    console,
-    counted,
-    duration_of,
-    remarks,
-    rows_or,
-    when,
-    words,
-)
+from scheduled.cli.targets import named, together
+from scheduled.cli.terminal import colored, console, counted, duration_of, remarks, rows_or, when, words
 from scheduled.core.events import Event
 from scheduled.printable import printable_in
 
@@ -25,7 +17,7 @@ WIDE = 120  # columns of a terminal on which a table of runs is readable
 def progress(event: Event) -> None:
     """Print the start and the result of a run when its event is published."""
     payload, screen = cast("dict[str, Any]", printable_in(event.payload)), console()
-    name = escape(str(payload.get("job")))
+    name = escape(named(payload))
     if event.name == "job_started":
         missed = payload.get("missed")
         covers = f" [dim](covers {counted(int(str(missed)), 'missed slot')})[/]" if missed else ""
@@ -48,7 +40,7 @@ def progress(event: Event) -> None:
 def tick(document: dict[str, Any]) -> None:
     """Print the runs of a tick as a table."""
     rows = [
-        (run["job"], when(run["scheduled_for"]) or "now", colored(run["status"]), duration_of(run["duration_ms"]),
+        (named(run), when(run["scheduled_for"]) or "now", colored(run["status"]), duration_of(run["duration_ms"]),
          run["reason"] or "")
         for run in document["runs"]
     ]  # fmt: skip
@@ -59,11 +51,11 @@ def planned_starts(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = 
     """Print the runs that a tick would start, the jobs that wait, and what is assumed."""
     rows = [
         (
-            entry["job"],
+            named(entry),
             when(entry.get("scheduled_for")),
             entry.get("reason") or _wait(entry),
         )
-        for entry in entries
+        for entry in together(entries, "scheduled_for", "reason", "open_reason", "until", "attempt")
     ]
     rows_or(("job", "scheduled for", "reason"), rows, "nothing is due")
     remarks(notes)
@@ -84,7 +76,7 @@ def history(runs: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> Non
             _run_lines(run)
         return
     rows = [
-        (when(run["started_at"]), run["job"], when(run["scheduled_for"]) or run["trigger"], colored(run["status"]),
+        (when(run["started_at"]), named(run), when(run["scheduled_for"]) or run["trigger"], colored(run["status"]),
          str(run["slots"] or ""), duration_of(run["duration_ms"]), run["run_id"] or "", run["reason"] or "")
         for run in runs
     ]  # fmt: skip
@@ -95,7 +87,7 @@ def history(runs: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> Non
 
 def _run_lines(run: dict[str, Any]) -> None:
     at = run["started_at"] or run["finished_at"]  # slots without a run: the time of the decision
-    first = Text(f"{when(at):16}  {run['run_id'] or run['job']}  ") + colored(run["status"])
+    first = Text(f"{when(at):16}  {run['run_id'] or named(run)}  ") + colored(run["status"])
     details = [
         f"for {when(run['scheduled_for'])}" if run["scheduled_for"] else run["trigger"],
         counted(run["slots"], "slot") if run["slots"] else "",

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
+from scheduled.cli.targets import named
 from scheduled.cli.terminal import console, counted, roughly, table, when
 
 MAX_LISTED = 20  # lines of the log that cannot be read
@@ -19,7 +20,7 @@ def audit(document: dict[str, Any]) -> None:
         problems = counted(len(document["problems"]), "problem")
         screen.print(f"[bold red]{problems}[/] in {slots}{_span(document)}", soft_wrap=True)
         rows = [
-            (problem["job"], when(problem["slot"]), problem["problem"]) for problem in document["problems"]
+            (named(problem), when(problem["slot"]), problem["problem"]) for problem in document["problems"]
         ]
         table(("job", "slot", "problem"), rows)
     else:
@@ -63,5 +64,5 @@ def _against(compared: dict[str, Any]) -> None:
 def _place(problem: dict[str, Any]) -> str:
     """Return where a difference is: a line of the log, or an attempt."""
     attempt = f", attempt {problem['attempt']}" if problem["attempt"] is not None else ""
-    run = f"{problem['run_id'] or problem['job']}{attempt} ({when(problem['at'])})"
+    run = f"{problem['run_id'] or named(problem)}{attempt} ({when(problem['at'])})"
     return run if problem["line"] is None else f"line {problem['line']}: {run}"

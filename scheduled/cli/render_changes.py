@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
+from scheduled.cli.targets import named
 from scheduled.cli.terminal import console, counted, when
 from scheduled.printable import printable
 
@@ -17,20 +18,20 @@ def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     for found in done:
         verb = "would be" if dry_run else "is" if found["job"] else "are"
         end = when(found["until"]) if found["until"] else complete("`scheduled resume`")
-        console().print(Text(f"{found['job'] or 'all jobs'} {verb} paused until {end}"))
+        console().print(Text(f"{named(found) or 'all jobs'} {verb} paused until {end}"), soft_wrap=True)
 
 
 def resumed(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     """Print which pauses were ended, and which remain."""
     for found in done:
         if found["was_paused"]:
-            text = f"{found['job'] or 'all jobs'}: the pause {'would end' if dry_run else 'has ended'}"
+            text = f"{named(found) or 'all jobs'}: the pause {'would end' if dry_run else 'has ended'}"
         else:
-            text = f"{found['job']} was not paused" if found["job"] else "there is no pause of all jobs"
+            text = f"{named(found)} was not paused" if found["job"] else "there is no pause of all jobs"
         if found["still"]:
             names = ["all jobs" if name == "all" else name for name in found["still"]]
             text += f"; still paused: {', '.join(names)}"
-        console().print(Text(text))
+        console().print(Text(text), soft_wrap=True)
 
 
 def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
@@ -38,7 +39,9 @@ def overridden(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     for found in done:
         word = "enabled" if found["enabled"] else "disabled"
         verb = "would be" if dry_run else "is now"
-        console().print(Text(f"{found['job']} {verb if found['changed'] else 'is already'} {word}"))
+        text = f"{named(found)} {verb if found['changed'] else 'is already'} {word}"
+        still = f"; still disabled: {', '.join(found['still'])}" if found["still"] else ""
+        console().print(Text(text + still), soft_wrap=True)
         _discarded(found, dry_run=dry_run)
 
 
@@ -47,7 +50,7 @@ def _discarded(found: dict[str, Any], *, dry_run: bool) -> None:
     if count := found.get("discarded"):
         verb = "would be" if dry_run else "was" if count == 1 else "were"
         events = "1 waiting event" if count == 1 else f"{count:,} waiting events"
-        console().print(Text(f"{found['job']}: {events} {verb} discarded"))
+        console().print(Text(f"{named(found)}: {events} {verb} discarded"))
 
 
 def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
@@ -55,7 +58,7 @@ def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
     if done["undone"]:
         _reopened(done, dry_run=dry_run)
         return
-    job, verb = done["job"], "would be" if dry_run else "was"
+    job, verb = named(done), "would be" if dry_run else "was"
     for run_id in done["retries"]:
         console().print(Text(f"{job}: {run_id} {'would not be' if dry_run else 'is not'} retried"))
     if done["skipped"] == 1:
@@ -68,15 +71,19 @@ def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
         console().print(f"[dim]{escape(job)} has no open slots[/]")
     if done["skipped"] and not dry_run:
         console().print(
-            Text(complete(f"`scheduled skip {job} --undo` undoes this"), style="dim"), soft_wrap=True
+            Text(complete(f"`scheduled skip {_label(done)} --undo` undoes this"), style="dim"), soft_wrap=True
         )
+
+
+def _label(done: dict[str, Any]) -> str:
+    return named({**done, "targets": None})
 
 
 def _reopened(done: dict[str, Any], *, dry_run: bool) -> None:
     span = f"from {when(done['first'])} to {when(done['last'])}"
     slots = f"the slot {when(done['first'])}" if done["undone"] == 1 else f"{done['undone']} slots {span}"
     verb = "would be" if dry_run else "is" if done["undone"] == 1 else "are"
-    console().print(Text(f"{done['job']}: {slots} {verb} open again"), soft_wrap=True)
+    console().print(Text(f"{named(done)}: {slots} {verb} open again"), soft_wrap=True)
 
 
 def edited(done: dict[str, Any]) -> None:

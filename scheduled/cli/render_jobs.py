@@ -6,7 +6,9 @@ from typing import Any
 from rich.text import Text
 
 from scheduled.advice import complete
+from scheduled.cli.targets import MOST_NAMED, failed_targets, named, of_targets, together
 from scheduled.cli.terminal import colored, console, remarks, rows_or, when, words
+from scheduled.core.keys import JobKey
 from scheduled.queries import describe
 from scheduled.schedules.durations import duration
 
@@ -23,12 +25,17 @@ def jobs(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> Non
     """Print the jobs as a table, in configuration order, and what is assumed."""
     rows = [
         (entry["name"], entry["schedule_words"], _next(entry), when(entry["last_run"]) or "never",
-         colored(entry["last_status"]), entry["description"] or entry["action"])
+         _status(entry), entry["description"] or entry["action"])
         for entry in entries
     ]  # fmt: skip
     columns = ("job", "schedule", "next run", "last run", "status", "description")
     rows_or(columns, rows, "no jobs are configured; add one with `scheduled add`")
+    remarks([line for entry in entries for line in failed_targets(entry["name"], entry["targets"] or ())])
     remarks(notes)
+
+
+def _status(entry: Mapping[str, Any]) -> Text:
+    return colored(entry["last_status"]) if entry["targets"] is None else of_targets(entry["targets"])
 
 
 def _next(entry: Mapping[str, Any]) -> Text:
@@ -39,13 +46,16 @@ def _next(entry: Mapping[str, Any]) -> Text:
     if entry["running"]:
         return Text("running", style="cyan")
     upcoming, waits = when(entry["next_run"]), words(entry["open_reason"])
-    return Text(f"{upcoming} ({waits})" if waits else upcoming or "-")
+    paused = sum(target["paused"] for target in entry.get("targets") or ())
+    notes = ", ".join(filter(None, (waits, f"{paused} paused" if paused else "")))
+    return Text(f"{upcoming} ({notes})" if notes else upcoming or "-")
 
 
 def job(document: dict[str, Any]) -> None:
     """Print one job: its state, its settings (defaults last and dimmed) and its next slots."""
     screen = console()
-    screen.print(Text(document["name"], style="bold") + Text(f"  {document['description']}"))
+    name = JobKey(document["name"], document["target"] or "").display_name
+    screen.print(Text(name, style="bold") + Text(f"  {document['description']}"))
     word = "enable" if document["enabled"] else "disable"
     state = f"{word}d with `scheduled {word}`" if document["overridden"] else f"{word}d"
     rows = {
@@ -62,6 +72,17 @@ def job(document: dict[str, Any]) -> None:
             screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
     for slot in document["next"]:
         screen.print(f"  next slot         {when(slot)}")
+    if document["targets"] is not None:
+        _targets(document["targets"])
+
+
+def _targets(targets: Sequence[Mapping[str, Any]]) -> None:
+    """Print the state of each target of a job."""
+    rows = [
+        (target["target"], _next(target), when(target["last_run"]) or "never", colored(target["last_status"]))
+        for target in targets
+    ]
+    rows_or(("target", "next run", "last run", "status"), rows, "the job has no targets yet")
 
 
 def _now(document: Mapping[str, Any]) -> str:
@@ -75,6 +96,8 @@ def _now(document: Mapping[str, Any]) -> str:
 
 def _named(name: str, value: Any) -> str:
     """Return the value of a setting in words; durations and sizes with their units."""
+    if name == "for_each" and isinstance(value, dict):
+        return _value(value["listed"] or ("branches" if value["branches"] else value["command"]))
     if isinstance(value, int) and name in DURATIONS:
         return duration(value)
     return describe.size(value) if isinstance(value, int) and name in SIZES else _value(value)
@@ -99,7 +122,7 @@ def fields(rows: Mapping[str, object]) -> None:
 
 def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print slots in order; `runs at` is empty for a slot that runs on time."""
-    rows = [(when(entry["scheduled_for"]) or "-", entry["job"], _runs_at(entry)) for entry in entries]
+    rows = [(when(entry["scheduled_for"]) or "-", named(entry), _runs_at(entry)) for entry in entries]
     rows_or(("slot", "job", "runs at"), rows, "there are no future slots")
     remarks(notes)
 
@@ -126,9 +149,21 @@ def _runs_at(entry: Mapping[str, Any]) -> str:
     return when(entry["runs_at"]) + (f" ({reason})" if entry["reason"] else "")
 
 
+def _sentences(targets: Sequence[Mapping[str, Any]]) -> None:
+    """Print the sentence about each target, once for those with the same one; nothing if all have the same."""
+    alike: dict[str, list[str]] = {}
+    for target in targets:
+        alike.setdefault(target["sentence"], []).append(target["target"])
+    for sentence, names in alike.items() if len(alike) > 1 else ():
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        text = Text(f"  {', '.join(names[:MOST_NAMED])}{more}: ", style="bold") + Text(sentence)
+        console().print(text, soft_wrap=True)
+
+
 def forecast(runs: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print future runs as a table, and what is assumed."""
-    rows = [(when(run["runs_at"]), run["job"], when(run["scheduled_for"]) or "-") for run in runs]
+    alike = together(runs, "runs_at", "scheduled_for")
+    rows = [(when(run["runs_at"]), named(run), when(run["scheduled_for"]) or "-") for run in alike]
     rows_or(("runs at", "job", "slot"), rows, "no runs in this span")
     remarks(notes)
 
@@ -138,7 +173,8 @@ def explanation(document: dict[str, Any]) -> None:
     if "last_outcome" in document:
         console().print(Text(document["last_outcome"]), soft_wrap=True)
     console().print(Text(document["sentence"], style="bold"), soft_wrap=True)
-    hidden = ("job", "last_outcome", "sentence", "schedule_words", "last_runs", "run")
+    _sentences(document.get("targets", ()))
+    hidden = ("job", "targets", "last_outcome", "sentence", "schedule_words", "last_runs", "run")
     facts = {
         name: value for name, value in document.items() if value not in (None, [], {}) and name not in hidden
     }

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from scheduled.advice import complete
 from scheduled.cli.render_jobs import fields
+from scheduled.cli.targets import named
 from scheduled.cli.terminal import colored, console, duration_of, when
 
 INSTANTS = ("scheduled_for", "started_at", "finished_at")
@@ -54,7 +55,7 @@ def _section(title: str, lines: Iterator[Text] | Sequence[Text]) -> None:
 def _steps(steps: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Text]:
     for number, step in enumerate(steps, 1):
         for entry in step:
-            name = entry["job"] + (f"@{entry['target']}" if entry["target"] else "")
+            name = named(entry)
             status = colored(entry["status"]) if entry["status"] else Text("not started", style="dim")
             reason = f": {entry['reason']}" if entry["reason"] else ""
             yield Text(f"{number}  {name}  ") + status + Text(f"{reason}  {entry['run_id'] or ''}".rstrip())

@@ -1,13 +1,16 @@
 """Output on a terminal: the status, incidents and notices."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
+from scheduled.cli.targets import failed_targets, named, of_targets
 from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
+from scheduled.queries.of_targets import of_all
 
 
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
@@ -20,7 +23,8 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
     upcoming = document["next_job"]
     _ticks(document["ticks"])
     if upcoming is not None:
-        screen.print(f"next run   {escape(upcoming['name'])} at {when(upcoming['scheduled'])}")
+        name = named({**upcoming, "job": upcoming["name"]})
+        screen.print(f"next run   {escape(name)} at {when(upcoming['scheduled'])}")
     if document["health"] is not None:
         health = document["health"]
         warnings, errors = counted(health["warnings"], "warning"), counted(health["errors"], "error")
@@ -33,8 +37,10 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
     if document["undelivered"]:
         screen.print(f"outbox     {counted(document['undelivered'], 'undelivered notice')}")
     if document["jobs"]:
-        rows = [_job(job) for job in sorted(document["jobs"], key=lambda job: not job["failing"])]
+        jobs = _each_job(document["jobs"])
+        rows = [_job(job) for job in sorted(jobs, key=lambda job: not job["failing"])]
         table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
+        remarks([line for job in jobs for line in failed_targets(job["name"], job.get("targets", ()))])
     remarks(notes)
 
 
@@ -52,18 +58,42 @@ def _ticks(ticks: dict[str, Any]) -> None:
         screen.print("ticks      not installed; jobs run only when something starts a tick")
 
 
+def _each_job(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the *rows* with one for all targets of a job."""
+    found = []
+    for _, group in groupby(rows, key=lambda row: (row["name"], row["target"] is None)):
+        first, *others = group
+        found.append(_of_targets([first, *others]) if first["target"] is not None else first)
+        found += [] if first["target"] is not None else others
+    return found
+
+
+def _of_targets(targets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    states = [{"paused": False, **target} for target in targets]
+    return {
+        **targets[0],
+        **of_all(states),
+        "enabled": any(target["enabled"] for target in targets),
+        "failing": any(target["failing"] for target in targets),
+        "run_count": sum(target["run_count"] for target in targets),
+        "failure_count": sum(target["failure_count"] for target in targets),
+        "targets": targets,
+    }
+
+
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:
     upcoming = words(job["open_reason"]) or when(job["next_run"]) if job["enabled"] else "disabled"
     upcoming = "running" if job["running"] else upcoming
+    status = of_targets(job["targets"]) if "targets" in job else colored(job["last_status"])
     return (
-        job["name"], job["schedule"], when(job["last_run"]) or "never", colored(job["last_status"]), upcoming,
+        job["name"], job["schedule"], when(job["last_run"]) or "never", status, upcoming,
         str(job["run_count"]), str(job["failure_count"]),
     )  # fmt: skip
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:
     """Print the current conditions, and since when they hold."""
-    rows = [(when(entry["since"]), entry["job"] or "", entry["text"]) for entry in found]
+    rows = [(when(entry["since"]), named(entry), entry["text"]) for entry in found]
     rows_or(("since", "job", "condition"), rows, "there are no incidents")
 
 

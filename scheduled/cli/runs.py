@@ -21,7 +21,7 @@ from scheduled.instance import Instance
 
 
 @click.command()
-@click.argument("job", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
 @click.option("--for", "slot", metavar="SLOT", help="Only this slot (ISO 8601), which may be in the future.")
 @click.option(
     "--undo", is_flag=True, help="Open slots again that you skipped, as long as no later slot is decided."
@@ -30,7 +30,7 @@ from scheduled.instance import Instance
 @as_json
 @subcommand
 def skip(instance: Instance, job: str, slot: str | None, undo: bool, dry_run: bool, as_json: bool) -> None:
-    """Skip the open slots of JOB. They get the verdict `skipped`, and waiting retries end."""
+    """Skip the open slots of JOB, of all its targets. They get the verdict `skipped`, and waiting retries end."""
     from scheduled import service
 
     done = service.skip(instance, job, slot, undo=undo, dry_run=dry_run)
@@ -79,7 +79,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job", required=False, shell_complete=job_names)
+@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=job_names)
 @click.option("--since", metavar="T", help="Only runs since then: an age (2h, 7d) or an instant (ISO 8601).")
 @click.option(
     "--status",
@@ -101,7 +101,7 @@ def history(
 
 
 @click.command()
-@click.argument("name", metavar="JOB|RUN")
+@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=job_names)
 @click.option("-n", "--lines", type=click.IntRange(0), help="Print only this many lines from the end.")
 @click.option("--attempt", type=A_NUMBER, metavar="N", help="The output of attempt N of the run.")
 @click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")
@@ -133,6 +133,10 @@ def logs(
         run_id = document["run_id"]
         more = f"; `scheduled show {run_id}` shows the run" if run_id is not None else ""
         print_errors([f"{note}{more}"])
+    if document["target"] is not None and name == document["job"]:
+        print_errors(
+            [f"output of {document['run_id']}; `scheduled logs {name}@TARGET` prints that of another target"]
+        )
     if newer := document["newer"]:
         without = "1 newer attempt has" if newer == 1 else f"{newer} newer attempts have"
         print_errors([f"output of {document['run_id']}, attempt {document['attempt']}; {without} no output"])

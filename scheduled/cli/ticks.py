@@ -14,12 +14,13 @@ from scheduled.cli.reply import (
     run_tick,
     show,
 )
+from scheduled.core.keys import JobKey
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
 @click.option(
     "--for",
     "slot",
@@ -41,7 +42,10 @@ def run(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Run all due jobs, including missed slots. With JOBS, run these now, independent of their schedules."""
+    """Run all due jobs, including missed slots. With JOBS, run these now, independent of their schedules.
+
+    A job with `for_each` means all its targets, JOB@TARGET one of them.
+    """
     from scheduled import service
 
     if slot is not None and len(jobs) != 1:
@@ -108,12 +112,15 @@ def check(instance: Instance, as_json: bool) -> int:
 
 
 @click.command("try")
-@click.argument("job", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
 @inherit_env
 @as_json
 @subcommand
 def try_(instance: Instance, job: str, inherit_env: bool, as_json: bool) -> int:
-    """Run JOB once in the environment of cron, without a record. Of a chain, run the steps one after another."""
+    """Run JOB once in the environment of cron, without a record. Of a chain, run the steps one after another.
+
+    Of a job with several targets, name the one to run.
+    """
     from scheduled import service
 
     document = service.attempt(instance, job, inherit_env=inherit_env)
@@ -134,7 +141,8 @@ def _print_trial(entry: dict[str, Any]) -> None:
         _print_trial(step)
     if not entry["steps"]:
         print_output([entry["output"].encode()])
-    print_line(f"{entry['job']}: {_outcome(entry)}", err=True)
+    name = JobKey(entry["job"], entry["target"] or "").display_name
+    print_line(f"{name}: {_outcome(entry)}", err=True)
 
 
 def _outcome(entry: dict[str, Any]) -> str:

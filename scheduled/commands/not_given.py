@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from scheduled.actions.registry import kind_of
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.engine.runtime import Runtime
@@ -24,7 +25,7 @@ def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | No
         return False
     if WITHOUT_SECRET.match(reason or ""):
         return False
-    if job.action.kind == "handler" and job.action.name in BUILT_IN:
+    if kind_of(job.action).handler(job.action) in BUILT_IN:
         return False  # they read no variables of the user
     directory = directory_of(job, runtime.environment)
     return not (reason or "").startswith(f"cannot start: {directory}: ")

@@ -10,21 +10,23 @@ from typing import Any
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
-from scheduled.config.files import known_jobs
+from scheduled.config.named import known_keys
 from scheduled.core.events import Event
-from scheduled.core.jobs import key_of
+from scheduled.core.holds import pauses_of
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.engine import dropped, planning
 from scheduled.engine.runtime import Runtime, open_runtime
+from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.schedules.instants import ahead
+from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 
 def pause(
     instance: Instance, jobs: Sequence[str] = (), until: str | None = None, *, dry_run: bool = False
 ) -> list[dict[str, Any]]:
-    """Pause *jobs*, or all jobs if none is given, until the instant *until* or until `resume`.
+    """Pause *jobs* (or targets), or all jobs if none is given, until the instant *until* or until `resume`.
 
     *until* is a time of day (`18:30`), a duration (`+2h`) or an ISO 8601 instant. Slots that come due during the pause
     run when it ends. Raise ConfigError if there is no such job, or *until* is not valid or in the past.
@@ -38,12 +40,16 @@ def pause(
                 ledger.pause(key, end)
         _publish(runtime, chosen, enabled=False)
     ends = stamp(end, runtime.zone)
-    return [{"job": key.job or None, "paused": True, "until": ends, "dry_run": dry_run} for key in chosen]
+    return [{**_subject(key), "paused": True, "until": ends, "dry_run": dry_run} for key in chosen]
+
+
+def _subject(key: JobKey) -> dict[str, str | None]:
+    return {"job": key.job or None, "target": key.target or None}
 
 
 def _chosen(runtime: Runtime, jobs: Sequence[str]) -> list[JobKey]:
-    """Return the keys of *jobs*, which include all their targets; without a job, the key of all jobs."""
-    return [key_of(runtime.config.jobs[name]) for name in known_jobs(runtime.config, jobs)] or [ALL_JOBS]
+    """Return the keys of *jobs*: a job, which includes all its targets, or a target; without a job, the key of all jobs."""
+    return known_keys(runtime.config, jobs) or [ALL_JOBS]
 
 
 def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> None:
@@ -52,9 +58,10 @@ def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> No
 
 
 def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """End the pauses of *jobs*, or the pause of all jobs if none is given; the next tick runs their open slots.
+    """End the pauses of *jobs* (or targets), or the pause of all jobs if none is given; the next tick runs their open slots.
 
-    `still` names the pauses that remain in force: for a job that of all jobs, for all jobs those of single jobs. Raise
+    `still` names the pauses that remain in force: for a job that of all jobs and those of its targets, for a target also
+    that of its job, for all jobs those of single jobs. Raise
     ConfigError if there is no such job.
     """
     runtime = open_runtime(instance)
@@ -69,44 +76,54 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
     left = before.keys() - set(chosen)
     return [
         {
-            "job": key.job or None,
-            "paused": bool(key != ALL_JOBS and ALL_JOBS in left),
+            **_subject(key),
+            "paused": not left.isdisjoint(pauses_of(key, before)) and key != ALL_JOBS,
             "was_paused": key in before,
-            "still": sorted(other.display_name or "all" for other in left if ALL_JOBS in (other, key)),
+            "still": sorted(other.display_name or "all" for other in left if _is_about(other, key)),
             "dry_run": dry_run,
         }
         for key in chosen
     ]
 
 
+def _is_about(pause: JobKey, key: JobKey) -> bool:
+    """Return whether *pause* holds *key*, or something that belongs to it."""
+    return ALL_JOBS in (pause, key) or (pause.job == key.job and "" in (pause.target, key.target))
+
+
 def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Enable jobs, overriding the configuration. Earlier slots do not run. Raise ConfigError for an unknown job."""
+    """Enable jobs (or targets), overriding the configuration. Earlier slots do not run.
+
+    `still` names the targets of a job that remain disabled. Raise ConfigError for an unknown job, or a target of a disabled job.
+    """
     return _override(open_runtime(instance), jobs, enabled=True, dry_run=dry_run)
 
 
 def disable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Disable jobs, overriding the configuration; discard the events that wait for them. Raise ConfigError for an unknown job."""
+    """Disable jobs (or targets), overriding the configuration; discard the events that wait for them. Raise ConfigError for an unknown job."""
     return _override(open_runtime(instance), jobs, enabled=False, dry_run=dry_run)
 
 
 def _override(
     runtime: Runtime, names: Sequence[str], *, enabled: bool, dry_run: bool
 ) -> list[dict[str, Any]]:
-    """Enable or disable jobs, and begin or end their epochs in the same transaction."""
-    chosen = known_jobs(runtime.config, names)
-    keys = {name: key_of(runtime.config.jobs[name]) for name in chosen}
-    written = {name: runtime.config.jobs[name].enabled for name in chosen}
+    """Enable or disable jobs or targets, and begin or end their epochs in the same transaction."""
+    chosen = known_keys(runtime.config, names)
+    written = {key: bool(key.target) or runtime.config.jobs[key.job].enabled for key in chosen}
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        waiting = {name: 0 if enabled else ledger.count_start_requests(name) for name in chosen}
-    before = {name: runtime.config.jobs[name].enabled for name in chosen}
+        waiting = {key: 0 if enabled else _count_start_requests(ledger, key) for key in chosen}
+    before = {key: _is_enabled(runtime, key) for key in chosen}
+    for key in chosen if enabled else ():
+        _refuse_alone(runtime, key)
     if not dry_run:
         with changing(runtime) as ledger:
-            for name in chosen:
+            for key in chosen:
                 # An override equal to the configuration is deleted, so that later changes of the file take effect.
-                ledger.override(keys[name], None if written[name] == enabled else enabled)
-            runtime.config.override(dict.fromkeys(keys.values(), enabled))
-            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=chosen)
+                ledger.override(key, None if written[key] == enabled else enabled)
+            runtime.config.override(dict.fromkeys(chosen, enabled))
+            made_now = [key.job for key in chosen]
+            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=made_now)
         runtime.publish(events)
         if any(waiting.values()):
             with runtime.ledger() as ledger:
@@ -114,11 +131,40 @@ def _override(
                     runtime.publish(more)
     return [
         {
-            "job": name,
+            **_subject(key),
             "enabled": enabled,
-            "changed": before[name] != enabled,
-            "discarded": waiting[name],
+            "changed": before[key] != enabled,
+            "still": _still_disabled(runtime, key) if enabled else [],
+            "discarded": waiting[key],
             "dry_run": dry_run,
         }
-        for name in chosen
+        for key in chosen
     ]
+
+
+def _is_enabled(runtime: Runtime, key: JobKey) -> bool:
+    job = runtime.config.jobs[key.job]
+    return job.enabled and key.target not in job.disabled_targets
+
+
+def _refuse_alone(runtime: Runtime, key: JobKey) -> None:
+    """Raise ConfigError if *key* is a target of a disabled job: it cannot be enabled alone."""
+    if key.target and not runtime.config.jobs[key.job].enabled:
+        raise ConfigError(
+            f"{key}: the job {key.job} is disabled with all its targets; `scheduled enable {key.job}` first,"
+            " then disable the other targets"
+        )
+
+
+def _still_disabled(runtime: Runtime, key: JobKey) -> list[str]:
+    """Return the targets of a job that remain disabled when it is enabled."""
+    if key.target:
+        return []
+    job = runtime.config.jobs[key.job]
+    return [str(JobKey(job.name, target)) for target in job.targets if target in job.disabled_targets]
+
+
+def _count_start_requests(ledger: Ledger, key: JobKey) -> int:
+    if not key.target:
+        return ledger.count_start_requests(key.job)
+    return sum(row.key == key for row in ledger.start_requests())

@@ -1,21 +1,20 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from scheduled import idle
 from scheduled.clock import stamp
-from scheduled.config.files import known_jobs
+from scheduled.config.named import target_keys
 from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import tick
-from scheduled.engine.refusal import log_refusal
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError, ForeignStateError
 from scheduled.instance import Instance
-from scheduled.state.open import read_only
 
 
 def run(
@@ -28,8 +27,8 @@ def run(
 ) -> dict[str, Any]:
     """Run a tick and return its result when it has ended.
 
-    With *jobs*, run these jobs now instead of the due ones; with *slot*, run the only job in *jobs* for that instant;
-    with *inherit_env*, *jobs* inherit the environment of this process. *on_event* is called with each event when it is
+    With *jobs*, run these jobs or targets now instead of the due ones; with *slot*, run the only one in *jobs* for that
+    instant; a job with `for_each` means all its targets; with *inherit_env*, *jobs* inherit the environment of this process. *on_event* is called with each event when it is
     published. Raise ConfigError if the configuration cannot be read, there is no such job, or the slot cannot run.
     """
     if inherit_env and not jobs:
@@ -47,7 +46,7 @@ def run(
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
     if slot is not None:
         return _run_for(runtime, names, slot)
-    requests = [ManualRequest(name) for name in known_jobs(runtime.config, names)]
+    requests = [ManualRequest(key.job, target=key.target) for key in target_keys(runtime.config, names)]
     return tick.tick(runtime, manual=requests, unattended=not requests and _is_unattended(runtime))
 
 
@@ -62,8 +61,9 @@ def _run_for(runtime: Runtime, names: Sequence[str], slot: str) -> Result:
     from scheduled.schedules.instants import read
 
     name, instant = dry_run.the_one(names), read(slot, runtime.zone)
-    dry_run.run_for_slot(runtime, name, instant)  # raises ConfigError if the slot cannot run
-    return tick.tick(runtime, manual=[ManualRequest(name, slot=instant)])
+    found = dry_run.runs_for_slot(runtime, name, instant)  # raises ConfigError if the slot cannot run
+    manual = [ManualRequest(run["job"], slot=instant, target=run["target"] or "") for run in found]
+    return tick.tick(runtime, manual=manual)
 
 
 def daily_report(
@@ -150,6 +150,8 @@ def dry_run_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
 
 def request_again(runtime: Runtime, run_id: str) -> ManualRequest:
     """Return the request that repeats *run_id*. Raise the errors of `rerun`."""
+    from scheduled.state.open import read_only
+
     with read_only(runtime.paths) as ledger:
         row, waiting = ledger.run(run_id), ledger.open_run(run_id)
     if row is None:
@@ -197,6 +199,8 @@ def _open(instance: Instance, *, regular: bool) -> Runtime:
     try:
         return open_runtime(instance, regular=regular)
     except ConfigError as error:
+        from scheduled.engine.refusal import log_refusal
+
         log_refusal(instance, str(error), regular=regular)
         raise
 
@@ -236,7 +240,7 @@ def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) 
         names = list(
             dict.fromkeys(str(event.payload["job"]) for event in events if _may_lack(runtime, event))
         )
-        words = " ".join(requested or names)
+        words = shlex.join(requested or names)
         not_given.remark(runtime, names, f"scheduled run --inherit-env {words}")
 
 

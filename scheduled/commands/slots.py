@@ -3,16 +3,19 @@
 The command checks its arguments first and raises an error without a change. With *dry_run* it only returns the slots.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
+from scheduled.commands.of_targets import document, of_each
 from scheduled.commands.unskip import unskip
-from scheduled.config.files import known_jobs
+from scheduled.config.named import known_key, target_keys
 from scheduled.core.epochs import all_slots_of, base_of, open_slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, key_of
 from scheduled.core.judgement import BY_HAND
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun, Span
@@ -31,7 +34,9 @@ from scheduled.state.verdicts import record_verdict
 def skip(
     instance: Instance, job: str, slot: str | None = None, *, undo: bool = False, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Skip the open slots of a job, or with *slot* only that one, which may be in the future.
+    """Skip the open slots of a job or target, or with *slot* only that one, which may be in the future.
+
+    A job with `for_each` means all its targets; those of which *slot* is not open are left out, unless it is open for none.
 
     With *undo*, open slots again that were skipped by hand, as `unskip` does.
     A run that waits to retry one of these slots ends. Without *slot*, waiting retries of event and chain runs end, too.
@@ -44,66 +49,78 @@ def skip(
     return _skip_open(runtime, job, instant, dry_run=dry_run)
 
 
+class _ToSkip(msgspec.Struct, frozen=True):
+    """The slots to skip of one job or target, with the slot of a waiting run, and its waiting *retries* without a slot."""
+
+    job_state: JobState
+    span: Span | None
+    retries: tuple[OpenRun, ...]
+
+
 def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bool) -> dict[str, Any]:
-    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
     now = int(clock.now())
     with read_only(runtime.paths) as reader:
         runtime.config.override(reader.overrides())
-        job_state = planning.foreseen(reader, runtime.config, now).get(key_of(job))
-        found, retries = _to_skip(reader, job, job_state, slot, now, runtime.zone)
-    if (found is not None or retries) and not dry_run:
+        keys = target_keys(runtime.config, [name])
+        found = _of_all(runtime, reader, keys, planning.foreseen(reader, runtime.config, now), slot, now)
+    if any(one.span is not None or one.retries for one in found) and not dry_run:
         with changing(runtime) as ledger:
             events = planning.register(ledger, runtime.config, now)
             # Read again within the transaction: another process may have changed the state in between.
-            job_state = ledger.job_states().get(key_of(job))
-            found, retries = _to_skip(ledger, job, job_state, slot, now, runtime.zone)
-            if found is not None and job_state is not None:
-                events += _skip(ledger, runtime, job_state, slot, now)
-            for run in retries:
-                events += give_up(ledger, runtime, run, BY_HAND, now)
+            found = _of_all(runtime, ledger, keys, ledger.job_states(), slot, now)
+            for one in found:
+                events += _skip_one(ledger, runtime, one, slot, now)
         runtime.publish(events)
+    spans = {one.job_state.key: one.span for one in found}
     return {
-        "job": name,
-        "retries": [run.run_id for run in retries],
-        "skipped": found.count if found else 0,
+        **document(known_key(runtime.config, name), spans, runtime.zone),
+        "retries": [run.run_id for one in found for run in one.retries],
+        "skipped": sum(span.count for span in spans.values() if span),
         "undone": 0,
-        "first": stamp(found.first if found else None, runtime.zone),
-        "last": stamp(found.last if found else None, runtime.zone),
         "dry_run": dry_run,
     }
 
 
-def _to_skip(
-    ledger: Ledger, job: Job, job_state: JobState | None, slot: Instant | None, now: Instant, zone: str
-) -> tuple[Span | None, tuple[OpenRun, ...]]:
-    """Return the slots to skip, including the slot of a waiting run, and the waiting runs without a slot.
+def _of_all(
+    runtime: Runtime,
+    ledger: Ledger,
+    keys: Sequence[JobKey],
+    states: Mapping[JobKey, JobState],
+    slot: Instant | None,
+    now: Instant,
+) -> list[_ToSkip]:
+    return of_each(keys, lambda key: _to_skip(ledger, key, states.get(key), slot, now, runtime.zone))
 
-    Raise ConfigError or BusyError as `skip` does.
-    """
+
+def _to_skip(
+    ledger: Ledger, key: JobKey, job_state: JobState | None, slot: Instant | None, now: Instant, zone: str
+) -> _ToSkip:
+    """Return what to skip of *key*. Raise ConfigError or BusyError as `skip` does."""
     if job_state is None:
-        raise ConfigError(f"{job.name}: is disabled and has no open slots")
+        raise ConfigError(f"{key.display_name}: is disabled and has no open slots")
     if job_state.busy:
-        raise BusyError(f"{job.name}: is running; end the run with `scheduled stop RUN` first")
+        raise BusyError(f"{key.display_name}: is running; end the run with `scheduled stop RUN` first")
     own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
-        return _one(ledger, job, job_state, slot, zone), ()
+        return _ToSkip(job_state, _one(ledger, job_state, slot, zone), ())
     span = span_between(open_slots_of(job_state), base_of(job_state), now)
     if own is not None:
         span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
-    return span, job_state.others
+    return _ToSkip(job_state, span, job_state.others)
 
 
-def _one(ledger: Positions, job: Job, job_state: JobState, slot: Instant, zone: str) -> Span:
+def _one(ledger: Positions, job_state: JobState, slot: Instant, zone: str) -> Span:
+    name = job_state.key.display_name
     if all_slots_of(job_state).last_until(slot) != slot:
         raise ConfigError(
-            f"{job.name}: {stamp(slot, zone)} is not one of its slots; {_nearest(job_state, slot, zone)}"
+            f"{name}: {stamp(slot, zone)} is not one of its slots; {_nearest(job_state, slot, zone)}"
         )
     own = job_state.open_run.slot if job_state.open_run else None
     if slot != own and (slot <= base_of(job_state) or slot in job_state.decided):
         row = ledger.row_at(job_state.key, slot)
         verdict = row.verdict if row and row.span.last >= slot else None
         reason = f"its verdict is {verdict}" if verdict else "it is older than the current schedule"
-        raise ConfigError(f"{job.name}: the slot {stamp(slot, zone)} is not open: {reason}")
+        raise ConfigError(f"{name}: the slot {stamp(slot, zone)} is not open: {reason}")
     return Span(slot, slot, 1)
 
 
@@ -113,6 +130,15 @@ def _nearest(job_state: JobState, slot: Instant, zone: str) -> str:
     if not near:
         return "it has no slots"
     return f"the nearest {'is' if len(near) == 1 else 'are'} {' and '.join(stamp(found, zone) or '' for found in near)}"
+
+
+def _skip_one(
+    ledger: Ledger, runtime: Runtime, found: _ToSkip, slot: Instant | None, now: Instant
+) -> list[Event]:
+    events = [] if found.span is None else _skip(ledger, runtime, found.job_state, slot, now)
+    for run in found.retries:
+        events += give_up(ledger, runtime, run, BY_HAND, now)
+    return events
 
 
 def _skip(

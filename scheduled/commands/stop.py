@@ -73,7 +73,7 @@ def _not_open(ledger: Ledger, run_id: str) -> str:
         return (
             f"{run_id}: no such run is under way; `scheduled history --status running` lists those that are"
         )
-    return f"{run_id}: has already ended ({row.status}); `scheduled history {row.job}` shows its result"
+    return f"{run_id}: has already ended ({row.status}); `scheduled history {row.key.display_name}` shows its result"
 
 
 def _request(runtime: Runtime, run_id: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from scheduled.commands import not_given
-from scheduled.config.files import known_jobs
-from scheduled.core.jobs import Job
+from scheduled.config.named import one_target
+from scheduled.core.jobs import Job, key_of
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import trial_run_id
 from scheduled.core.runs import AttemptResult, Claim, StartRequest
@@ -45,22 +45,21 @@ class _Trial(msgspec.Struct, frozen=True):
 
 
 def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[str, Any]:
-    """Run a job once in the environment of a manual run, without a record; return its result and output.
+    """Run a job, or one of its targets, once as a manual run, without a record; return its result and output.
 
     The steps of a chain run one after another; their results are the `steps` of the document. With *inherit_env*
-    the jobs inherit the environment of this process. Raise ConfigError if there is no such job, StateError if a
-    job could not be started.
+    the jobs inherit the environment of this process. Raise ConfigError if there is no such job, or the job has several
+    targets, StateError if a job could not be started.
     """
     runtime = open_runtime(instance)
     runtime.inherit = inherit_env
-    name = known_jobs(runtime.config, [job])[0]
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
         trial = _Trial(runtime, {key: found.window_start for key, found in ledger.job_states().items()})
-    key = JobKey(name)
-    found = _tried(trial, manual_start(key, trial.window_starts.get(key), trial_run_id(name)).claim)
+    key = one_target(runtime.config, job)
+    found = _tried(trial, manual_start(key, trial.window_starts.get(key), trial_run_id(key)).claim)
     if found["status"] not in WELL:
-        not_given.remark(runtime, _failed(runtime, found), f"scheduled try --inherit-env {name}")
+        not_given.remark(runtime, _failed(runtime, found), f"scheduled try --inherit-env {key.display_name}")
     return found
 
 
@@ -77,7 +76,7 @@ def _failed(runtime: Runtime, entry: dict[str, Any]) -> Iterator[str]:
 def _tried(trial: _Trial, claim: Claim) -> dict[str, Any]:
     job = trial.jobs[claim.job]
     if not job.action.steps:
-        return _document(job.name, *_attempt(trial.runtime, claim))
+        return _document(claim.key, *_attempt(trial.runtime, claim))
     return _chain(job, list(_steps(trial, job, claim)))
 
 
@@ -98,19 +97,19 @@ def _steps(trial: _Trial, chain: Job, claim: Claim) -> Iterator[dict[str, Any]]:
 
 def _tried_step(trial: _Trial, request: StartRequest) -> dict[str, Any]:
     if not trial.jobs[request.job].enabled:
-        return _entry(request.job, "failed", reason="is disabled")
+        return _entry(request.key, "failed", reason="is disabled")
     claim = requested(request, trial.window_starts.get(request.key)).claim
-    return _tried(trial, msgspec.structs.replace(claim, run_id=trial_run_id(request.job)))
+    return _tried(trial, msgspec.structs.replace(claim, run_id=trial_run_id(request.key)))
 
 
 def _chain(job: Job, steps: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the document of a chain, of which *steps* were tried."""
-    deferred = [entry["job"] for entry in steps if entry["status"] == "deferred"]
-    failed = [entry["job"] for entry in steps if entry["status"] not in (*WELL, "deferred")]
+    deferred = [_label(entry) for entry in steps if entry["status"] == "deferred"]
+    failed = [_label(entry) for entry in steps if entry["status"] not in (*WELL, "deferred")]
     parts = [(deferred, "deferred"), (failed, "failed")]
     took = sum(entry["duration_ms"] or 0 for entry in steps)
     return _entry(
-        job.name,
+        key_of(job),
         next((status for names, status in parts if names), "success"),
         reason="; ".join(f"{' and '.join(names)} {status}" for names, status in parts if names),
         duration_ms=took,
@@ -119,9 +118,13 @@ def _chain(job: Job, steps: list[dict[str, Any]]) -> dict[str, Any]:
     )
 
 
-def _document(name: str, result: AttemptResult, printed: str) -> dict[str, Any]:
+def _label(entry: Mapping[str, Any]) -> str:
+    return JobKey(entry["job"], entry["target"] or "").display_name
+
+
+def _document(key: JobKey, result: AttemptResult, printed: str) -> dict[str, Any]:
     return _entry(
-        name,
+        key,
         result.status,
         exit_code=result.exit_code,
         reason=result.reason,
@@ -130,9 +133,16 @@ def _document(name: str, result: AttemptResult, printed: str) -> dict[str, Any]:
     )
 
 
-def _entry(name: str, status: str, *, reason: str = "", **values: Any) -> dict[str, Any]:
+def _entry(key: JobKey, status: str, *, reason: str = "", **values: Any) -> dict[str, Any]:
     empty: dict[str, Any] = {"exit_code": None, "duration_ms": None, "output": "", "steps": []}
-    return {"job": name, "status": status, "reason": reason or None, **empty, **values}
+    return {
+        "job": key.job,
+        "target": key.target or None,
+        "status": status,
+        "reason": reason or None,
+        **empty,
+        **values,
+    }
 
 
 def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:

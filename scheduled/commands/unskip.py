@@ -6,12 +6,14 @@ from typing import Any
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
-from scheduled.config.files import known_jobs
+from scheduled.commands.of_targets import document, of_each
+from scheduled.config.named import known_key, target_keys
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, key_of
+from scheduled.core.jobs import Job
 from scheduled.core.judgement import BY_HAND
+from scheduled.core.keys import JobKey
 from scheduled.core.records import SlotRow
-from scheduled.core.runs import JobState
+from scheduled.core.runs import JobState, Span
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
@@ -22,34 +24,40 @@ from scheduled.state.open import read_only
 
 
 def unskip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    """Open the slots of a job again that were skipped by hand, or with *slot* only that one.
+    """Open the slots of a job or target again that were skipped by hand, or with *slot* only that one.
+
+    A job with `for_each` means all its targets; those with nothing to undo are left out, unless there is nothing at all.
 
     These are future slots, and the newest past ones if no later slot is decided. Raise ConfigError if there is none, or
     *slot* is none of them; BusyError while the job runs.
     """
     runtime = open_runtime(instance)
-    name = known_jobs(runtime.config, [job])[0]
+    keys, named = target_keys(runtime.config, [job]), known_key(runtime.config, job)
     instant = None if slot is None else read(slot, runtime.zone)
     with read_only(runtime.paths) as reader:
-        rows = _to_open(runtime, reader, name, instant)
+        found = of_each(keys, lambda key: _to_open(runtime, reader, key, instant))
     if not dry_run:
         with changing(runtime) as ledger:
-            rows = _to_open(runtime, ledger, name, instant)
-            _open(ledger, rows, runtime.config.jobs[name], int(clock.now()))
-        runtime.publish([_event(row, runtime.zone) for row in rows])
+            found = of_each(keys, lambda key: _to_open(runtime, ledger, key, instant))
+            for rows in found:
+                _open(ledger, rows, runtime.config.jobs[named.job], int(clock.now()))
+        runtime.publish([_event(row, runtime.zone) for rows in found for row in rows])
+    spans = {rows[0].key: _together(rows) for rows in found}
     return {
-        "job": name,
+        **document(named, spans, runtime.zone),
         "retries": [],
         "skipped": 0,
-        "undone": sum(row.span.count for row in rows),
-        "first": stamp(rows[0].span.first, runtime.zone),
-        "last": stamp(rows[-1].span.last, runtime.zone),
+        "undone": sum(span.count for span in spans.values()),
     }
 
 
-def _to_open(runtime: Runtime, ledger: Ledger, name: str, slot: Instant | None) -> Sequence[SlotRow]:
+def _together(rows: Sequence[SlotRow]) -> Span:
+    return Span(rows[0].span.first, rows[-1].span.last, sum(row.span.count for row in rows))
+
+
+def _to_open(runtime: Runtime, ledger: Ledger, key: JobKey, slot: Instant | None) -> Sequence[SlotRow]:
     """Return the rows to delete, oldest first. Raise the errors of `unskip`."""
-    key = key_of(runtime.config.jobs[name])
+    name = key.display_name
     job_state = ledger.job_states().get(key)
     if job_state is None:
         raise ConfigError(f"{name}: is disabled; `scheduled enable {name}` first")

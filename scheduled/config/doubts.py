@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from scheduled.actions.command import TARGET
 from scheduled.actions.programs import missing, missing_file
-from scheduled.actions.registry import kind_of
+from scheduled.actions.registry import handler_of, kind_of
 from scheduled.config import secret_doubts
+from scheduled.config.execution_doubts import of_execution
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Action, Job, Jobs
 from scheduled.core.runs import RunStatus
+from scheduled.handlers.registry import BUILT_IN
 from scheduled.state.files import RefusedError, read_regular
 
 CHOICES = ("rerun", "skip", "ask")  # the values of on_interrupted that are no command
@@ -37,6 +40,7 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = No
     if job.env_file:
         yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
+    yield from of_execution(job, given["PATH"], directory)
     if job.secrets:
         yield from secret_doubts.doubts(job, table, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
@@ -46,6 +50,22 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = No
         yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
     if job.on:
         yield from _event(job, jobs)
+    yield from _targets(job, given)
+
+
+def _targets(job: Job, given: Mapping[str, str]) -> Iterator[str]:
+    """Yield the warnings about the targets of *job*, or about what would need them; *given* is its environment."""
+    if job.for_each is None:
+        if any(TARGET in word for word in (job.action.line, *job.action.words)):
+            yield f"command: {TARGET} stays as it is, because the job has no targets; write for_each"
+        return
+    if job.action.steps:
+        yield "for_each: a chain does not give its target to its steps; write for_each in the jobs of the steps"
+    elif handler_of(job.action) in BUILT_IN:
+        yield f"for_each: {job.action.name} always works on all branches; remove for_each, so that it does so once"
+    if job.for_each.command:
+        listing = Action("command", line=job.for_each.command)
+        yield from (f"for_each.{doubt}" for doubt in missing(listing, given["PATH"], given.get("HOME", "~")))
 
 
 def _paths_in(env_file: str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from scheduled.actions import registry
 from scheduled.config.action_keys import refuse_unknown
 from scheduled.config.edit import Edit, read
 from scheduled.config.files import load_config
+from scheduled.core.jobs import SHELL
 from scheduled.errors import ConfigError
 from scheduled.handlers.registry import BUILT_IN
 from scheduled.schedules.kinds import reading
@@ -28,7 +29,7 @@ Table = Mapping[str, Any]
 JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
-         "for_each"),
+         "for_each", "shell", "stdin", "pre", "post"),
         "executes",
     ),
     "handler": "adds",  # one that is not built in executes the code of another distribution
@@ -36,7 +37,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(("chain", "on_failure"), "starts"),
     **dict.fromkeys(
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "grace", "retry",
-         "not_between", "gate_deadline", "success_codes", "jitter", "timeout", "kill_after", "group", "nice", "ionice",
+         "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "timeout", "kill_after", "group", "nice", "ionice",
          "limits", "output_limit", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
@@ -65,7 +66,12 @@ SETTINGS: dict[str, Kind] = {
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")
-BUILT_IN_VALUES = {"on_failure": "stop", "enabled": True, "on_interrupted": "rerun"}  # without the key
+BUILT_IN_VALUES = {
+    "on_failure": "stop",
+    "shell": SHELL,
+    "enabled": True,
+    "on_interrupted": "rerun",
+}  # without the key
 
 
 class Effect(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from scheduled.actions import registry
+from scheduled.config import execution
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
 from scheduled.config.rules import for_each, gate, limits, retry, where, window
@@ -54,7 +55,9 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
         )
     when = _when(given, raw, name, timezone)
     on = BOOTED if any(map(is_reboot, reading.values(given.get("cron", "")))) else event_name(raw.on)
-    return _job(name, raw, when, on, source)
+    job = _job(name, raw, when, on, source)
+    execution.refuse_without_effect(table, job)
+    return job
 
 
 def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) -> Job:
@@ -79,6 +82,11 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         only_if=gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else seconds("gate_deadline", raw.gate_deadline),
         success_codes=codes(raw.success_codes),
+        fails_if=execution.fails_if(raw.fails_if),
+        shell=execution.shell(raw.shell),
+        stdin=execution.stdin(raw.stdin),
+        pre=execution.hook("pre", raw.pre),
+        post=execution.hook("post", raw.post),
         on=on,
         where=where(raw),
         after=tuple(raw.after),

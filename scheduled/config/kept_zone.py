@@ -14,7 +14,6 @@ from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.state.ledger import Meta
-from scheduled.state.open import read_only
 
 # In the ledger's meta: the zone of the ticks, and that of the system, /etc/localtime, when a regular tick used it.
 ZONE, SYSTEM_ZONE = "zone", "system_zone"
@@ -32,6 +31,8 @@ def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Conf
 
 def kept_zone(paths: Paths) -> str:
     """Return the zone that regular ticks use; before the first one, or if the ledger can't be read, the host's."""
+    from scheduled.state.open import read_only  # the ticks of cron ask the host instead
+
     try:
         with read_only(paths) as ledger:
             return kept_in(ledger)

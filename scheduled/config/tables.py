@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from scheduled.core.conditions import FOOTER_COMMAND
-from scheduled.core.jobs import CatchUp, Priority
+from scheduled.core.jobs import SHELL, CatchUp, Priority
 
 MAX_EVENT_RUNS = 1000  # of one tick, by default
 
@@ -45,6 +45,19 @@ class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
     processes: int | None = None
 
 
+class FailsIfTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`fails_if` of [jobs.NAME]: what makes a run fail in spite of its exit code."""
+
+    stderr: bool = False
+    output: str | None = None
+
+
+class StdinTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`stdin` of [jobs.NAME] as a table: the file that the job reads."""
+
+    file: str
+
+
 class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[defaults]: the keys of a job table that do not depend on its schedule or action."""
 
@@ -60,6 +73,8 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     only_if: GateTable | None = None
     gate_deadline: int | str | None = None
     success_codes: list[int] = msgspec.field(default_factory=lambda: [0])
+    fails_if: FailsIfTable | None = None
+    shell: str = SHELL
     jitter: int | str = 0
     timeout: int | str = "5m"
     kill_after: int | str = "10s"
@@ -93,6 +108,9 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     after: list[str] = []
     on_failure: Literal["stop", "continue"] = "stop"
     options: dict[str, Any] = {}
+    stdin: str | StdinTable | None = None
+    pre: str | list[str] | None = None
+    post: str | list[str] | None = None
 
 
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):

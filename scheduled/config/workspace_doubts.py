@@ -16,10 +16,22 @@ USERS = {
 }
 
 
+NO_WORKSPACE = (
+    'there are no branches, because no workspace is configured; set `workspace = "/path"` in scheduled.toml'
+)
+
+
 def workspace_doubts(config: Config) -> Iterator[str]:
-    """Yield the warnings about the workspace of *config*, if a job has a built-in handler. It reads the registries."""
+    """Yield the warnings about the workspace of *config*, if a job has a built-in handler or branches as targets.
+
+    It reads the registries.
+    """
+    by_branch = [job for job in config.jobs.values() if job.for_each is not None and job.for_each.branches]
+    if config.workspace is None:
+        yield from (f"{job.source}: jobs.{job.name}: for_each: {NO_WORKSPACE}" for job in by_branch)
+        return
     used = {handler_of(job.action) for job in config.jobs.values()}
-    if config.workspace is None or used.isdisjoint(name for names in USERS.values() for name in names):
+    if not by_branch and used.isdisjoint(name for names in USERS.values() for name in names):
         return
     try:
         workspace = Workspace.load(config.workspace, layout=config.workspace_layout)

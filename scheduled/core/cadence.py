@@ -5,7 +5,7 @@ from itertools import islice, pairwise
 
 from scheduled.core.epochs import slots_of
 from scheduled.core.jobs import DEFAULT_CADENCE
-from scheduled.schedules.schedule import Schedule
+from scheduled.schedules.schedule import Schedule, counts_from_end
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
 
 DIVISORS = (1, 2, 3, 4, 5)  # minutes; each divides the hour, because cron's minute field restarts every hour
@@ -16,6 +16,8 @@ CHECKED_SLOTS_OF_SEVERAL = 24 * 60 + 2
 
 def closest(schedules: Sequence[Schedule], now: Instant) -> Seconds | None:
     """Return the shortest time between slots in the 8 days after *now*; None if there are fewer than two."""
+    if counts_from_end(schedules):
+        return int(schedules[0].expression)  # it has one slot at a time
     number = CHECKED_SLOTS if len(schedules) == 1 else CHECKED_SLOTS_OF_SEVERAL
     slots = islice(slots_of(schedules, now).between(now, now + 8 * DAY), number)
     return min((later - earlier for earlier, later in pairwise(slots)), default=None)

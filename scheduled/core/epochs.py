@@ -11,7 +11,7 @@ from scheduled.core.records import Epoch
 from scheduled.core.runs import FormerEpoch, JobState, OpenRun, Span
 from scheduled.schedules import timetable
 from scheduled.schedules.kinds.registry import timetable_of
-from scheduled.schedules.schedule import Schedule, same
+from scheduled.schedules.schedule import Schedule, counts_from_end, same
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import MINUTE, Instant
 
@@ -70,9 +70,16 @@ def all_slots_of(job_state: JobState) -> Timetable:
 
 
 def open_slots_of(job_state: JobState) -> Timetable:
-    """Return the timetable of the job's open epoch without the slots that are already decided."""
+    """Return the timetable of the job's open epoch without the slots that are already decided.
+
+    An interval that counts from the end of the last run counts from a slot that was skipped in advance.
+    """
     times = all_slots_of(job_state)
-    return timetable.without(times, job_state.decided) if job_state.decided else times
+    if not job_state.decided:
+        return times
+    if counts_from_end(job_state.schedules):
+        return timetable.once(max(job_state.decided) + int(job_state.schedules[0].expression))
+    return timetable.without(times, job_state.decided)
 
 
 def epoch_changes(

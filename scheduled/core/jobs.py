@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.schedules.kinds.registry import kind_of
-from scheduled.schedules.schedule import Schedule, longest_delay
+from scheduled.schedules.schedule import Schedule, counts_from_end, longest_delay
 from scheduled.schedules.zones import DAY, MINUTE, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
@@ -19,6 +19,7 @@ PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
 
+SHELL = "/bin/sh"
 KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
 OUTPUT_LIMIT = 1 << 20  # bytes of a run's output that are kept
 # Between ticks; `scheduled install` uses it unless a schedule needs a shorter cadence.
@@ -112,6 +113,20 @@ class ForEach(msgspec.Struct, frozen=True):
     command: str = ""
 
 
+class Stdin(msgspec.Struct, frozen=True):
+    """What the job reads from its standard input: a *text*, or the content of a *file*."""
+
+    text: str = ""
+    file: str = ""
+
+
+class FailsIf(msgspec.Struct, frozen=True):
+    """What makes an attempt fail in spite of its exit code: it wrote to *stderr*, or a line of its *output* matches."""
+
+    stderr: bool = False
+    output: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A named definition: schedules, an action and the settings of its runs.
 
@@ -121,6 +136,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
     disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
     waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
     *warnings* are warnings about settings that are valid, but
     probably not intended. *secrets* are sources of secrets by the names of their variables, as in
     `core.secret_sources`. *labels* are texts for other programs.
@@ -146,6 +162,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
     success_codes: tuple[int, ...] = (0,)
+    fails_if: FailsIf | None = None
+    shell: str = SHELL
+    stdin: Stdin | None = None
+    pre: Action | None = None
+    post: Action | None = None
     on: str = ""
     where: dict[str, str] = {}
     after: tuple[str, ...] = ()
@@ -236,6 +257,11 @@ class Jobs(dict[str, Job]):
             if job.on:
                 found.setdefault(job.on, []).append(name)
         return found
+
+    @cached_property
+    def counts_from_end(self) -> bool:
+        """Whether an interval of any job counts from the end of its last run."""
+        return any(counts_from_end(job.schedules) for job in self.values())
 
     @cached_property
     def coming_after(self) -> dict[str, list[str]]:

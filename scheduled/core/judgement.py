@@ -113,7 +113,7 @@ def _judge_interrupted(
         return Judgement(
             status="waiting_retry",
             verdict=None,
-            reason=f"interrupted: `scheduled rerun {run.run_id}` or `scheduled skip {run.job}` decides",
+            reason=f"interrupted: `scheduled rerun {run.run_id}` or `scheduled skip {run.key.display_name}` decides",
         )
     if run.interruptions + 1 >= MAX_INTERRUPTIONS:
         reason = f"interrupted {run.interruptions + 1} times; given up"

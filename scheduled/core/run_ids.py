@@ -41,6 +41,6 @@ def further_run_id(run_id: str, tick: str) -> str:
     return f"{run_id}-{tick.rpartition('-')[2]}"
 
 
-def trial_run_id(job: str) -> str:
-    """Return the run id for a job that is run by `scheduled try`; nothing is recorded under it."""
-    return f"{JobKey(job).in_ids}-try"
+def trial_run_id(key: JobKey) -> str:
+    """Return the run id for a job or target that is run by `scheduled try`; nothing is recorded under it."""
+    return f"{key.in_ids}-try"

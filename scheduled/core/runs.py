@@ -6,7 +6,7 @@ import msgspec
 
 from scheduled.core.keys import Keyed
 from scheduled.schedules.schedule import Schedule
-from scheduled.schedules.zones import Instant
+from scheduled.schedules.zones import Instant, Seconds
 
 AttemptStatus = Literal["success", "failed", "timed_out", "interrupted", "skipped", "deferred", "stopped"]
 
@@ -56,6 +56,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     started. *decided* are the slots after
     the position that already have a verdict. *last_status* is what became last of the job, by which the jobs go that come
     after it: of its newest run, but not of one by hand that failed without a slot, or of a slot that was skipped since.
+    *expected* is how long a prediction assumes that a run takes.
     """
 
     job: str
@@ -72,6 +73,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     former: tuple["FormerEpoch", ...] = ()
     last_run_at: float | None = None
     last_status: str | None = None
+    expected: Seconds = 0
 
     def has_retry_due(self, now: Instant) -> bool:
         """Return whether a run without a slot is due again at *now*."""

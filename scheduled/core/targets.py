@@ -32,7 +32,7 @@ def fault_of(name: str) -> str:
     """Return why *name* can't be a target, beginning with the name; "" if it can."""
     if not name.strip():
         return "a target must not be empty"
-    shown = repr(printable(name if len(name) <= SHOWN else f"{name[:SHOWN]}..."))
+    shown = f"'{printable(name[:SHOWN])}{'...' if len(name) > SHOWN else ''}'"
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -47,7 +47,7 @@ def faults_of(names: Iterable[str]) -> list[str]:
     seen, found = set[str](), []
     for name in names:
         fault = fault_of(name)
-        found += [fault or f"the target {name!r} is listed twice"] if fault or name in seen else []
+        found += [fault or f"the target '{name}' is listed twice"] if fault or name in seen else []
         seen.add(name)
     if len(seen) > MOST_TARGETS:
         found.append(f"{len(seen):,} targets are too many; at most {MOST_TARGETS:,} are allowed")
@@ -77,6 +77,11 @@ def beginning(job: Job, states: Iterable[JobState], planned: Instant, now: Insta
     if newest is None or newest + job.delay <= planned or newest <= min(other.epoch for other in others):
         return now
     return newest
+
+
+def is_gone(job: Job, target: str) -> bool:
+    """Return whether *target* is no longer in the list of *job*, which changes by itself."""
+    return job.has_changing_targets and bool(target) and target not in job.targets
 
 
 def is_due(job: Job, states: Iterable[JobState], planned: Instant, now: Instant) -> bool:

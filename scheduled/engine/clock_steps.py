@@ -10,11 +10,12 @@ the time from the network), so that no slot runs twice.
 
 from collections.abc import Mapping
 
-from scheduled.core.epochs import base_of, minute_before, slots_of, span_between
+from scheduled.core.epochs import base_of, minute_before, open_slots_of, slots_of, span_between
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRAL
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant
 from scheduled.state.ledger import Epochs, Ledger
@@ -37,13 +38,17 @@ def _is_frozen(job_state: JobState, now: Instant) -> bool:
     reached = base_of(job_state)
     if reached <= now + LEAST_TOLERANCE or job_state.busy:
         return False  # a job with a run under way is checked again when the run has ended
-    times = slots_of(job_state.schedules, min(job_state.epoch, minute_before(now)))
-    first = times.next_after(now)
-    second = None if first is None else times.next_after(first)
-    if first is None or second is None:
-        return False
+    if counts_from_end(job_state.schedules):
+        times, period = open_slots_of(job_state), int(job_state.schedules[0].expression)
+    else:
+        times = slots_of(job_state.schedules, min(job_state.epoch, minute_before(now)))
+        first = times.next_after(now)
+        second = None if first is None else times.next_after(first)
+        if first is None or second is None:
+            return False
+        period = second - first
     upcoming = times.next_after(reached)
-    return upcoming is None or upcoming - now > second - first + tolerance(second - first)
+    return upcoming is None or upcoming - now > period + tolerance(period)
 
 
 def tolerance(period: Instant) -> Instant:

@@ -74,7 +74,7 @@ def _of_targets(
     now: Instant,
     moment_of: Callable[[JobKey], Instant],
 ) -> Callable[[JobKey], Instant]:
-    """Return *moment_of*, which also knows when a target begins that is new in a list that changes by itself."""
+    """Return *moment_of*, which also knows when a target begins or ends that is new or gone in a list that changes by itself."""
     from scheduled.core import targets  # most configurations have no such list
 
     others: dict[str, list[JobState]] = {}
@@ -83,8 +83,11 @@ def _of_targets(
             others.setdefault(key.job, []).append(job_state)
 
     def begins(key: JobKey) -> Instant:
-        job = None if key in job_states else jobs.get(key.job)
-        moment = None if job is None else targets.beginning(job, others.get(key.job, ()), planned, now)
+        job, moment = jobs.get(key.job), None
+        if job is not None and key not in job_states:
+            moment = targets.beginning(job, others.get(key.job, ()), planned, now)
+        elif job is not None and targets.is_gone(job, key.target):
+            moment = planned or None  # slots since then are no slots of a target that is gone
         return moment_of(key) if moment is None else moment
 
     return begins

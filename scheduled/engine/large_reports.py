@@ -7,6 +7,7 @@ of a group are recorded with its first portion.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduled import clock
 from scheduled.core.jobs import job_of
@@ -14,9 +15,10 @@ from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.engine import reports, settle
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import read_report
-from scheduled.notify import conditions
-from scheduled.notify.conditions import Part
 from scheduled.state.ledger import Conditions, Ledger
+
+if TYPE_CHECKING:
+    from scheduled.notify.conditions import Part
 
 LARGE = 1 << 16  # bytes of a report from which on its conditions are recorded in portions
 PORTION = 500  # conditions of a transaction
@@ -55,9 +57,10 @@ def is_large(ledger: Conditions, report: Path, run: OpenRun) -> bool:
     return size >= LARGE or ledger.condition_count(run.key) >= PORTION
 
 
-def _portions(parts: Iterable[Part]) -> Iterator[list[Part]]:
+def _portions(parts: Iterable["Part"]) -> Iterator[list["Part"]]:
     """Yield *parts* in lists with at least PORTION conditions, but for the last one."""
-    portion, size = list[Part](), 0
+    portion: list[Part] = []
+    size = 0
     for part in parts:
         portion.append(part)
         size += part.size
@@ -67,8 +70,10 @@ def _portions(parts: Iterable[Part]) -> Iterator[list[Part]]:
     yield portion
 
 
-def _record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult, portion: list[Part]) -> bool:
+def _record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult, portion: "list[Part]") -> bool:
     """Record *portion* and publish its events; return False if another tick has settled the run."""
+    from scheduled.notify import conditions  # only if a report is large
+
     context = settle.context_of(runtime, clock.now())
     with ledger.transaction():
         run = _open(ledger, attempt_result)

@@ -5,17 +5,19 @@ A file of secrets is removed when the output is masked, which a tick does here i
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduled.core.runs import UNDER_WAY
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
-from scheduled.execution import masked_output
-from scheduled.execution.kept_secrets import LostSecretsError
 from scheduled.execution.protocol import unreadable
 from scheduled.paths import SECRETS
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import unless_held
+
+if TYPE_CHECKING:
+    from scheduled.execution.masked_output import MaskedOutput
 
 RECORDS, REPORT = ".jsonl", ".report"
 
@@ -27,7 +29,8 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
     """
     # The files are listed before the runs are read: a file of a later claim is not among them.
     listed = list(runtime.paths.results.iterdir())
-    _seal(ledger, runtime, [path for path in listed if path.suffix == SECRETS])
+    if kept := [path for path in listed if path.suffix == SECRETS]:
+        _seal(ledger, runtime, kept)
     found = [path for path in listed if path.suffix in (RECORDS, REPORT)]
     for path in _without_run(ledger, runtime, found):
         try:
@@ -44,19 +47,22 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
 
 def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
     """Mask the outputs of ended attempts, of which the files *kept* have the secrets, and remove these files."""
-    open_runs = ledger.open_runs() if kept else ()
-    under_way = {f"{run.run_id}.{run.attempt}" for run in open_runs if run.status in UNDER_WAY}
+    from scheduled.execution.masked_output import MaskedOutput  # rarely needed: the supervisor does it
+
+    under_way = {f"{run.run_id}.{run.attempt}" for run in ledger.open_runs() if run.status in UNDER_WAY}
     for path in kept:
         if path.stem in under_way:
             continue
-        output = masked_output.MaskedOutput(runtime.paths.output / f"{path.stem}.log", path)
+        output = MaskedOutput(runtime.paths.output / f"{path.stem}.log", path)
         try:
             _mask(runtime, output)
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{output.path}: can't be masked: {error}; the next tick retries")
 
 
-def _mask(runtime: Runtime, output: masked_output.MaskedOutput) -> None:
+def _mask(runtime: Runtime, output: "MaskedOutput") -> None:
+    from scheduled.execution.kept_secrets import LostSecretsError
+
     try:
         output.seal()
     except LostSecretsError as error:

@@ -20,6 +20,7 @@ from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import UNDER_WAY, Claim, JobState, OpenReason, Span
 from scheduled.core.starts import is_for_event
 from scheduled.engine import dropped, edits, gaps, skips
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions, Runs
 from scheduled.state.verdicts import record_verdict
@@ -43,6 +44,14 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """
     if edits.is_outdated(ledger, config, now):
         return []
+    if any(job.has_changing_targets for job in config.jobs.values()):
+        from scheduled.config.last_targets import recall  # most configurations have no such list
+
+        recall(config, ledger)  # another process may have changed them since they were read
+    if config.jobs.counts_from_end:
+        from scheduled.engine import intervals  # most configurations have none
+
+        intervals.renew_overdue(ledger, ledger.job_states(), now)
     changes = edits.changes(ledger, config, now, made_now)
     for change in changes:
         _write(ledger, change, now)
@@ -65,7 +74,12 @@ def _skipped_by(change: EpochChange, zone: str) -> list[Event]:
 
 def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobState]:
     """Return the job states as they will be after `register`, without writing."""
-    return epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
+    job_states = epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
+    if not config.jobs.counts_from_end:
+        return job_states
+    from scheduled.core import intervals  # most configurations have none
+
+    return intervals.overdue_renewed(job_states, now)
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
@@ -167,6 +181,10 @@ def _plan_and_record(
         if holds.seen > (now if until is None else until) and job.start is None and waits is None:
             waits = left_open.of_later_slots(config.jobs[key.job], job_states[key], job, holds.seen)
             due = now if waits is not None else due
+        if job.skips and waits is None and counts_from_end(job_states[key].schedules):
+            from scheduled.engine import intervals  # most configurations have none
+
+            due = intervals.due_after_skip(ledger, config.jobs[key.job], key, now)
         ledger.wait(key, waits, due)
     for key in job_states.keys() - found.jobs.keys():
         ledger.wait(key, "paused", None)  # its configuration file can't be read now

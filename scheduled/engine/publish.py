@@ -28,7 +28,8 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
             return
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         delivery = ledger.next_delivery()
-        due = planner.next_due(plan.jobs.values(), [] if delivery is None else [delivery])
+        others = [*([] if delivery is None else [delivery]), *_lists_due(runtime, int(now))]
+        due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
@@ -39,6 +40,15 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
             due = int(now)  # the next tick must not be skipped as idle
         path = runtime.paths.snapshot
         document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
+
+
+def _lists_due(runtime: Runtime, now: int) -> list[int]:
+    """Return when jobs are due of which no target is known yet: a tick then reads their lists."""
+    if not any(job.has_changing_targets for job in runtime.config.jobs.values()):
+        return []
+    from scheduled.core.targets import next_listed
+
+    return next_listed(runtime.config.jobs, now)
 
 
 def _newest(now: float, *beats: int | None) -> int:

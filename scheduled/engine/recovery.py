@@ -20,12 +20,9 @@ from scheduled.core.runs import UNDER_WAY, AttemptResult, AttemptStatus, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
-from scheduled.execution import masked_output, process
-from scheduled.execution.capped_output import CappedOutput
-from scheduled.execution.kept_secrets import LostSecretsError, mask_in
+from scheduled.execution import process
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.execution.report_file import read_report
-from scheduled.masking import Mask
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
@@ -121,7 +118,8 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
-    started = next((record for record in of_run if isinstance(record, Started)), None)
+    # The last one: an attempt with `pre` or `post` has several processes, one after the other.
+    started = next((record for record in reversed(of_run) if isinstance(record, Started)), None)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
     if tick.lives:
@@ -145,6 +143,11 @@ def _close_output(runtime: Runtime, run: OpenRun) -> int:
 
     `leftovers.remove` masks it after the commit.
     """
+    from scheduled.execution import masked_output  # only if a supervisor was killed
+    from scheduled.execution.capped_output import CappedOutput
+    from scheduled.execution.kept_secrets import LostSecretsError, mask_in
+    from scheduled.masking import Mask
+
     job, output = runtime.config.jobs.get(run.job), masked_output.of(runtime.paths, run.run_id, run.attempt)
     try:
         mask = mask_in(output.secrets)
@@ -202,11 +205,22 @@ def _ended_unseen(runtime: Runtime, run: OpenRun, started: Started | None, now: 
     """Return the result of an attempt without a record: it was killed, or its handler has ended with an outcome."""
     outcome = read_report(runtime.paths.report_of(run.run_id, run.attempt)).outcome
     killed = _interrupted(runtime, run, started, now)
+    if started is not None and started.so_far is not None:
+        return _without_post(started.so_far, killed)
     if outcome is None:
         return killed
     failed = outcome.status == "failed"
     status: AttemptStatus = "failed" if failed else "success"
     return msgspec.structs.replace(killed, status=status, reason="", exit_code=int(failed))
+
+
+def _without_post(so_far: AttemptResult, killed: AttemptResult) -> AttemptResult:
+    """Return the result of an attempt that had ended before its supervisor was killed, while its `post` ran."""
+    reason = "; ".join(
+        filter(None, [so_far.reason, "post: its result is not known, because the supervisor stopped"])
+    )
+    times = {"finished_at": killed.finished_at, "duration_ms": killed.duration_ms}
+    return msgspec.structs.replace(so_far, reason=reason, **times)
 
 
 def _interrupted(runtime: Runtime, run: OpenRun, started: Started | None, now: float) -> AttemptResult:

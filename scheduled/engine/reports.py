@@ -10,12 +10,12 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.execution.report_file import Reported
-from scheduled.notify import conditions, outbox
-from scheduled.notify.conditions import Part
+from scheduled.notify import outbox
 from scheduled.state.ledger import Conditions, Ledger
 
 if TYPE_CHECKING:
     from scheduled.engine.settle import SettleContext
+    from scheduled.notify.conditions import Part
 
 LONGEST_REASON = 10_000  # characters; the ledger has texts of 64 KiB at most
 
@@ -48,6 +48,8 @@ def take_conditions(
     job, outcome = job_of(context.jobs, run.key), reported.outcome
     if job is None or attempt_result.status != "success" or outcome is None or reported.recorded:
         return []  # an incomplete report does not prove that a condition is gone
+    from scheduled.notify import conditions  # only if a handler has ended
+
     found = changed_parts(ledger, context, job, run, reported)
     return conditions.record(ledger, run.key, run.run_id, found, context.now)
 
@@ -59,8 +61,10 @@ def changed_parts(
     run: OpenRun,
     reported: Reported,
     size: int | None = None,
-) -> Iterator[Part]:
+) -> Iterator["Part"]:
     """Compare the conditions that *run* reported with the known ones; yield what to record, in parts of *size*."""
+    from scheduled.notify import conditions
+
     assert reported.outcome is not None
     known, now = ledger.conditions(run.key), local(context.now, context.zone)
     outcome = reported.outcome

@@ -24,7 +24,6 @@ from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.state import opened_record, snapshot
-from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -199,6 +198,8 @@ class Runtime:
         """Return whether a crontab may have variables for the jobs: cron never starts a demo."""
         if self._ledger is not None:
             return self._ledger.meta("demo") is None
+        from scheduled.state.open import read_only
+
         with read_only(self.paths) as ledger:
             return ledger.meta("demo") is None
 
@@ -278,6 +279,10 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
+    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+        from scheduled.config.last_targets import recall_in  # most configurations have no such list
+
+        recall_in(runtime.config, instance.paths)
     if regular and runtime.config.of_host and (given := os.environ.get("TZ", "")) not in ("", runtime.zone):
         _warn_of_zone(runtime, given)
     instance.problems = runtime.config.problems

@@ -18,6 +18,7 @@ from scheduled.core.starts import Start
 from scheduled.engine import reports, skips, start_requests
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.report_file import Reported, read_report
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -82,8 +83,13 @@ def settle_attempt(
 ) -> list[Event]:
     """Record the result and the report of an attempt; return the events to publish after the commit."""
     attempt_result = _stopped(run, reports.with_outcome(attempt_result, reported))
-    judgement = judge(job_of(context.jobs, run.key), run, attempt_result, int(context.now))
+    job = job_of(context.jobs, run.key)
+    judgement = judge(job, run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
+    if job is not None and counts_from_end(job.schedules) and judgement.verdict and run.slot is not None:
+        from scheduled.engine import intervals  # most configurations have none
+
+        intervals.run_ended(ledger, run.key, min(int(attempt_result.finished_at), int(context.now)))
     events = reports.take(ledger, run, reported, context.now)
     events += reports.take_conditions(ledger, context, run, attempt_result, reported)
     events.append(_end_event(run, attempt_result, judgement, context.zone))

@@ -49,10 +49,12 @@ def _ended(ledger: Ledger, runtime: Runtime, record: Ended) -> list[Event]:
 
 def _started(ledger: Ledger, runtime: Runtime, record: Started, claim: Claim | None) -> list[Event]:
     ledger.started(record.run_id, record.attempt, record.at)
+    if record.so_far is not None:  # its `post`, which runs after every end
+        return []
     run = ledger.open_run(record.run_id)
     if run is not None and run.stop_requested:  # by `stop` while it was queued
         process.signal_group(record.pid, signal.SIGTERM)
-    if claim is None:
+    if claim is None or record.follows:
         return []
     event = _started_event(claim, runtime.zone)
     start_requests.spread(ledger, runtime.config.jobs, [event], claim.depth, clock.now(), claim.run_id)

@@ -43,6 +43,7 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
+    from scheduled.core.targets import LastTargets
     from scheduled.engine.tick_gates import TickGates
 
 
@@ -84,9 +85,9 @@ def tick(
     runtime.bus.subscribe(Event, result.events.append)
     only = () if manual else only
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
-        asked = _prepare(runtime, ledger, dispatcher, now, manual, only)
+        asked, lists = _prepare(runtime, ledger, dispatcher, now, manual, only)
         requested = _claim(
-            runtime, ledger, dispatcher, result, only=only, manual=manual, unattended=unattended
+            runtime, ledger, dispatcher, result, lists, only=only, manual=manual, unattended=unattended
         )
         result.unrecorded = dispatcher.follow(ledger)
         undelivered = outbox.deliver(
@@ -115,20 +116,25 @@ def _prepare(
     now: float,
     manual: Sequence[ManualRequest],
     only: Collection[str] | None,
-) -> "TickGates | None":
-    """Report what was done to the files of the state, and ask the gates of the jobs, if any has one."""
+) -> "tuple[TickGates | None, dict[str, LastTargets]]":
+    """Report what was done to the files of the state, read the lists of targets, and ask the gates of the jobs, if any has one."""
     dispatcher.claimant = msgspec.structs.replace(dispatcher.claimant, host=ledger.host)
     runtime.check_snapshot(now)
     runtime.check_records(ledger)
     runtime.config.override(ledger.overrides())
+    lists: dict[str, LastTargets] = {}
+    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+        from scheduled.engine import target_lists  # most configurations have no such list
+
+        lists = target_lists.read_due(runtime, ledger, now, manual, only)
     if all(job.only_if is None for job in runtime.config.jobs.values()):
-        return None
+        return None, lists
     from scheduled.engine import gate_checks  # most configurations have no gate
 
     asked = gate_checks.ask(ledger, runtime.config, int(now), lambda: runtime.environment, manual, only)
     dispatcher.heed(asked)
     asked.asking.collect(gate_checks.WAIT)
-    return asked
+    return asked, lists
 
 
 def _claim(
@@ -136,6 +142,7 @@ def _claim(
     ledger: SqliteLedger,
     dispatcher: Dispatcher,
     result: Result,
+    lists: "dict[str, LastTargets]",
     *,
     only: Collection[str] | None,
     manual: Sequence[ManualRequest],
@@ -151,6 +158,7 @@ def _claim(
     intake.record_portions(ledger, runtime, spool, now)
     with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
+        warnings = _settle_lists(ledger, runtime, lists)
         if unattended:
             ledger.remember("tick_count", str(int(ledger.meta("tick_count") or 0) + 1))
         collected = intake.collect(
@@ -170,10 +178,21 @@ def _claim(
         runtime.claimed(_run_ids(dispatcher, requested))
     if new_zone:
         runtime.log_line("INFO", new_zone)
+    for text in warnings:
+        runtime.log_line("WARNING", text)
     _announce(runtime, ledger, collected, [*given_up, *edited, *due.events])
     for events in dropped.rest(ledger, runtime.config, int(now)):
         runtime.publish(events)
     return requested
+
+
+def _settle_lists(ledger: Ledger, runtime: Runtime, lists: "dict[str, LastTargets]") -> list[str]:
+    """Record the *lists* of targets that this tick has read; return a warning for each problem."""
+    if not lists:
+        return []
+    from scheduled.engine import target_lists
+
+    return target_lists.settle(ledger, runtime.config, lists)
 
 
 def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: Sequence[Event]) -> None:
@@ -268,6 +287,10 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import tick_gates
 
         found |= tick_gates.problems(ledger, config.jobs)
+    if any(job.has_changing_targets for job in config.jobs.values()):
+        from scheduled.engine import target_lists
+
+        found |= target_lists.problems(ledger, config.jobs)
     return problems.news(ledger, found, now)
 
 

@@ -32,13 +32,15 @@ def _message(ledger: Ledger, run_id: str) -> str | None:
     if run is not None and run.tick == CHAIN:
         return (
             f"{run.key.display_name}: has not ended: {'; '.join(_waiting(ledger, run))}; a later tick continues it,"
-            f" see `scheduled explain {run.job}`"
+            f" see `scheduled explain {run.key.display_name}`"
         )
     row = ledger.run(run_id)
     if row is None or row.reason != DEFERRED:
         return None
     later = (
-        "a later tick repeats it" if row.retry_at is not None else f"repeat `scheduled run {row.job}` later"
+        "a later tick repeats it"
+        if row.retry_at is not None
+        else f"repeat `scheduled run {row.key.display_name}` later"
     )
     return f"{row.key.display_name}: has deferred itself (exit code 75, not now); {later}"
 

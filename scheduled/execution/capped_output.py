@@ -2,9 +2,13 @@
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from scheduled.masking import Mask
 from scheduled.state.files import write_all
+
+if TYPE_CHECKING:
+    from scheduled.execution.search import Search
 
 
 class CappedOutput:
@@ -21,6 +25,7 @@ class CappedOutput:
         self._dropped = 0
         self._note = 0  # length of the inserted line that gives the number of dropped bytes
         self._size = 0
+        self.search: Search | None = None  # what is dropped is searched before
         self._head: int | None = None  # length of the beginning that is kept; None before the first cut
 
     def grew(self) -> bool:
@@ -29,7 +34,9 @@ class CappedOutput:
         grew = size > self._size
         # Cutting only at twice the limit keeps copies rare, however fast the job prints.
         if size > 2 * self._limit:
-            self._cut(size)
+            keep = self._limit // 2 if self.search is None else self.search.may_cut(size, self._limit // 2)
+            if keep is not None:
+                self._cut(size, keep)
         self._size = os.fstat(self.fd).st_size
         return grew
 
@@ -46,18 +53,19 @@ class CappedOutput:
         size = os.fstat(self.fd).st_size
         total = size - self._note + self._dropped
         if size - self._note > self._limit:
-            self._cut(size)
+            self._cut(size, self._limit // 2)
         os.close(self.fd)
         return total
 
-    def _cut(self, size: int) -> None:
+    def _cut(self, size: int, keep: int) -> None:
+        """Drop the middle of the output, but not its last *keep* bytes."""
         half = self._limit // 2
         # If it can't be cut, the file stays too long: that must not end the supervision of the job.
         with suppress(OSError):
             head = self._head
             if head is None:
                 head = self._mask.head(os.pread(self.fd, half, 0))
-            tail = self._mask.tail(os.pread(self.fd, half, size - half))
+            tail = self._mask.tail(os.pread(self.fd, keep, size - keep))
             late = os.fstat(self.fd).st_size - size  # written by the job in between; dropped as well
             dropped = self._dropped + size + late - head - self._note - len(tail)
             note = b"\n[... %d bytes dropped ...]\n" % dropped
@@ -65,3 +73,5 @@ class CappedOutput:
             self._head, self._dropped, self._note = head, dropped, len(note)
             # The job has the file open with O_APPEND, so its next output follows this text.
             write_all(self.fd, note + tail)
+            if self.search is not None:
+                self.search.cut(size - len(tail) - head - len(note))

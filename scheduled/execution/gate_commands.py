@@ -15,6 +15,8 @@ from scheduled.execution.process import signal_group
 
 SHELL = "/bin/sh"
 STDERR = 2
+OUTPUT = 3  # the descriptor for what a command prints
+BLOCK = 1 << 16
 # The guard reads the ids of sessions, which are those of process groups too, until its input ends. Only this process
 # holds the other end, and shells that have not written their id yet: no command can start before the guard knows its
 # session. It kills the groups first, since the interpreter takes some time to start.
@@ -23,9 +25,8 @@ while read -r group; do groups="$groups -$group" sessions="$sessions $group"; do
 kill -s KILL -- $groups
 exec "$0" -IS "$1" "$2" $sessions
 """
+SCRIPT = f'echo $$ && cd -- "$1" && exec {SHELL} -c "$0" >&{OUTPUT} {OUTPUT}>&-'
 COMMAND = f'echo $$ && exec {SHELL} -c "$0" >/dev/null'
-TO_GUARD = 3  # the descriptor on which a command with an output writes its id
-PRINTING_COMMAND = f'echo $$ >&{TO_GUARD} && exec {SHELL} -c "$0" {TO_GUARD}>&-'
 DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them, and programs would inherit that
 
 
@@ -57,6 +58,33 @@ class GateCommands:
         succeeded = _ends(pid, until) and exit_code(pid) == 0
         self._kill(pid, mark)
         return succeeded
+
+    def printed(
+        self, command: str, environment: Mapping[str, str], directory: str, until: float, limit: int
+    ) -> tuple[str, bytes]:
+        """Execute a shell command line in *directory*; return what is wrong with its end, and what it printed.
+
+        The fault is "" if it exits with 0 before *until* (`time.monotonic`) and prints at most *limit* bytes. Its processes
+        are killed then, also those in the background. Raise OSError or ValueError if it can't be started.
+        """
+        reader, writer = os.pipe()
+        try:
+            started = (
+                self._start(command, environment, (directory, writer)) if time.monotonic() < until else None
+            )
+        finally:
+            os.close(writer)
+        try:
+            if started is None:
+                return "was not started in time", b""
+            pid, mark = started
+            try:
+                output = _read(reader, pid, until, limit)
+                return _fault(pid, output, until, limit), output
+            finally:
+                self._kill(pid, mark)
+        finally:
+            os.close(reader)
 
     def _kill(self, pid: int, mark: str) -> None:
         """Kill the processes of a command, unless `close` does it."""
@@ -92,11 +120,16 @@ class GateCommands:
                 os.waitpid(pid, 0)
 
     def _start(
-        self, command: str, environment: Mapping[str, str], streams: tuple[int, int] | None = None
+        self,
+        command: str,
+        environment: Mapping[str, str],
+        printing: tuple[str, int] | None = None,
+        errors: int | str = os.devnull,
     ) -> tuple[int, str] | None:
         """Start a command; return its process id, which is that of its session, and its mark. None after `close`.
 
-        *streams* are the descriptors of its output and of its errors; without them both are dropped.
+        With *printing*, a directory and a descriptor, it is executed there and prints to the descriptor. Its errors go to the
+        descriptor or file *errors*.
         """
         with self._lock:
             if self._closed:
@@ -104,11 +137,12 @@ class GateCommands:
             if self._guard is None:
                 self._guard, self._groups = _start_guard(self._mark)
             mark = f"{self._mark}-{len(self._started)}."
-            marked = {**environment, MARK: mark}
-            if streams is None:
-                pid = _spawn(COMMAND, [command], marked, os.devnull, self._groups)
+            given = {**environment, MARK: mark}
+            if printing is None:
+                pid = _spawn(COMMAND, [command], given, os.devnull, self._groups)
             else:
-                pid = _spawn(PRINTING_COMMAND, [command], marked, os.devnull, *streams, self._groups)
+                directory, output = printing
+                pid = _spawn(SCRIPT, [command, directory], given, os.devnull, self._groups, output, errors)
             self._started.append(pid)
             self._left.add(pid)
             return pid, mark
@@ -127,17 +161,25 @@ def _start_guard(mark: str) -> tuple[int, int]:
         os.close(reader)
 
 
-def _spawn(script: str, arguments: list[str], environment: Mapping[str, str], *streams: int | str) -> int:
-    """Execute a shell *script* in a session of its own, with its *streams* from standard input on; return its process id.
+def _spawn(
+    script: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    stdin: int | str,
+    stdout: int | str,
+    output: int | None = None,
+    errors: int | str = os.devnull,
+) -> int:
+    """Execute a shell *script* in a session of its own, with *errors* as its standard error; return its process id.
 
-    Without a third stream its standard error is dropped.
+    It has the descriptor *output* as `OUTPUT`.
     """
-    sources = [*streams, os.devnull][: max(STDERR + 1, len(streams))]
+    further = [] if output is None else [(os.POSIX_SPAWN_DUP2, output, OUTPUT)]
     return os.posix_spawn(
         SHELL,
         [SHELL, "-c", script, *arguments],
         environment,
-        file_actions=[*(_opened(*pair) for pair in enumerate(sources)), *_closed(len(sources))],
+        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, errors), *_closed(), *further],
         setsid=True,
         setsigdef=DEFAULT_SIGNALS,
     )
@@ -149,15 +191,12 @@ def _opened(stream: int, source: int | str) -> tuple[int, ...] | tuple[int, int,
     return os.POSIX_SPAWN_OPEN, stream, source, os.O_RDWR, 0
 
 
-def _closed(first: int) -> list[tuple[int, int]]:
-    """Return the actions that close what this process has inherited, for example a lock of the program that started it.
-
-    Descriptors below *first* are the streams of the new process.
-    """
+def _closed() -> list[tuple[int, int]]:
+    """Return the actions that close what this process has inherited, for example a lock of the program that started it."""
     inherited = []
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):  # the descriptor of the directory itself, or another thread has closed it
-            if int(name) >= first and os.get_inheritable(int(name)):
+            if int(name) > STDERR and os.get_inheritable(int(name)):
                 inherited.append((os.POSIX_SPAWN_CLOSE, int(name)))
     return inherited
 
@@ -177,3 +216,33 @@ def exit_code(pid: int) -> int | None:
     """Return the exit code of a child that has ended, without reaping it; None if a signal ended it."""
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return found.si_status if found is not None and found.si_code == os.CLD_EXITED else None
+
+
+def _read(reader: int, pid: int, until: float, limit: int) -> bytes:
+    """Return what a child prints until it ends, until *until*, or until it is more than *limit* bytes."""
+    found, pidfd = b"", os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    poll.register(pidfd, select.POLLIN)
+    try:
+        while ready := dict(poll.poll(max(0.0, until - time.monotonic()) * 1000)):
+            block = os.read(reader, BLOCK) if reader in ready else b""
+            found += block
+            if len(found) > limit or (pidfd in ready and not block):
+                break  # a process in the background may still have the pipe open
+            if reader in ready and not block:
+                poll.unregister(reader)
+    finally:
+        os.close(pidfd)
+    return found
+
+
+def _fault(pid: int, output: bytes, until: float, limit: int) -> str:
+    if len(output) > limit:
+        return f"printed more than {limit:,} bytes"
+    if not _ends(pid, until):
+        return "did not end in time"
+    code = exit_code(pid)
+    if code is None:
+        return "was killed by a signal"
+    return f"exited with {code}" if code else ""

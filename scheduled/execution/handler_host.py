@@ -12,8 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from scheduled.core.jobs import Limits
-from scheduled.execution.detached import detach
-from scheduled.execution.process import restrictions
+from scheduled.execution.process import detach, restrictions
 from scheduled.execution.protocol import Spec, decode_order, encode_order
 from scheduled.handlers.registry import BUILT_IN
 

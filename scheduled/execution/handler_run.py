@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.clock import local
 from scheduled.execution.protocol import Spec
-from scheduled.execution.report_file import ReportFile
+from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome, Recipients, Task
 from scheduled.masking import Mask
@@ -63,6 +63,7 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
     outcome: Outcome = module.run(
         Task(
             job=task["job"],
+            target=task.get("target", ""),
             now=local(time.time(), task["zone"]),
             zone=zone,
             workspace=Path(task["workspace"]) if task["workspace"] else None,

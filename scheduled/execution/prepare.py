@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled import masking
+from scheduled.actions.command import argv
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import kind_of
 from scheduled.clock import now, stamp
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import Action, Job, Stdin
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.execution.env_file import read_env_file
 from scheduled.execution.protocol import Spec
@@ -49,7 +50,22 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         secrets=masking.secrets_of(given, written),
         secret_sources=job.secrets,
         kept=str(context.paths.secrets_of(claim.run_id, claim.attempt)),
+        stdin=_stdin(job),
+        fails_if=job.fails_if,
+        pre=_hook(job.pre, job, claim),
+        post=_hook(job.post, job, claim),
     )
+
+
+def _stdin(job: Job) -> Stdin | None:
+    if job.stdin is None or not job.stdin.file:
+        return job.stdin
+    return Stdin(file=os.path.expanduser(job.stdin.file))
+
+
+def _hook(action: Action | None, job: Job, claim: Claim) -> tuple[str, ...]:
+    """Return the program and arguments of `pre` or `post`; () for None."""
+    return () if action is None else _wrapped(job, argv(action, job, claim))
 
 
 def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -94,7 +110,8 @@ def _verifying(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
     """Prefix the job's `on_interrupted` command, which checks whether the work was already done."""
     if job.on_interrupted in ("rerun", "skip", "ask") or not argv:
         return argv
-    return ("/bin/sh", "-c", f'({job.on_interrupted}) && exit 0; exec "$@"', "sh", *argv)
+    # It must not read what the job is to read from its standard input.
+    return ("/bin/sh", "-c", f'({job.on_interrupted}) </dev/null && exit 0; exec "$@"', "sh", *argv)
 
 
 def directory_of(job: Job, environment: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import stat
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
 
 EARLIER = ".earlier-"  # in the name of the output of a run that another ledger had; its last change follows
+MAX_FDS = 1 << 16
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "cpu": resource.RLIMIT_CPU,
@@ -39,8 +41,8 @@ def make_ready() -> None:
     import subprocess  # noqa: F401
 
 
-def spawn(spec: Spec, output: int) -> int:
-    """Execute *spec.argv* in a session of its own, with *output* as its output; return the pid.
+def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
+    """Execute *spec.argv* in a session of its own, with *output* as its output; return the pid. *stderr* is *output* by default.
 
     The process inherits the descriptor *output*, and with it the run's lock. Raise OSError, with the name of
     the program or directory, if it can't be started; raise ValueError if the kernel refuses a limit or the
@@ -48,12 +50,13 @@ def spawn(spec: Spec, output: int) -> int:
     """
     import subprocess
 
+    stdin = subprocess.DEVNULL if spec.stdin is None else open_input(spec)
     try:
         process = subprocess.Popen(
             spec.argv,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
-            stderr=output,
+            stderr=output if stderr is None else stderr,
             pass_fds=(output,),  # holds the lock even if the job redirects its output
             cwd=spec.cwd,
             env=spec.env,
@@ -63,10 +66,47 @@ def spawn(spec: Spec, output: int) -> int:
         )
     except subprocess.SubprocessError as error:
         raise ValueError(str(error)) from error
+    finally:
+        if stdin >= 0:
+            os.close(stdin)
     # The supervisor reaps its children with waitpid. Without a return code, Popen would warn that it still
     # runs.
     process.returncode = 0
     return process.pid
+
+
+def open_input(spec: Spec) -> int:
+    """Open what the job reads from its standard input, from its start on; return the descriptor.
+
+    A text is in a file in memory, so that nobody has to feed a pipe: the job outlives this process. Raise OSError, with the
+    name of the file, or ValueError if it is not a regular one.
+    """
+    assert spec.stdin is not None
+    if not spec.stdin.file:
+        from scheduled.state.files import write_all
+
+        fd = os.memfd_create("stdin")
+        write_all(fd, spec.stdin.text.encode())
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+    name = os.path.join(spec.cwd, spec.stdin.file)
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
+    except OSError as error:
+        raise ValueError(f"stdin: {name}: {error.strerror}; create it, or correct the path") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ValueError(f"stdin: {name} is not a regular file; write the path of one")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def second_output(output: int) -> int:
+    """Open the file of *output* once more, for standard error; return the descriptor. Raise OSError.
+
+    Its position shows whether something was written to it, and all lines stay in their order.
+    """
+    return os.open(f"/proc/self/fd/{output}", os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
 
 def restrictions(spec: Spec) -> Callable[[], None] | None:
@@ -85,6 +125,16 @@ def restrictions(spec: Spec) -> Callable[[], None] | None:
                 resource.setrlimit(kind, (value, value))
 
     return restrict
+
+
+def detach(keep: int) -> None:
+    """Detach a forked child from the supervisor: new session, default signals, only the descriptor *keep* open."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, keep)
+    os.closerange(keep + 1, MAX_FDS)
 
 
 def signal_group(pid: int, number: int) -> None:

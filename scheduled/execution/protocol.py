@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled.core.jobs import KILL_AFTER, Limits
+from scheduled.core.jobs import KILL_AFTER, FailsIf, Limits, Stdin
 from scheduled.core.runs import AttemptResult
 from scheduled.schedules.zones import Seconds
 
@@ -17,9 +17,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
 
     *argv* is executed without a shell. If it is empty, *task* is the task of a handler, which runs in a
     forked process. *output* and *report* are the paths of the attempt's files. Runs of the same *group* run
-    one at a time. *kill_after* is the time from SIGTERM to SIGKILL in seconds. *urgent* runs start even after the time limit of the tick. *secrets* are masked in the
-    output and the report; if there are any, they are kept in the file *kept* until the output is masked.
-    *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see `core.secret_sources`.
+    one at a time. *kill_after* is the time from SIGTERM to SIGKILL in seconds. *urgent* runs start even after the time limit
+    of the tick. *secrets* are masked in the output and the report; if there are any, they are kept in the file *kept* until
+    the output is masked. *pre* and *post* are executed before and after it, as *argv* is. *fails_if* makes it fail in spite of
+    its exit code. *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see
+    `core.secret_sources`.
     """
 
     run_id: str
@@ -43,6 +45,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     secrets: tuple[str, ...] = ()
     secret_sources: dict[str, str] = {}
     kept: str = ""
+    stdin: Stdin | None = None
+    fails_if: FailsIf | None = None
+    pre: tuple[str, ...] = ()
+    post: tuple[str, ...] = ()
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -56,7 +62,9 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     """The process of an attempt was started.
 
     *born* is the kernel's start time of *pid*: a later process with the same pid has another one. *at* is in
-    UTC seconds. *moment* is the same instant on the monotonic clock, which stops while the machine sleeps.
+    UTC seconds. *moment* is on the monotonic clock, which stops while the machine sleeps. An attempt with `pre` or
+    `post` has several processes, one after the other: *follows* is true for all but the first. *so_far* is the result
+    of the attempt when its `post` starts. *at* is that of the first process, *moment* that of this one.
     """
 
     run_id: str
@@ -65,6 +73,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     born: int
     at: float
     moment: float = 0.0
+    follows: bool = False
+    so_far: AttemptResult | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):

@@ -24,7 +24,7 @@ class SecretCommands(GateCommands):
         super().__init__()
         self._owner = owner
 
-    def printed(self, command: str, environment: Mapping[str, str], until: float) -> bytes:
+    def secret(self, command: str, environment: Mapping[str, str], until: float) -> bytes:
         """Return what a shell command line prints. Raise ScheduledError if it fails, prints too much, or lasts after *until*.
 
         *until* is an instant of `time.monotonic`. The processes of its session are killed in the end; if it fails also those
@@ -32,7 +32,7 @@ class SecretCommands(GateCommands):
         """
         out, err = os.pipe(), os.pipe()
         try:
-            started = self._start(command, environment, (out[1], err[1]))
+            started = self._start(command, environment, (os.curdir, out[1]), err[1])
         finally:
             os.close(out[1])
             os.close(err[1])

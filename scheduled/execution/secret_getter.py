@@ -15,7 +15,6 @@ from scheduled.core.secret_sources import LIMIT
 from scheduled.errors import ScheduledError
 from scheduled.execution import process
 from scheduled.execution.attempt import masked
-from scheduled.execution.detached import detach
 from scheduled.execution.protocol import Ended, NotStarted, Spec
 from scheduled.execution.secret_values import values_of
 
@@ -105,7 +104,7 @@ def _run_child(channel: socket.socket, spec: Spec) -> NoReturn:
     """Send the secrets of *spec* from the forked child, or the reason why they can't be had; never return."""
     code = 1
     try:
-        detach(channel.fileno())
+        process.detach(channel.fileno())
         channel.sendall(json.dumps(_answer(channel, spec)).encode())
         code = 0
     finally:  # without an answer the supervisor knows that the process has failed

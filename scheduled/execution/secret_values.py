@@ -51,7 +51,7 @@ def _value(written: str, environment: Mapping[str, str], commands: SecretCommand
     source = read_source(written)
     match source:
         case Source("command"):
-            return commands.printed(source.text, environment, until)
+            return commands.secret(source.text, environment, until)
         case Source("credential"):
             return _content(credential_path(source.text, environment))
         case Source("file"):

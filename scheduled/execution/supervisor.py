@@ -10,31 +10,21 @@ import signal
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from scheduled.core.runs import AttemptStatus
-from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.attempt import (
-    SHORTAGE,
     Attempt,
+    closed,
     code_of,
-    give_up,
-    masked,
-    not_startable,
-    open_output,
+    has_steps,
+    is_left,
     result_of,
 )
-from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
 from scheduled.execution.secret_runs import SecretRuns
-from scheduled.masking import Mask
-from scheduled.state.locks import hold
-
-if TYPE_CHECKING:
-    from scheduled.execution.handler_host import HandlerHost
-    from scheduled.execution.host_pool import HandlerHostPool
+from scheduled.execution.starter import Starter
 
 CHECK_SOON, CHECK_LATER = 0.05, 0.5  # seconds between checks of the outputs; a job may write 1 GB per second
 STORM = 4  # from this number of queued runs on, the load of the machine limits how many start at once
@@ -52,12 +42,12 @@ class Supervisor:
     ) -> None:
         self._orders: int | None = orders
         self._results = ResultFile(results, notify)
-        self._hosts: HandlerHostPool | None = None
+        self._running: list[Attempt] = []
         self._secrets = SecretRuns()
+        self._starter = Starter(self._results.sync_now, self._running)
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
         self._queue: deque[Spec] = deque()
-        self._running: list[Attempt] = []
         self._partial = b""
         self._check_after = CHECK_SOON
         self._pressed, self._check_pressure_at = False, 0.0
@@ -177,48 +167,15 @@ class Supervisor:
         return self._pressed
 
     def _start(self, spec: Spec) -> None:
-        try:
-            output = open_output(spec)
-        except OSError as error:
-            self._record_not_started(spec, masked(spec, f"{error.filename or spec.kept}: {error.strerror}"))
+        found = self._starter.start(spec)
+        if not isinstance(found, Attempt):
+            self._results.append(found)
             return
-        at, moment = time.time(), time.monotonic()
-        try:
-            hold(output, spec.output)
-            pid, host = self._start_process(spec, output)
-        except (OSError, ValueError, StateError) as error:
-            give_up(spec, output)
-            self._record_failed_start(spec, at, error)
-            return
-        except Exception as error:  # noqa: BLE001 - an ImportError during an upgrade
-            give_up(spec, output)
-            self._record_not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))
-            return
-        running = Attempt(
-            spec=spec,
-            pid=pid,
-            host=host,
-            output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
-            started_at=at,
-            started=moment,
-            deadline=moment + spec.timeout,
-        )
-        self._running.append(running)
+        self._running.append(found)
         self._check_after = CHECK_SOON
-        self._record_started(running)
+        self._record_started(found)
 
-    def _start_process(self, spec: Spec, output: int) -> "tuple[int, HandlerHost | None]":
-        """Start the program, or assign the task to a handler process; return the pid and that process."""
-        if spec.task is None or spec.attempt > 1:
-            # A program may change files that handler processes have cached, and a retry must not use cached
-            # data.
-            self._dismiss_hosts()
-        if spec.task is None:
-            return process.spawn(spec, output), None
-        host = self._host_pool().assign(spec, output)
-        return host.pid, host
-
-    def _record_started(self, running: Attempt) -> None:
+    def _record_started(self, running: Attempt, *, follows: bool = False) -> None:
         self._results.append(
             Started(
                 run_id=running.spec.run_id,
@@ -226,31 +183,16 @@ class Supervisor:
                 pid=running.pid,
                 born=process.born(running.pid),
                 at=running.started_at,
-                moment=running.started,
+                moment=time.monotonic() if follows else running.started,
+                follows=follows,
+                so_far=running.so_far,
             )
         )
-
-    def _host_pool(self) -> "HandlerHostPool":
-        if self._hosts is None:
-            from scheduled.execution.host_pool import HandlerHostPool
-
-            self._hosts = HandlerHostPool(self._results.sync_now)
-        return self._hosts
-
-    def _dismiss_hosts(self) -> None:
-        if self._hosts is not None:
-            self._hosts.dismiss_all([running.host for running in self._running])
 
     def _record_not_started(self, spec: Spec, reason: str, *, deferred: bool = False) -> None:
         self._results.append(
             NotStarted(run_id=spec.run_id, attempt=spec.attempt, reason=reason, deferred=deferred)
         )
-
-    def _record_failed_start(self, spec: Spec, at: float, error: Exception) -> None:
-        if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
-            self._record_not_started(spec, getattr(error, "strerror", None) or str(error))
-        else:
-            self._results.append(Ended(attempt_result=not_startable(spec, at, error)))
 
     def _reap(self) -> None:
         for running in list(self._running):
@@ -258,17 +200,28 @@ class Supervisor:
             if code is not None:
                 self._running.remove(running)
                 self._finish(running, code)
-        if self._hosts is not None:
-            self._hosts.reap()
+        self._starter.reap()
 
     def _finish(self, running: Attempt, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members of the group that ignored SIGTERM
-        if running.host is None:
-            self._dismiss_hosts()
-        elif running.cause is not None or not running.host.reusable:
-            self._host_pool().dismiss(running.host)
-        self._results.append(Ended(attempt_result=result_of(running, code)))
+        self._starter.ended(running)
+        if has_steps(running.spec):
+            self._continue(running, code)
+        else:
+            self._results.append(Ended(attempt_result=result_of(running, code)))
+
+    def _continue(self, running: Attempt, code: int) -> None:
+        """Start the next step of an attempt, or record its result after the last one."""
+        from scheduled.execution import steps
+
+        found = steps.following(running, code, self._starter.process)
+        if isinstance(found, Attempt):
+            self._running.append(found)
+            if found.step != "search":
+                self._record_started(found, follows=True)
+        else:
+            self._results.append(Ended(attempt_result=closed(running, found)))
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -293,5 +246,5 @@ class Supervisor:
             self._record_not_started(spec, "the tick was stopped", deferred=True)
         self._queue.clear()
         for running in self._running:
-            if running.cause is None:
+            if running.cause is None and not is_left(running):
                 self._kill(running, "interrupted", time.monotonic())

@@ -58,7 +58,9 @@ def _since_request(job: Job, at: float | None, now: float) -> Instant | None:
 
 def _text(key: JobKey, reason: str, since: Instant, zone: str) -> str:
     at = (stamp(since, zone) or "")[:16].replace("T", " ")
-    return f"{key.display_name}: does not get to run: {reason} since {at} (scheduled explain {key.job})"
+    return (
+        f"{key.display_name}: does not get to run: {reason} since {at} (scheduled explain {key.display_name})"
+    )
 
 
 def _since(job: Job, state: JobState, now: float) -> Instant | None:

@@ -41,9 +41,9 @@ def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
     """Return the problem that the skips *spans*, the newest decisions of a job, are; None if they are none."""
     name, reason = row.key.display_name, spans[0].reason
     if reason.startswith(BEHIND):
-        return f"{name}: skipped: {reason} (scheduled explain {row.job})"
+        return f"{name}: skipped: {reason} (scheduled explain {name})"
     if slots_of(row.schedules, row.position).next_after(row.position) is None:
-        return f"{name}: its last slot was skipped ({reason}); `scheduled run {row.job}` runs it now"
+        return f"{name}: its last slot was skipped ({reason}); `scheduled run {name}` runs it now"
     if len(spans) == IN_A_ROW and row.open_reason not in RESTS:
-        return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {row.job})"
+        return f"{name}: does not get to run: skipped {IN_A_ROW} times in a row ({reason}; scheduled history {name})"
     return None

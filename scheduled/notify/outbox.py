@@ -1,12 +1,15 @@
 """Deliver the notices in the outbox, each at least once, unless it can never be delivered."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
-from scheduled.notify.routes.base import Route, UndeliverableError
 from scheduled.schedules.zones import DAY, MINUTE, Instant
 from scheduled.state.ledger import Conditions, Ledger
+
+if TYPE_CHECKING:
+    from scheduled.notify.routes.base import Route
 
 FIRST_RETRY = 5 * MINUTE
 MOST = 1_000  # notices that one tick delivers
@@ -31,7 +34,7 @@ def post(ledger: Conditions, item_id: str, notice: Notice, at: float) -> None:
 
 
 def deliver(
-    ledger: Ledger, open_route: Callable[[], Route], now: Instant, log: Callable[[str], None]
+    ledger: Ledger, open_route: "Callable[[], Route]", now: Instant, log: Callable[[str], None]
 ) -> list[str]:
     """Deliver notices that are due at *now*; return one error message for each that could not be delivered.
 
@@ -51,9 +54,11 @@ def deliver(
 
 
 def _deliver(
-    ledger: Ledger, route: Route, item: OutboxItem, now: Instant, log: Callable[[str], None]
+    ledger: Ledger, route: "Route", item: OutboxItem, now: Instant, log: Callable[[str], None]
 ) -> str | None:
     """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
+    from scheduled.notify.routes.base import UndeliverableError  # only if a notice is due
+
     named = f"{item.notice.recipient}: {item.notice.subject!r}"
     try:
         route.deliver(item)

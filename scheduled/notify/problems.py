@@ -15,7 +15,13 @@ from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
 FAILING = "job"
-OF_JOB = (FAILING, "ask", "skipped", "gate")  # the kinds of problem that concern one job, or one target of it
+OF_JOB = (
+    FAILING,
+    "ask",
+    "skipped",
+    "gate",
+    "targets",
+)  # the kinds of problem that concern one job, or one target of it
 OWNER = JobKey(
     ""
 )  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
@@ -77,7 +83,9 @@ def failed(events: Iterable[Event]) -> list[str]:
 
 
 def _failed(key: JobKey, status: str, reason: str) -> str:
-    return f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.job})"
+    return (
+        f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.display_name})"
+    )
 
 
 def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:

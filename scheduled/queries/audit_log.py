@@ -11,7 +11,7 @@ from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.core.job_log import Difference, RecordedAttempt, compare
 from scheduled.core.job_log_lines import LogEvent, read_line
-from scheduled.core.keys import read_label
+from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, AttemptRow, RunRow
 from scheduled.core.run_ids import trial_run_id
 from scheduled.core.runs import UNDER_WAY
@@ -146,10 +146,19 @@ def differences(
     log: JobLog, found: Recorded, after: Instant | None, until: Instant | None
 ) -> list[Difference]:
     """Return the differences between *log* and the attempts *found*, in (*after*, *until*]."""
-    events = [event for event in log.events if event.run_id != trial_run_id(event.name)]
+    events = [event for event in log.events if not _is_trial(event)]
     every = compare(events, found.attempts, found.since, log.judged)
     first, last = after or 0, float("inf") if until is None else until
     return [one for one in every if first < one.at <= last]
+
+
+def _is_trial(event: LogEvent) -> bool:
+    """Return whether `scheduled try` ran the job of *event*, or one of its targets."""
+    job = JobKey(event.name)
+    if event.run_id is None or event.run_id == trial_run_id(job):
+        return event.run_id is not None
+    trial = trial_run_id(JobKey("")).removeprefix(JobKey("").in_ids)
+    return event.run_id.startswith(f"{job.in_ids}@") and event.run_id.endswith(trial)
 
 
 def document(log: JobLog, found: Recorded, unlike: Sequence[Difference], zone: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scheduled.core.jobs import Job, Window
+from scheduled.core.jobs import FailsIf, Job, Stdin, Window
 from scheduled.schedules.durations import duration
 from scheduled.schedules.kinds.registry import kind_of
 from scheduled.schedules.schedule import Schedule
@@ -38,6 +38,20 @@ def written(found: Sequence[Schedule], zone: str = "") -> str:
 def window(found: Window) -> str:
     """Return quiet hours as `22:00 to 08:00`."""
     return f"{found.start // 60:02}:{found.start % 60:02} to {found.end // 60:02}:{found.end % 60:02}"
+
+
+def stdin(found: Stdin) -> str:
+    """Return what a job reads from its standard input, without a text itself: it may hold a secret."""
+    return f"the file {found.file}" if found.file else f"a text of {len(found.text.encode())} bytes"
+
+
+def fails_if(found: FailsIf) -> str:
+    """Return in words what makes an attempt fail in spite of its exit code."""
+    conditions = [
+        "it writes to standard error" if found.stderr else "",
+        f'a line of its output matches "{found.output}"' if found.output else "",
+    ]
+    return " or ".join(filter(None, conditions))
 
 
 def retry(job: Job) -> str:

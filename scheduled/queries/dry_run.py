@@ -11,10 +11,11 @@ import msgspec
 
 from scheduled import clock, question
 from scheduled.clock import stamp
-from scheduled.config.files import Config, known_jobs
+from scheduled.config.files import Config
+from scheduled.config.named import target_keys
 from scheduled.core import deferrals, planner, starts
 from scheduled.core.holds import Holds, hold, quiet
-from scheduled.core.jobs import Job, Jobs, key_of, keys_of
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
@@ -64,11 +65,11 @@ def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = Non
 def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
     """Return what `dry_run` returns, for an open runtime."""
     if slot is not None:
-        return [run_for_slot(runtime, the_one(names), read(slot, runtime.zone))]
-    known_jobs(runtime.config, names)
+        return runs_for_slot(runtime, the_one(names), read(slot, runtime.zone))
     if not names:
         return dry_run_of_tick(runtime)
-    return [{"job": name, "target": None, "reason": "requested"} for name in names]
+    keys = target_keys(runtime.config, names)
+    return [{"job": key.job, "target": key.target or None, "reason": "requested"} for key in keys]
 
 
 def the_one(names: Sequence[str]) -> str:
@@ -78,17 +79,27 @@ def the_one(names: Sequence[str]) -> str:
     return names[0]
 
 
-def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
-    """Return the run that a request for *slot* would start. Raise ConfigError if the job or the slot is not allowed."""
-    job = runtime.config.jobs[known_jobs(runtime.config, [name])[0]]
+def runs_for_slot(runtime: Runtime, name: str, slot: Instant) -> list[dict[str, Any]]:
+    """Return the runs that a request for *slot* would start: one for each target of a job with `for_each`.
+
+    Raise ConfigError if the job or the slot is not allowed.
+    """
     now = int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        job_state = planning.foreseen(ledger, runtime.config, now).get(key_of(job))
+        job_states = planning.foreseen(ledger, runtime.config, now)
+    keys = target_keys(runtime.config, [name])
+    return [_run_for_slot(runtime, key, job_states.get(key), slot, now) for key in keys]
+
+
+def _run_for_slot(
+    runtime: Runtime, key: JobKey, job_state: JobState | None, slot: Instant, now: Instant
+) -> dict[str, Any]:
+    job, request = runtime.config.jobs[key.job], ManualRequest(key.job, slot=slot, target=key.target)
     try:
-        start = start_for(ManualRequest(name, slot=slot), job, job_state, None, "dry-run", now)
+        start = start_for(request, job, job_state, None, "dry-run", now)
     except OlderFirstError as error:
-        first = stamp(error.first, runtime.zone)
+        first, name = stamp(error.first, runtime.zone), key.display_name
         hint = f"use `scheduled run {name} --for {first}` first, or `scheduled skip {name}`"
         raise ConfigError(f"{error}; {hint}") from None
     why = (
@@ -98,7 +109,12 @@ def run_for_slot(runtime: Runtime, name: str, slot: Instant) -> dict[str, Any]:
     )
     others = start.claim.slots - 1
     older = f" and {others} older {'slot' if others == 1 else 'slots'}" if others > 0 else ""
-    return {"job": name, "target": None, "scheduled_for": stamp(slot, runtime.zone), "reason": why + older}
+    return {
+        "job": key.job,
+        "target": key.target or None,
+        "scheduled_for": stamp(slot, runtime.zone),
+        "reason": why + older,
+    }
 
 
 def dry_run_of_tick(runtime: Runtime) -> list[dict[str, Any]]:
@@ -257,7 +273,7 @@ def _wait(job: Job, key: JobKey, found: TickPlan, zone: str, now: Instant) -> di
     until = {"until": stamp(due, zone)} if waits in WITH_END and due is not None else {}
     reasons = {
         "after": f"waits for {' and '.join(job.after)}",
-        "ask": f"waits for your decision: `scheduled explain {job.name}`",
+        "ask": f"waits for your decision: `scheduled explain {key.display_name}`",
     }
     reason = {"reason": reasons[waits]} if waits in reasons else {}
     row = {"job": job.name, "target": key.target or None, "open_reason": waits, **until, **reason}

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scheduled.config.files import Config, known_jobs
+from scheduled.config.named import one_target
 from scheduled.core.jobs import Job
-from scheduled.core.keys import JobKey, read_label
 from scheduled.core.run_ids import trial_run_id
 from scheduled.core.starts import manual_start
 from scheduled.engine.runtime import Runtime, open_runtime
-from scheduled.errors import ConfigError, UnknownError
 from scheduled.execution.prepare import about_run, environment_of, without
 from scheduled.install import environment as of_cron
 from scheduled.instance import Instance
@@ -27,12 +25,13 @@ def environment(instance: Instance, job: str, *, diff_shell: bool = False) -> di
     `env_file` can't be read.
     """
     runtime = open_runtime(instance)
-    key = _key_of(runtime.config, job)
-    found = runtime.config.jobs[key.job]
-    written, given = environment_of(found, runtime.environment)
     with read_only(runtime.paths) as ledger:
-        state = ledger.job_states().get(key)
-    claim = manual_start(key, state.window_start if state else None, trial_run_id(key.job)).claim
+        runtime.config.override(ledger.overrides())
+        job_states = ledger.job_states()
+    key = one_target(runtime.config, job)
+    found, state = runtime.config.jobs[key.job], job_states.get(key)
+    written, given = environment_of(found, runtime.environment)
+    claim = manual_start(key, state.window_start if state else None, trial_run_id(key)).claim
     about = about_run(found, claim)
     values = {**given, **dict.fromkeys(found.secrets, MASKED), **about}
     shown = _masked(values, Mask(secrets_of(without(given, found.secrets), written)))
@@ -40,25 +39,6 @@ def environment(instance: Instance, job: str, *, diff_shell: bool = False) -> di
     variables = [{"name": name, "value": shown[name], "source": sources[name]} for name in sorted(values)]
     document: dict[str, Any] = {"job": key.job, "target": key.target or None, "variables": variables}
     return document | ({"shell": _difference(values, variables)} if diff_shell else {})
-
-
-def _key_of(config: Config, label: str) -> JobKey:
-    """Return the job, or the target of a job, that *label* names. Raise UnknownError if there is none."""
-    key = JobKey(label)
-    if label not in config.jobs and "@" in label:
-        try:
-            key = read_label(label)
-        except ValueError as error:
-            raise UnknownError(str(error)) from None
-    job = config.jobs[known_jobs(config, [key.job])[0]]
-    if key.target and job.for_each is None:
-        raise UnknownError(f"{job.name} has no targets; write {job.name}")
-    names = ", ".join(str(JobKey(job.name, target)) for target in job.targets)
-    if job.for_each is not None and not key.target:
-        raise ConfigError(f"{job.name} has targets; write JOB@TARGET" + (f": {names}" if names else ""))
-    if job.targets and key.target and key.target not in job.targets:
-        raise UnknownError(f"no such target: {key}; {job.name} has {names}")
-    return key
 
 
 def _sources(

@@ -6,13 +6,15 @@ from scheduled.clock import stamp
 from scheduled.core import gate_words
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
-from scheduled.core.jobs import Job, key_of
+from scheduled.core.jobs import Job
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
+from scheduled.core.records import RunRow
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries import assumptions, describe
 from scheduled.queries.explain_slot import run_document
 from scheduled.queries.explain_waits import attempts
-from scheduled.queries.jobs import schedule_in_words, written_schedule
+from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedule
 from scheduled.queries.next_run import next_run
 from scheduled.queries.next_zone import follows_host
 from scheduled.queries.view import View
@@ -22,35 +24,47 @@ from scheduled.state.ledger import History
 
 LAST = 5  # runs in `last_runs`
 # Facts that the configuration has; null if it cannot be read.
-OF_CONFIG = ("retries", "catch_up", "grace", "quiet", "quiet_until", "gate", "budget", "group", "held_by")
+OF_CONFIG = (
+    "retries",
+    "fails_if",
+    "catch_up",
+    "grace",
+    "quiet",
+    "quiet_until",
+    "gate",
+    "budget",
+    "group",
+    "held_by",
+)
 
 
 def facts(
-    view: View, ledger: History, job: Job, job_state: JobState | None, plan: JobPlan | None
+    view: View, ledger: History, key: JobKey, job_state: JobState | None, plan: JobPlan | None
 ) -> dict[str, Any]:
-    """Return the fields of an explanation of *job*; *plan* is what the next tick does with it."""
-    zone, row = view.zone, view.rows.get(key_of(job))
+    """Return the fields of an explanation of *key*; *plan* is what the next tick does with it."""
+    job, zone, row = view.config.jobs[key.job], view.zone, view.rows.get(key)
     run = job_state.open_run if job_state else None
     due = _open_slots(view, job, job_state, plan)
-    in_force = pauses_of(key_of(job), view.pauses)
-    pauses = {key.display_name or "all": stamp(until, zone) for key, until in in_force.items()}
+    in_force = pauses_of(key, view.pauses)
+    pauses = {found.display_name or "all": stamp(until, zone) for found, until in in_force.items()}
     quiet_until = quiet(job.not_between, job.zone, view.now) if job.not_between else None
     upcoming = open_slots_of(job_state).next_after(view.now) if job_state else None
     found = {
         "schedule": written_schedule(view, job),
         "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,
-        "enabled": job.enabled,
+        "enabled": is_enabled(job, key),
         "source": job.source,
         "epoch": stamp(_began(view, job_state) if job_state else None, zone),
         "position": stamp(job_state.position if job_state else None, zone),
         "open_slots": due[1],
         "slot": stamp(due[0], zone),
-        "open_reason": _open_reason(view, job, plan, has_open_slots=due[1] > 0),
+        "open_reason": _open_reason(view, key, plan, has_open_slots=due[1] > 0),
         "run": run.run_id if run else None,
         "attempts": _counted(job, run) if run else None,
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
+        "fails_if": describe.fails_if(job.fails_if) if job.fails_if else None,
         "catch_up": job.catch_up,
         "grace": duration(job.grace) if job.grace is not None else None,
         "paused": pauses or None,
@@ -59,19 +73,25 @@ def facts(
         "gate": gate_words.required(job.only_if) if job.only_if else None,
         "budget": view.config.max_runs,
         "group": job.group or None,
-        "held_by": view.holders(job) or None,
+        "held_by": view.holders(key) or None,
         "window_start": stamp(row.window_start if row else None, zone),
-        "last_runs": [run_document(found, zone) for found in ledger.history(job=job.name, limit=LAST)],
+        "last_runs": [run_document(found, zone) for found in _last_runs(ledger, job, key)],
         "next_slot": stamp(upcoming, zone),
         "next_due": stamp(plan.next_due if plan else None, zone),
-        "next_run": stamp(next_run(view, key_of(job)), zone),
+        "next_run": stamp(next_run(view, key), zone),
         "ticks": assumptions.ticks(view),
         "timezone": next(iter(assumptions.zone(view.next_zone)), None)
         if follows_host(view.config, job.name)
         else None,
-        **assumptions.of_run(view, key_of(job)),
+        **assumptions.of_run(view, key),
     }
     return found | dict.fromkeys(OF_CONFIG) if view.config.unreadable else found
+
+
+def _last_runs(ledger: History, job: Job, key: JobKey) -> list[RunRow]:
+    """Return the newest runs of *key*; of a job with `for_each`, those of all its targets."""
+    target = key.target if key.target or job.for_each is None else None
+    return ledger.history(job=key.job, target=target, limit=LAST)
 
 
 def _began(view: View, job_state: JobState) -> Instant:
@@ -80,11 +100,11 @@ def _began(view: View, job_state: JobState) -> Instant:
     return job_state.epoch if before is None else before.epoch
 
 
-def _open_reason(view: View, job: Job, plan: JobPlan | None, *, has_open_slots: bool) -> str | None:
+def _open_reason(view: View, key: JobKey, plan: JobPlan | None, *, has_open_slots: bool) -> str | None:
     waits = plan.waits if plan else None
     if waits == "running":  # or only claimed: `group` or `queued`
-        return view.claimed_reason(key_of(job)) or waits
-    return waits or (view.open_reason(key_of(job)) if has_open_slots else None)
+        return view.claimed_reason(key) or waits
+    return waits or (view.open_reason(key) if has_open_slots else None)
 
 
 def _counted(job: Job, run: OpenRun) -> str:

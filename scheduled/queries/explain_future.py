@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scheduled.core.epochs import slots_of
 from scheduled.core.holds import is_too_late, may_start
-from scheduled.core.jobs import Job, key_of
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
@@ -26,21 +26,23 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 
-def future(view: View, ledger: Ledger, job: Job, job_state: JobState | None, plan: JobPlan | None) -> str:
-    """Return the sentence about what *job* does next, or why it does nothing; *plan* is its plan now."""
+def future(view: View, ledger: Ledger, key: JobKey, job_state: JobState | None, plan: JobPlan | None) -> str:
+    """Return the sentence about what *key* does next, or why it does nothing; *plan* is its plan now."""
+    job = view.config.jobs[key.job]
     if job_state is None or plan is None:
-        if job.name in view.overridden:
-            hint = f"enable it with `scheduled enable {job.name}`"
+        alone = job.enabled and key.target in job.disabled_targets
+        if alone or job.name in view.overridden:
+            hint = f"enable it with `scheduled enable {key.display_name if alone else job.name}`"
             return f"It will not run: it was disabled with `scheduled disable`; {hint}."
         return f"It will not run: it is disabled in {job.source}."
     if job_state.busy:
-        return _running(view, ledger, job)
+        return _running(view, ledger, key)
     if plan.waits is not None:
-        return waits_now(view, job, job_state, plan)
+        return waits_now(view, key, job_state, plan)
     if plan.start is not None:
-        return due_now(view, job, job_state, plan.start)
+        return due_now(view, key, job_state, plan.start)
     retry = _next_retry(job_state, plan)
-    return _later(view, job, job_state, plan) if retry is None else waits_for_retry(view, job, *retry)
+    return _later(view, key, job_state, plan) if retry is None else waits_for_retry(view, *retry)
 
 
 def _next_retry(job_state: JobState, plan: JobPlan) -> tuple[OpenRun, Instant] | None:
@@ -49,33 +51,33 @@ def _next_retry(job_state: JobState, plan: JobPlan) -> tuple[OpenRun, Instant] |
     return next((found for found in retries if found[1] == plan.next_due), None)
 
 
-def _later(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
+def _later(view: View, key: JobKey, job_state: JobState, plan: JobPlan) -> str:
     if plan.next_due is not None:
-        return _upcoming(view, job, plan.next_due)
-    if not job.is_by_time:
-        return f"It runs {_unscheduled(view, job)}."
+        return _upcoming(view, key, plan.next_due)
+    if not view.config.jobs[key.job].is_by_time:
+        return f"It runs {_unscheduled(view, key)}."
     last = slots_of(job_state.schedules, job_state.epoch).last_until(view.now)
     if last is not None and last <= job_state.epoch:
         return f"It will not run: its last slot, {when(last, view)}, was before its schedule took effect."
-    return f"It will not run{_again(view, job)}: its schedule has no more slots."
+    return f"It will not run{_again(view, key)}: its schedule has no more slots."
 
 
-def _again(view: View, job: Job) -> str:
-    row = view.rows.get(key_of(job))
+def _again(view: View, key: JobKey) -> str:
+    row = view.rows.get(key)
     return " again" if row is not None and row.last_run_id is not None else ""
 
 
-def _upcoming(view: View, job: Job, due: Instant) -> str:
-    key = key_of(job)
+def _upcoming(view: View, key: JobKey, due: Instant) -> str:
+    job = view.config.jobs[key.job]
     at, start = next_run(view, key), may_start(job, key, due, view.pauses)
     slot = f"the slot of {when(due - job.delay, view)}"
     if start is None:
-        return f"It is next due at {when(due, view)} and will wait then: {pauses_in_words(view, job)}."
+        return f"It is next due at {when(due, view)} and will wait then: {pauses_in_words(view, key)}."
     if at is None and job.after and view.chains:
         others = " and ".join(job.after)
         return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
     if at is None:
-        return f"It will not run{_again(view, job)}: {slot} will be too late for its `grace`."
+        return f"It will not run{_again(view, key)}: {slot} will be too late for its `grace`."
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
@@ -83,14 +85,15 @@ def _upcoming(view: View, job: Job, due: Instant) -> str:
         why = f"{slot} waits until then ({BUDGET})" if later else f"the first tick after {slot}"
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
-    return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, job, due, start)})."
+    return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, key, due, start)})."
 
 
 def _too_late(view: View, start: Instant) -> str:
     return f"cannot start before {when(start, view)}, which is too late for its `grace`"
 
 
-def _unscheduled(view: View, job: Job) -> str:
+def _unscheduled(view: View, key: JobKey) -> str:
+    job = view.config.jobs[key.job]
     if job.on:
         return f"when the event {job.on} is published"
     if job.after:
@@ -100,13 +103,14 @@ def _unscheduled(view: View, job: Job) -> str:
     return (
         f"as a step of {' and '.join(chains)}"
         if chains
-        else f"only when you start it: `scheduled run {job.name}`"
+        else f"only when you start it: `scheduled run {key.display_name}`"
     )
 
 
-def _running(view: View, ledger: Ledger, job: Job) -> str:
+def _running(view: View, ledger: Ledger, key: JobKey) -> str:
+    job = view.config.jobs[key.job]
     under_way = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
-    own = [run for run in under_way if run.key == key_of(job)]
+    own = [run for run in under_way if run.key == key]
     run = next((run for run in own if not _is_queued(run)), None)
     if run is None:
         return _queued(view, job, own[0].run_id, under_way)
@@ -125,7 +129,11 @@ def _is_queued(run: OpenRun) -> bool:
 def _queued(view: View, job: Job, run_id: str, under_way: Sequence[OpenRun]) -> str:
     """Return why the claimed run *run_id* is not started yet; *under_way* are all runs of which one is claimed."""
     running, jobs = [run for run in under_way if run.status == "running"], view.config.jobs
-    held = [run.job for run in running if job.group and run.job in jobs and jobs[run.job].group == job.group]
+    held = [
+        run.key.display_name
+        for run in running
+        if job.group and run.job in jobs and jobs[run.job].group == job.group
+    ]
     if held:
         return f"It waits: {run_id} is claimed, and starts after {' and '.join(held)} of its group {job.group!r}."
     if sum(run.tick != CHAIN for run in running) >= view.config.max_parallel:
@@ -162,10 +170,12 @@ def _step_waits(view: View, ledger: Ledger, run: OpenRun) -> str:
     if not job.enabled:
         return _request_waits(view, ledger, run.key)
     if run.retry_at is None:
-        return f"{run.key.display_name} waits for your decision: see `scheduled explain {run.job}`."
+        return (
+            f"{run.key.display_name} waits for your decision: see `scheduled explain {run.key.display_name}`."
+        )
     if run.retry_at <= view.now and view.open_reason(run.key) == "gate":
         return _request_waits(view, ledger, run.key)
-    text = waits_for_retry(view, job, run, run.retry_at)
+    text = waits_for_retry(view, run, run.retry_at)
     return text.removeprefix("It waits: ")
 
 
@@ -176,5 +186,5 @@ def _request_waits(view: View, ledger: Ledger, key: JobKey) -> str:
         return f"{key.display_name} is disabled; the next tick counts it as failed."
     state, plan = view.job_states.get(key), view.job_plan(job, key)
     held = plan is not None and (plan.waits is not None or view.open_reason(key) == "gate")
-    waits = future(view, ledger, job, state, plan) if held else ""
+    waits = future(view, ledger, key, state, plan) if held else ""
     return f"{key.display_name} waits: {waits.removeprefix('It waits: ')}" if waits else ""

@@ -1,16 +1,16 @@
 """`explain JOB --at T`: the verdict of one slot and its reason, from the configuration and the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
-from scheduled.core.jobs import key_of
 from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED_AT_GATE
 from scheduled.core.records import Epoch, RunRow, SlotRow
 from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Epochs, Ledger, Meta
 
@@ -52,18 +52,12 @@ OPEN = {
 }
 
 
-def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str, Any]:
-    """Return the verdict, with its reason, of the job's last slot at or before *at*.
-
-    Raise ConfigError if there is no such job.
-    """
-    job = view.job(name)
-    key = key_of(job)
-    epoch = next((found for found in _epochs(view, ledger, key) if _contains(found, at)), None)
-    slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at) if epoch else None
+def explain_slot(view: View, ledger: Ledger, key: JobKey, at: Instant) -> dict[str, Any]:
+    """Return the verdict, with its reason, of the last slot of *key* at or before *at*."""
+    epoch, slot = _epoch_at(list(_epochs(view, ledger, key)), at)
     if epoch is None or slot is None or slot <= epoch.starts_at:
         return {
-            "job": name,
+            "job": key.job,
             "target": key.target or None,
             "sentence": _no_slot(view, epoch, at),
             "at": stamp(at, view.zone),
@@ -73,7 +67,7 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
     row = row if row is not None and row.span.last >= slot else None
     run = ledger.run(row.run_id) if row and row.run_id else None
     return {
-        "job": name,
+        "job": key.job,
         "target": key.target or None,
         "sentence": _then(view, ledger, key, slot, row, run),
         "at": stamp(at, view.zone),
@@ -89,6 +83,21 @@ def explain_slot(view: View, ledger: Ledger, name: str, at: Instant) -> dict[str
         "run": run_document(run, view.zone) if run else None,
         "next_slot": stamp(slots_of(epoch.schedules, epoch.starts_at).next_after(slot), view.zone),
     }
+
+
+def _epoch_at(known: Sequence[Epoch], at: Instant) -> tuple[Epoch | None, Instant | None]:
+    """Return the epoch of *known* that contains *at*, and its last slot until then.
+
+    With `from = "end"` it is the one before if the next interval has just begun.
+    """
+    epoch = next((found for found in known if _contains(found, at)), None)
+    if epoch is None:
+        return None, None
+    slot = slots_of(epoch.schedules, epoch.starts_at).last_until(at)
+    before = [found for found in known if found.ends_at == epoch.starts_at < at]
+    if slot is None and counts_from_end(epoch.schedules) and before and counts_from_end(before[-1].schedules):
+        return _epoch_at(known, epoch.starts_at)
+    return epoch, slot
 
 
 def _epochs(view: View, ledger: Epochs, key: JobKey) -> Iterator[Epoch]:

@@ -3,9 +3,9 @@
 from scheduled.clock import stamp
 from scheduled.core import deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
-from scheduled.core.jobs import Job, key_of
+from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
-from scheduled.core.keys import ALL_JOBS
+from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
 from scheduled.core.starts import Start, is_for_event
@@ -24,27 +24,27 @@ def attempts(job: Job, run: OpenRun) -> str:
 
 
 def waits_now(
-    view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant | None = None
+    view: View, key: JobKey, job_state: JobState, plan: JobPlan, instant: Instant | None = None
 ) -> str:
-    """Return why a job does not start at the next tick, according to its *plan* at *instant* (default: now)."""
-    run = job_state.open_run
+    """Return why *key* does not start at the next tick, according to its *plan* at *instant* (default: now)."""
+    job, run = view.config.jobs[key.job], job_state.open_run
     if plan.waits == "ask":
         run = run or next(other for other in job_state.others if other.retry_at is None)
     if plan.waits == "group":
-        return f"It waits: {', '.join(view.holders(job)) or 'a job'} of its group {job.group!r} is running."
+        return f"It waits: {', '.join(view.holders(key)) or 'a job'} of its group {job.group!r} is running."
     if plan.waits == "ask" and run is not None:
         return (
             f"It waits for your decision: {run.run_id} was interrupted; run it again with"
-            f" `scheduled rerun {run.run_id}`, or skip it with `scheduled skip {job.name}`."
+            f" `scheduled rerun {run.run_id}`, or skip it with `scheduled skip {key.display_name}`."
         )
     if plan.waits == "paused":
-        return f"It waits: {pauses_in_words(view, job)}."
+        return f"It waits: {pauses_in_words(view, key)}."
     if plan.waits == "quiet" and job.not_between is not None:
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
         return f"It waits: its quiet hours last until {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
-        return waits_for_retry(view, job, run, run.retry_at, plan.next_due)
+        return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, plan)
 
 
@@ -55,9 +55,10 @@ def _waits_for(view: View, job: Job, plan: JobPlan) -> str:
     return f"It waits: its `jitter` delays the slot of {slot} until {end}."
 
 
-def waits_for_retry(view: View, job: Job, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:
-    """Return that *run* waits for its attempt at *retry_at*; *due* is when the job is next due."""
-    following = f"the next attempt is due at {when(retry_at, view)}{_then(view, job, retry_at)}"
+def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:
+    """Return that *run* waits for its attempt at *retry_at*; *due* is when its job is next due."""
+    job = view.config.jobs[run.job]
+    following = f"the next attempt is due at {when(retry_at, view)}{_then(view, run.key, retry_at)}"
     if any((own.key, own.at) == (run.key, retry_at) for own in view.own_retries):
         at = (stamp(retry_at, view.zone) or "")[:19].replace("T", " ")
         following = f"the tick that is at work makes the next attempt at {at}"
@@ -91,33 +92,38 @@ def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:
     return f"; {run.run_id} is given up after {when(found[0] - 1, view)} ({DEFERRED}; {found[1]})"
 
 
-def pauses_in_words(view: View, job: Job) -> str:
-    """Return every pause in force for *job*; its own and that of all jobs end independently."""
+def pauses_in_words(view: View, key: JobKey) -> str:
+    """Return every pause in force for *key*; its own, that of its job and that of all jobs end independently."""
     pauses = []
-    for key, until in pauses_of(key_of(job), view.pauses).items():
-        paused, names = ("all jobs are", "") if key == ALL_JOBS else ("it is", f" {job.name}")
+    for paused_key, until in pauses_of(key, view.pauses).items():
+        paused, names = "it is", f" {paused_key.display_name}"
+        if paused_key == ALL_JOBS:
+            paused, names = "all jobs are", ""
+        elif paused_key != key:
+            paused = "all its targets are"
         end = f"you resume with `scheduled resume{names}`" if until is None else when(until, view)
         pauses.append(f"{paused} paused until {end}")
     return ", and ".join(pauses)
 
 
-def held_until(view: View, job: Job, due: Instant, start: Instant) -> str:
+def held_until(view: View, key: JobKey, due: Instant, start: Instant) -> str:
     """Return why a slot that is due at *due* cannot start before *start*: its quiet hours, or a pause."""
+    job = view.config.jobs[key.job]
     window = job.not_between
-    by_quiet = window is not None and may_start(job, key_of(job), due, {}) == start
+    by_quiet = window is not None and may_start(job, key, due, {}) == start
     return (
         f"quiet hours: {describe.window(window)}"
         if window is not None and by_quiet
-        else pauses_in_words(view, job)
+        else pauses_in_words(view, key)
     )
 
 
-def _then(view: View, job: Job, retry_at: Instant) -> str:
+def _then(view: View, key: JobKey, retry_at: Instant) -> str:
     """Return why an attempt due at *retry_at* will not start then: a pause or quiet hours; "" if it will."""
-    start = may_start(job, key_of(job), retry_at, view.pauses)
+    start = may_start(view.config.jobs[key.job], key, retry_at, view.pauses)
     if start == retry_at:
         return ""
-    why = pauses_in_words(view, job) if start is None else held_until(view, job, retry_at, start)
+    why = pauses_in_words(view, key) if start is None else held_until(view, key, retry_at, start)
     return f" and will wait then: {why}"
 
 
@@ -125,15 +131,15 @@ def _because(run: OpenRun) -> str:
     return f" ({run.reason})" if run.reason else ""
 
 
-def _left_over(view: View, job: Job, start: Start) -> str | None:
+def _left_over(view: View, key: JobKey, start: Start) -> str | None:
     """Return why the last tick left *start*, which is due, to the next one; None if it did not.
 
     If an attempt of its run has started, only a limit can have kept a tick from the next one.
     """
-    row = view.rows.get(key_of(job))
+    job, row = view.config.jobs[key.job], view.rows.get(key)
     limit = _limit(view, start)
     reasons = {
-        "budget": f"the last tick reached `{limit}` of `[catch_up]`; {_goes_on(view, job)}"
+        "budget": f"the last tick reached `{limit}` of `[catch_up]`; {_goes_on(view, key)}"
         if limit
         else "the last tick was stopped before it started its run; the next tick starts it",
         "queued": f"at the last tick no executor was available for its action ({job.action.kind})",
@@ -159,34 +165,35 @@ def _limit(view: View, start: Start) -> str:
     return "max_minutes" if view.config.max_minutes is not None else ""
 
 
-def _goes_on(view: View, job: Job) -> str:
-    """Return when *job*, for which a tick had no budget left, runs."""
-    found = next_start(view, key_of(job))
+def _goes_on(view: View, key: JobKey) -> str:
+    """Return when *key*, for which a tick had no budget left, runs."""
+    found = next_start(view, key)
     if found is not None and found.tick + view.late > view.next_tick:
         return f"it will run at {when(found.tick, view)}"
     return "the next tick starts more runs"
 
 
-def due_now(view: View, job: Job, job_state: JobState, start: Start) -> str:
-    """Return what of a job is due and starts at the next tick, or why it does not start then.
+def due_now(view: View, key: JobKey, job_state: JobState, start: Start) -> str:
+    """Return what of *key* is due and starts at the next tick, or why it does not start then.
 
     *start* is what would start now; at the next tick it may be something else.
     """
-    if left := _left_over(view, job, start):
+    if left := _left_over(view, key, start):
         return f"It waits: {left}."
-    found = next_start(view, key_of(job))
+    found = next_start(view, key)
     if found is None or found.tick + view.late > view.next_tick:
-        return _later(view, job, job_state, start, None if found is None else found.tick)
+        return _later(view, key, job_state, start, None if found is None else found.tick)
     if found.start is None:
         return _starts(view, start)
     return _starts(view, found.start, replaced=_replaced(job_state, found.start))
 
 
-def _later(view: View, job: Job, job_state: JobState, start: Start, at: Instant | None) -> str:
+def _later(view: View, key: JobKey, job_state: JobState, start: Start, at: Instant | None) -> str:
     """Return why what is due does not start at the next tick, but only at *at*, or never."""
-    plan = view.plan_at_next_tick(job, key_of(job))
+    job = view.config.jobs[key.job]
+    plan = view.plan_at_next_tick(job, key)
     if plan is not None and plan.waits is not None:
-        return waits_now(view, job, job_state, plan, view.next_tick)
+        return waits_now(view, key, job_state, plan, view.next_tick)
     what = "a start request" if start.claim.slot is None else f"the slot of {when(start.claim.slot, view)}"
     then = "It will not run" if at is None else f"It will run at {when(at, view)}"
     if plan is not None and plan.skips and plan.start is None:

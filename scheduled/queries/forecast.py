@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from scheduled import question
 from scheduled.clock import stamp
+from scheduled.config.named import known_key
 from scheduled.core.cadence import closest
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import PRIORITIES, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError, require_between
@@ -49,13 +51,14 @@ def forecast(
     span = instants.span(first, last, view.zone)
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
+    instance.notes += assumptions.of_durations(view, found)
     return found
 
 
 def simulate(
-    view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: str | None = None
+    view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: JobKey | None = None
 ) -> list[Run]:
-    """Return the runs in [start, end), in order, if no tick happens during *outages*; with *only*, of that job.
+    """Return the runs in [start, end), in order, if no tick happens during *outages*; with *only*, of that job or target.
 
     What is past is history: before now there are no runs. A span that is over is simulated all the same for the jobs
     that did not exist then. Raise ConfigError as soon as the simulation exceeds its limits.
@@ -88,14 +91,16 @@ def _too_long(start: Instant, end: Instant, zone: str) -> ConfigError:
     )
 
 
-def _least(view: View, start: Instant, end: Instant, only: str | None) -> int:
+def _least(view: View, start: Instant, end: Instant, only: JobKey | None) -> int:
     """Return a number of runs in [start, end) that the forecast surely exceeds or reaches, without simulating it."""
     if view.config.max_runs is not None or view.pauses or start <= view.now:
         return 0
     free = (
         job_state
         for key, job_state in view.job_states.items()
-        if (job := view.config.jobs.get(key.job)) is not None and _is_free(job) and only in (None, key.job)
+        if (job := view.config.jobs.get(key.job)) is not None
+        and _is_free(job)
+        and only in (None, key, JobKey(key.job))
     )
     return sum(_least_of(job_state, view.cadence, start, end) for job_state in question.each(free))
 
@@ -122,7 +127,8 @@ def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) 
     first = min([start, *(outage for outage, _ in outages)])
     if end <= view.now:
         return first
-    if view.chains:  # one that waits holds back its later slots
+    # A chain that waits holds back its later slots, and a run the next slot of `from = "end"`.
+    if view.chains or view.config.jobs.counts_from_end:
         return view.now
     begin = max(view.now, first - LEAD)
     caught_up = (until for until in view.pauses.values() if until is not None)
@@ -136,7 +142,8 @@ def between(view: View, first: str, last: str, outages: Iterable[str], only: str
         raise ConfigError(f"to {last}: a forecast is limited to 100 years from now; choose an earlier end")
     outages = list(islice(outages, MOST_OUTAGES + 1))
     require_between("outages", len(outages), 0, MOST_OUTAGES)
-    return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], only)
+    key = None if only is None else known_key(view.config, only)
+    return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], key)
 
 
 def _document(runs: Iterable[Run], view: View) -> list[dict[str, Any]]:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from scheduled import clock, question
 from scheduled.clock import stamp
-from scheduled.core.jobs import keys_of
+from scheduled.config.named import each_target, known_key
+from scheduled.core.keys import JobKey
 from scheduled.core.records import RunRow, SkippedRow, SlotRow
-from scheduled.core.runs import RunStatus
+from scheduled.core.runs import RunStatus, Span
 from scheduled.errors import ConfigError, UnknownError, require_between
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
-from scheduled.queries.logs import require_known
+from scheduled.queries.logs import RunsOf, runs_of
 from scheduled.queries.run_details import details, outcome, with_steps
 from scheduled.schedules.instants import ago
 from scheduled.schedules.zones import DAY, Instant
@@ -33,7 +34,7 @@ def history(
     status: str | None = None,
     limit: int = 20,
 ) -> list[dict[str, Any]]:
-    """Return the newest *limit* runs and skipped spans of slots, of one job or of all, newest first.
+    """Return the newest *limit* runs and skipped spans of slots, of one job or target or of all, newest first.
 
     A span of slots that were skipped without a run has no `run_id`; it is listed at the time of the decision. *since* is
     an age such as `2h`, or an ISO 8601 instant. If there are none, the reason is in `instance.notes`. Raise ConfigError if
@@ -41,28 +42,27 @@ def history(
     """
     require_between("limit", limit, 1, MOST)
     found = config_of(instance)
-    if job is not None:
-        require_known(instance.paths, found, job)
     first = None if since is None else ago(since, found.timezone, clock.now())
     wanted = _checked_status(status)
     with read_only(instance.paths) as ledger:
-        rows = ledger.history(job=job, limit=limit, since=first, status=wanted)
+        of = RunsOf() if job is None else runs_of(ledger, found, job)
+        rows = ledger.history(job=of.job, target=of.target, limit=limit, since=first, status=wanted)
         dated = [
             (row.claimed_at, with_steps(_run(row, found.timezone), ledger, row, found.timezone))
             for row in question.each(rows)
         ]
         if wanted in (None, "skipped"):
-            spans = ledger.skipped(job=job, limit=limit, since=first)
+            spans = ledger.skipped(job=of.job, target=of.target, limit=limit, since=first)
             dated += [(row.decided_at, skipped_span(row, found.timezone)) for row in question.each(spans)]
         question.refuse_long(min(limit, len(dated)))
-        instance.notes = [] if dated else [_none(ledger, job)]
+        instance.notes = [] if dated else [_none(ledger, job, of)]
     dated.sort(key=lambda entry: entry[0], reverse=True)
     return [document for _, document in dated[:limit]]
 
 
-def _none(ledger: Ledger, job: str | None) -> str:
+def _none(ledger: Ledger, job: str | None, of: RunsOf) -> str:
     """Return why there are no such runs, and what shows more."""
-    newest = next(iter(ledger.history(job=job, limit=1)), None)
+    newest = next(iter(ledger.history(job=of.job, target=of.target, limit=1)), None)
     if newest is None and job is None:
         return "no job has run yet; `scheduled next` shows when the first ones run"
     if newest is None:
@@ -132,7 +132,7 @@ def skipped_span(row: SkippedRow, zone: str) -> dict[str, Any]:
 
 
 def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Return the newest statuses of one job or of every job, by the job's name, oldest first.
+    """Return the newest statuses of the job or target *job*, or of every job, by this name, oldest first.
 
     A status is the verdict of a slot or of a span of slots, or the status of a run without a verdict.
 
@@ -141,15 +141,19 @@ def recent_statuses(instance: Instance, job: str | None = None) -> dict[str, lis
     from scheduled.queries.view import open_view
 
     with open_view(instance) as (view, ledger):
-        names = list(view.config.jobs) if job is None else [view.job(job).name]
-        return {name: newest_statuses(view, ledger, name) for name in question.each(names)}
+        names = list(view.config.jobs) if job is None else [job]
+        keys = {name: known_key(view.config, name) for name in names}
+        return {name: newest_statuses(view, ledger, key) for name, key in question.each(keys.items())}
 
 
-def newest_statuses(view: "View", ledger: Ledger, name: str, limit: int = NEWEST) -> list[dict[str, Any]]:
-    """Return the newest *limit* statuses of a job and all its targets, oldest first (see `recent_statuses`)."""
-    runs = ledger.history(job=name, limit=limit)
+def newest_statuses(view: "View", ledger: Ledger, key: JobKey, limit: int = NEWEST) -> list[dict[str, Any]]:
+    """Return the newest *limit* statuses of a target, or of a job and all its targets, oldest first.
+
+    See `recent_statuses`.
+    """
+    runs = ledger.history(job=key.job, target=key.target or None, limit=limit)
     since = _since(runs, view.now)
-    slots = (row for key in keys_of(view.job(name)) for row in ledger.rows_after(key, since))
+    slots = (row for one in each_target(view.config, key) for row in ledger.rows_after(one, since))
     rows = [*map(_of_slots, slots), *_of_runs(runs)]
     newest = sorted(rows, key=lambda row: row["at"])[-limit:]
     return [
@@ -164,7 +168,7 @@ def _since(runs: list[RunRow], now: Instant) -> Instant:
 
 def _of_slots(row: SlotRow) -> dict[str, Any]:
     span = row.span
-    return _entry(span.first, span.last, span.count, row.verdict or "", row.reason, row.run_id)
+    return _entry(row.key, span, row.verdict or "", row.reason, row.run_id)
 
 
 def _of_runs(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
@@ -172,16 +176,15 @@ def _of_runs(runs: Iterable[RunRow]) -> Iterable[dict[str, Any]]:
     for run in runs:
         if run.slot is None or run.finished_at is None or run.status == "waiting_retry":
             at = int(run.claimed_at) if run.slot is None else run.slot
-            yield _entry(at, at, run.slots, run.status, run.reason, run.run_id)
+            yield _entry(run.key, Span(at, at, run.slots), run.status, run.reason, run.run_id)
 
 
-def _entry(
-    first: Instant, last: Instant, slots: int, status: str, reason: str, run_id: str | None
-) -> dict[str, Any]:
+def _entry(key: JobKey, span: Span, status: str, reason: str, run_id: str | None) -> dict[str, Any]:
     return {
-        "at": first,
-        "until": last,
-        "slots": slots,
+        "target": key.target or None,
+        "at": span.first,
+        "until": span.last,
+        "slots": span.count,
         "status": status,
         "reason": reason or None,
         "run_id": run_id,

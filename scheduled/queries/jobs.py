@@ -1,7 +1,8 @@
 """`jobs` and `show`: the configured jobs, their state and their next slots."""
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
@@ -9,15 +10,17 @@ import msgspec
 from scheduled import question
 from scheduled.actions import registry
 from scheduled.clock import stamp
+from scheduled.config.named import each_target, known_key
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import pauses_of
-from scheduled.core.jobs import Job, key_of
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
 from scheduled.queries import assumptions, describe
 from scheduled.queries.next_run import next_run
+from scheduled.queries.of_targets import of_all
 from scheduled.queries.view import View, load_view
 from scheduled.schedules.kinds.cron import REBOOT
 from scheduled.schedules.zones import Instant
@@ -34,31 +37,57 @@ def jobs(instance: Instance) -> list[dict[str, Any]]:
     """
     view = load_view(instance)
     instance.problems, instance.notes = view.config.problems, assumptions.zone(view.next_zone)
-    return [_line(view, job) for job in question.each(view.config.jobs.values())]
+    return [_line(view, JobKey(name)) for name in question.each(view.config.jobs)]
 
 
-def _line(view: View, job: Job) -> dict[str, Any]:
-    key = key_of(job)
-    row, upcoming = view.rows.get(key), next_run(view, key)
+def _line(view: View, key: JobKey) -> dict[str, Any]:
+    """Return what `jobs` lists about a job, or about one target of it."""
+    job = view.config.jobs[key.job]
+    targets = None
+    if job.for_each is not None and not key.target:
+        targets = [_state(view, one) for one in question.each(each_target(view.config, key))]
+    state = _state(view, key) if targets is None else of_all(targets)
     return {
         "name": job.name,
+        "target": key.target or None,
         "description": job.description,
         "schedule": written_schedule(view, job),
         "schedule_words": schedule_in_words(view, job),
         "schedules": schedules_in_words(view, job),
         "zone": job.zone,
         "action": registry.describe(job.action),
-        "enabled": job.enabled,
-        "paused": is_paused(view, key),
+        "enabled": is_enabled(job, key),
+        "paused": is_paused(view, key) or state["paused"],
         "priority": None if view.config.unreadable else job.priority,
-        "next_run": stamp(upcoming, view.zone),
-        "open_reason": view.open_reason(key) if job.enabled else None,
+        **{name: state[name] for name in OF_STATE},
+        "source": job.source,
+        "targets": targets,
+        **(assumptions.of_run(view, key) if state["next_run"] is not None else {}),
+    }
+
+
+# The fields of a state that the line of a job has, too.
+OF_STATE = ("next_run", "open_reason", "running", "last_run", "last_status")
+
+
+def _state(view: View, key: JobKey) -> dict[str, Any]:
+    """Return the state of a target, or of a job without targets."""
+    row, enabled = view.rows.get(key), is_enabled(view.config.jobs[key.job], key)
+    return {
+        "target": key.target or None,
+        "enabled": enabled,
+        "paused": is_paused(view, key),
+        "next_run": stamp(next_run(view, key), view.zone),
+        "open_reason": view.open_reason(key) if enabled else None,
         "running": view.is_running(key),
         "last_run": stamp(row.last_run_at if row else None, view.zone),
         "last_status": row.last_status if row else None,
-        "source": job.source,
-        **(assumptions.of_run(view, key) if upcoming is not None else {}),
     }
+
+
+def is_enabled(job: Job, key: JobKey) -> bool:
+    """Return whether *key*, of *job*, is enabled in the configuration and by the user."""
+    return job.enabled and key.target not in job.disabled_targets
 
 
 def chains(instance: Instance) -> list[dict[str, Any]]:
@@ -78,7 +107,7 @@ def chain(instance: Instance, name: str) -> dict[str, Any]:
 
 def _chain(view: View, job: Job) -> dict[str, Any]:
     steps = [list(step) for step in job.action.steps]
-    return {**_line(view, job), "steps": steps, "on_failure": job.on_failure}
+    return {**_line(view, JobKey(job.name)), "steps": steps, "on_failure": job.on_failure}
 
 
 def is_paused(view: View, key: JobKey) -> bool:
@@ -119,22 +148,25 @@ def _unscheduled(view: View, job: Job) -> str:
 
 # Fields of a job that are not settings with a default value.
 NEVER_DEFAULT = frozenset({"name", "action", "schedules", "source", "warnings"})
+NO_SETTING = frozenset({"targets", "disabled_targets"})  # they are in the state
 
 
 def job(instance: Instance, name: str) -> dict[str, Any]:
-    """Return all settings of a job, with defaults, its recorded state and its next slots.
+    """Return all settings of a job or target, with defaults, its recorded state and its next slots.
 
+    The state of a job with `for_each` has only the totals of its targets.
     Values of secret variables are masked. Without a readable configuration there are no settings. Raise ConfigError with the nearest name if there is no such job.
     """
     view = load_view(instance)
-    found = view.job(name)
+    key = known_key(view.config, name)
+    found, keys = view.config.jobs[key.job], each_target(view.config, key)
     settings = {} if view.config.unreadable else _settings(found)
-    key = key_of(found)
     job_state, row = view.job_states.get(key), view.rows.get(key)
+    rows = [view.rows[one] for one in keys if one in view.rows]
     run = job_state.open_run if job_state else None
     return {
-        **_line(view, found),
-        "overridden": name in view.overridden,
+        **_line(view, key),
+        "overridden": found.name in view.overridden or key.target in found.disabled_targets,
         "settings": settings,
         "defaults": _defaults(found, settings),
         "state": {
@@ -142,15 +174,22 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
             "position": stamp(job_state.position if job_state else None, view.zone),
             "window_start": stamp(row.window_start if row else None, view.zone),
             "open_run": run.run_id if run else None,
-            "run_count": row.run_count if row else 0,
-            "failure_count": row.failure_count if row else 0,
+            "run_count": sum(row.run_count for row in rows),
+            "failure_count": sum(row.failure_count for row in rows),
         },
-        "next": [stamp(slot, view.zone) for slot in islice(future_slots(view, key), UPCOMING)],
+        "next": [stamp(slot, view.zone) for slot in islice(_slots(view, keys), UPCOMING)],
     }
 
 
 def _settings(job: Job) -> dict[str, Any]:
-    return {**msgspec.to_builtins(job), "env": without_secrets(job.env)}
+    shown: dict[str, Any] = {"env": without_secrets(job.env)}
+    for hook, action in (("pre", job.pre), ("post", job.post)):
+        if action is not None:
+            shown[hook] = registry.describe(action)
+    if job.stdin is not None:
+        shown["stdin"] = describe.stdin(job.stdin)
+    found = {**msgspec.to_builtins(job), **shown}
+    return {name: value for name, value in found.items() if name not in NO_SETTING}
 
 
 def _defaults(job: Job, settings: Mapping[str, Any]) -> list[str]:
@@ -159,6 +198,12 @@ def _defaults(job: Job, settings: Mapping[str, Any]) -> list[str]:
     return sorted(
         field for field, value in settings.items() if value == defaults[field] and field not in NEVER_DEFAULT
     )
+
+
+def _slots(view: View, keys: Iterable[JobKey]) -> Iterator[Instant]:
+    """Yield the future slots of all *keys*, each instant once."""
+    merged = heapq.merge(*(future_slots(view, key) for key in keys))
+    return (slot for slot, _ in groupby(merged))
 
 
 def future_slots(view: View, key: JobKey) -> Iterator[Instant]:

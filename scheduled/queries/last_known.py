@@ -1,10 +1,15 @@
 """The configuration that a query reads; if it cannot be read, what the ledger knows of it."""
 
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
 from scheduled.clock import local_zone
 from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
+from scheduled.config.last_targets import recall_in
 from scheduled.config.tables import NotifyTable
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.jobs import Action, ForEach, Job, Jobs
 from scheduled.core.records import JobRow
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -21,14 +26,16 @@ def config_of(instance: Instance) -> Config:
     Set `instance.config_error` in the second case. Raise ConfigError if the configuration cannot be read otherwise.
     """
     try:
-        return load_kept(instance)
+        found = load_kept(instance)
     except ConfigError as error:
         if not instance.without_config:
             raise
         from scheduled.config.check import unreadable  # only for a configuration that can't be read
 
         instance.config_error = unreadable(instance.config_file, error)
-    return _from_ledger(instance)
+        return _from_ledger(instance)
+    recall_in(found, instance.paths)
+    return found
 
 
 def _from_ledger(instance: Instance) -> Config:
@@ -46,11 +53,26 @@ def _from_ledger(instance: Instance) -> Config:
         keep_days=0,
         keep_runs=0,
         notify=NotifyTable(sender=""),
-        jobs=Jobs({row.job: _job(row, zone) for row in rows}),
+        jobs=_jobs(rows, zone),
         problems=[instance.config_error],
         warnings=[],
         unreadable=True,
     )
+
+
+def _jobs(rows: Sequence[JobRow], zone: str) -> Jobs:
+    """Return the jobs of *rows*, with the targets that have an open epoch."""
+    found = Jobs()
+    for row in rows:
+        job = _job(row, zone)
+        former = found.get(row.job)
+        if former is None or (job.enabled and not former.enabled):
+            found[row.job] = job
+    for row in rows:
+        if row.target and row.schedules:
+            targets = (*found[row.job].targets, row.target)
+            found[row.job] = replace(found[row.job], for_each=ForEach(listed=targets), targets=targets)
+    return found
 
 
 def _job(row: JobRow, zone: str) -> Job:

@@ -12,7 +12,7 @@ SEARCHED = 20  # newest runs, among which one has ended
 
 def last_outcome(view: View, ledger: Ledger, key: JobKey) -> str:
     """Return the sentence about the last ended run of *key*, and about a later slot that was skipped."""
-    runs = [run for run in ledger.history(job=key.job, limit=SEARCHED) if run.key == key]
+    runs = ledger.history(job=key.job, target=key.target, limit=SEARCHED)
     ended = next((run for run in runs if run.status not in OPEN), None)
     skipped = _skipped_after(view, ledger, key, ended)
     none = "No run of it has ended yet." if runs else _no_run(view, ledger, key)

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from scheduled.config.files import Config, unknown_hint
+from scheduled.config.named import known_key, named_keys
 from scheduled.core.records import CHAIN, RunRow
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ScheduledError, UnknownError, require_between
@@ -21,6 +24,13 @@ OUTPUT_TAIL = 65536  # bytes of the end of the output in one document
 RECENT = 50  # runs of a job that are searched for output
 
 
+class RunsOf(msgspec.Struct, frozen=True):
+    """The job and the target of runs. Without a target they are those of all targets, without a job those of all jobs."""
+
+    job: str | None = None
+    target: str | None = None
+
+
 class OutputWithheldError(ScheduledError):
     """The output of a run cannot be shown, because its secrets are not known."""
 
@@ -28,7 +38,7 @@ class OutputWithheldError(ScheduledError):
 def logs(
     instance: Instance, name: str, lines: int | None = None, attempt: int | None = None
 ) -> dict[str, Any]:
-    """Return the output of the run *name*, or of the newest attempt of the job *name* that printed anything.
+    """Return the output of the run *name*, or of the newest attempt of the job or target *name* that printed anything.
 
     With *attempt*, return the output of this attempt of the run, or of the newest run of the job. The text is the last
     part of a long output; with *lines*, at most that many lines. `newer` counts newer attempts without output. If there is
@@ -52,9 +62,8 @@ def _printed_by(
     if lines is not None:
         require_between("lines", lines, 0)
     paths, found = instance.paths, config_of(instance)
-    require_known(paths, found, name)
     with read_only(paths) as ledger:
-        rows = _runs(ledger, name)
+        rows = _runs(ledger, found, name)
     wanted = _attempts(rows) if only is None else [(_with_attempt(rows, name, only), only)]
     for newer, (row, attempt) in enumerate(wanted):
         output = masked_output.of(paths, row.run_id, attempt)
@@ -69,7 +78,7 @@ def _printed_by(
                 "size": size,
             }
             return fields, _last(data, lines)
-    fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "status": None}
+    fields = _run_fields(rows[0]) if rows else {"run_id": None, "job": name, "target": None, "status": None}
     note = _without_output(name, rows)
     return {**fields, "attempt": only, "newer": 0, "path": None, "size": 0, "note": note}, b""
 
@@ -105,7 +114,7 @@ def _with_attempt(rows: list[RunRow], name: str, attempt: int) -> RunRow:
 
 
 def _run_fields(row: RunRow) -> dict[str, Any]:
-    return {"run_id": row.run_id, "job": row.job, "status": row.status}
+    return {"run_id": row.run_id, "job": row.job, "target": row.target or None, "status": row.status}
 
 
 @contextmanager
@@ -119,17 +128,33 @@ def _withheld(row: RunRow) -> Iterator[None]:
         ) from None
 
 
-def _runs(ledger: History, name: str) -> list[RunRow]:
+def _runs(ledger: History, found: Config, name: str) -> list[RunRow]:
     row = ledger.run(name)
-    return [row] if row is not None else ledger.history(job=name, limit=RECENT)
+    return [row] if row is not None else _recent(ledger, runs_of(ledger, found, name))
 
 
-def require_known(paths: Paths, found: Config, name: str) -> None:
-    """Raise UnknownError, with a hint, unless *name* is a configured job, a run, or a job with runs."""
-    with read_only(paths) as ledger:
-        if name in found.jobs or _runs(ledger, name):
-            return
-    raise UnknownError(f"no such job or run: {name}; {unknown_hint(found, name)}")
+def _recent(ledger: History, of: RunsOf) -> list[RunRow]:
+    return ledger.history(job=of.job, target=of.target, limit=RECENT)
+
+
+def runs_of(ledger: History, found: Config, name: str) -> RunsOf:
+    """Return of what *name* is the name.
+
+    *name* is a job or a target that is configured, or that has runs. Raise UnknownError, with a hint, if it is neither.
+    """
+    if name in found.jobs:
+        return RunsOf(name)
+    every = [RunsOf(name), *(RunsOf(key.job, key.target) for key in named_keys(name))]
+    for of in every:
+        if ledger.history(job=of.job, target=of.target, limit=1):
+            return of
+    try:
+        key = known_key(found, name)
+    except UnknownError as error:
+        if any(of.job in found.jobs for of in every):
+            raise
+        raise UnknownError(f"no such job or run: {name}; {unknown_hint(found, name)}") from error
+    return RunsOf(key.job, key.target)
 
 
 def _last(data: bytes, lines: int | None) -> bytes:

@@ -83,7 +83,11 @@ def _uninstalled(before: str | None, system: str, kept: str) -> NextZone:
 
 def in_zone(config: Config, zone: NextZone) -> Config:
     """Return *config* as the next tick reads it. Raise ConfigError if it cannot be read any more."""
-    return load_config(config.path, kept_zone=lambda: zone.zone) if zone.changes else config
+    if not zone.changes:
+        return config
+    found = load_config(config.path, kept_zone=lambda: zone.zone)
+    found.give_targets({name: job.targets for name, job in config.jobs.items() if job.has_changing_targets})
+    return found
 
 
 def follows_host(config: Config, job: str) -> bool:

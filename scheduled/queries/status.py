@@ -20,7 +20,7 @@ from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.queries import assumptions, ticks
-from scheduled.queries.jobs import schedule_in_words, written_schedule
+from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_run import next_run
 from scheduled.queries.tasks import queue
@@ -86,12 +86,10 @@ def _is_lost(paths: Paths) -> bool:
 
 
 def _rows(view: View) -> list[JobRow]:
-    """Return the rows of all jobs and targets, also of those that no tick has planned, as of a disabled job."""
+    """Return the rows of all configured jobs and targets, also of those that no tick has planned, as of a disabled job."""
     jobs, rows = view.config.jobs, view.rows
-    missing = [_row(key) for job in jobs.values() for key in keys_of(job) if key not in rows]
-    return sorted(
-        [*missing, *(row for row in rows.values() if row.job in jobs)], key=lambda row: (row.job, row.target)
-    )
+    found = [rows.get(key) or _row(key) for job in jobs.values() for key in keys_of(job)]
+    return sorted(found, key=lambda row: (row.job, row.target))
 
 
 def _row(key: JobKey) -> JobRow:
@@ -204,7 +202,7 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
     return {
         "name": row.job,
         "target": row.target or None,
-        "enabled": job.enabled,
+        "enabled": is_enabled(job, row.key),
         "schedule": written_schedule(view, job),
         "schedule_words": schedule_in_words(view, job),
         "zone": job.zone,

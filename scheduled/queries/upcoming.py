@@ -1,15 +1,16 @@
 """`next`: the next slots, with the tick that decides each of them."""
 
 import heapq
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from typing import Any
 
 from scheduled import question
 from scheduled.clock import stamp
+from scheduled.config.named import each_target, known_key
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
-from scheduled.core.jobs import Job, keys_of
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, scheduled_for
 from scheduled.errors import require_between
@@ -28,11 +29,16 @@ MOST = 100_000  # the largest `limit` of slots
 # Steps of the simulation, most of which decide no slot: as many as this, and so many for each slot. Without a bound,
 # a list of jobs that rest would take minutes.
 LEAST_STEPS, STEPS_PER_SLOT = 5_000, 20
+ALIKE = ("job", "scheduled_for", "runs_at", "reason")  # what the targets in one entry have in common
+Decided = tuple[Instant, dict[str, Any]]  # an entry, and the instant of the tick that decides its slot
 
 
-def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> list[dict[str, Any]]:
-    """Return the next *limit* slots, of one job or of all, in the order in which ticks decide them.
+def upcoming(
+    instance: Instance, job: str | None = None, limit: int = 10, *, together: bool = False
+) -> list[dict[str, Any]]:
+    """Return the next *limit* slots, of one job or target or of all, in the order in which ticks decide them.
 
+    With *together*, one entry with `targets` is for all targets of a job that a tick treats alike in the same slot.
     Open slots and retries come first, those of paused jobs too. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
     by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
     "ask", "config_error" (the configuration cannot be read, and the slots are those of the ledger) or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
@@ -41,26 +47,44 @@ def upcoming(instance: Instance, job: str | None = None, limit: int = 10) -> lis
     require_between("limit", limit, 1, MOST)
     with open_view(instance) as (view, ledger):
         longest = LEAST_STEPS + STEPS_PER_SLOT * limit
-        found = list(islice(_upcoming(view, job, longest), limit))
-        if job is not None and view.config.max_runs is not None and len(found) < limit:
+        key = None if job is None else known_key(view.config, job)
+        combined = _combined if together else _each
+        found = list(islice(combined(_upcoming(view, key, longest)), limit))
+        if key is not None and view.config.max_runs is not None and len(found) < limit:
             # It is too long until then to simulate all jobs, which share the budget.
-            later = islice(_upcoming(view, job, longest, budget=False), len(found), limit)
+            later = islice(combined(_upcoming(view, key, longest, budget=False)), len(found), limit)
             found += [assumptions.without_budget(entry) for entry in later]
         question.refuse_long(len(found))
-        instance.notes = _notes(view, ledger, found, job)
+        instance.notes = _notes(view, ledger, found, key)
         return found
 
 
-def _upcoming(view: View, name: str | None, longest: int, *, budget: bool = True) -> Iterator[dict[str, Any]]:
-    chosen = [view.job(name)] if name is not None else list(view.config.jobs.values())
-    waits = {key: reason for job in chosen for key in keys_of(job) if (reason := _held_by(view, job, key))}
+def _upcoming(view: View, only: JobKey | None, longest: int, *, budget: bool = True) -> Iterator[Decided]:
+    """Yield each entry with the instant of the tick that decides its slot."""
+    keys = (JobKey(name) for name in view.config.jobs) if only is None else [only]
+    chosen = [key for named in keys for key in each_target(view.config, named)]
+    waits = {key: reason for key in chosen if (reason := _held_by(view, view.config.jobs[key.job], key))}
     held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
-    most = FIRST if name is not None and budget and view.config.max_runs is not None else None
-    simulated = steps(view, view.now, view.now + FAR, only=name, without=waits, most=most, budget=budget)
+    most = FIRST if only is not None and budget and view.config.max_runs is not None else None
+    simulated = steps(view, view.now, view.now + FAR, only=only, without=waits, most=most, budget=budget)
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
-    for _, entry in question.each(heapq.merge(decided, *held, key=lambda found: found[0])):
-        yield entry
+    yield from question.each(heapq.merge(decided, *held, key=lambda found: found[0]))
+
+
+def _each(found: Iterable[Decided]) -> Iterator[dict[str, Any]]:
+    return (entry for _, entry in found)
+
+
+def _combined(found: Iterable[Decided]) -> Iterator[dict[str, Any]]:
+    """Yield one entry, with `targets`, for the targets of a job of which a tick decides the same slot in the same way."""
+    for _, decided in groupby(found, key=lambda one: one[0]):
+        alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for _, entry in decided:
+            alike.setdefault(tuple(entry[name] for name in ALIKE), []).append(entry)
+        for first, *others in alike.values():
+            targets = [entry["target"] for entry in (first, *others)]
+            yield {**first, "target": None, "targets": targets} if others else first
 
 
 def _held_by(view: View, job: Job, key: JobKey) -> str | None:
@@ -75,7 +99,7 @@ def _held_by(view: View, job: Job, key: JobKey) -> str | None:
     return "ask" if plan.waits == "ask" else None
 
 
-def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[tuple[Instant, dict[str, Any]]]:
+def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[Decided]:
     if reason == "paused":
         yield from ((view.now, _entry(view, key, slot, None, reason)) for slot in _open(view, job, key))
     for slot in future_slots(view, key):
@@ -102,7 +126,7 @@ def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
     yield from slots
 
 
-def _entries(view: View, step: Step) -> Iterator[tuple[Instant, dict[str, Any]]]:
+def _entries(view: View, step: Step) -> Iterator[Decided]:
     """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run."""
     key, run = step.key, step.run
     for one in step.given_up:
@@ -145,7 +169,7 @@ def _entry(
     }
 
 
-def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | None) -> list[str]:
+def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], key: JobKey | None) -> list[str]:
     """Return what the list assumes, or, if it is empty, the reason and what to do."""
     if view.config.unreadable:
         return [NOTHING_RUNS]
@@ -156,14 +180,16 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], name: str | 
             *assumptions.zone(view.next_zone),
             *first,
             *assumptions.of_gates(found),
+            *assumptions.of_targets(found),
             *assumptions.of_chains(found),
+            *assumptions.of_durations(view, found),
             *assumptions.of_budget(found),
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:
         return [_before_chains(view)] if view.chains else []
-    if name is not None:
-        return [f"{name}: {sentence(view, ledger, name)}"]
+    if key is not None:
+        return [f"{key.display_name}: {sentence(view, ledger, key)}"]
     return [_nothing(view)]
 
 

@@ -21,6 +21,7 @@ from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
 from scheduled.queries import ticks
+from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
 from scheduled.queries.simulation.dependencies import chains_under_way
@@ -103,12 +104,13 @@ class View(msgspec.Struct, kw_only=True):
         """Return a configured job. Raise ConfigError with the nearest name if there is no such job."""
         return self.config.jobs[known_jobs(self.config, [name])[0]]
 
-    def holders(self, job: Job) -> list[str]:
-        """Return the jobs of the same group that are under way: *job* waits for them."""
+    def holders(self, key: JobKey) -> list[str]:
+        """Return the jobs and targets of the same group that are under way: *key* waits for them."""
+        group = self._group(key.job)
         return [
-            key.display_name
-            for key, job_state in self.job_states.items()
-            if job.group and job_state.busy and key.job != job.name and job.group == self._group(key.job)
+            other.display_name
+            for other, job_state in self.job_states.items()
+            if group and job_state.busy and other != key and group == self._group(other.job)
         ]
 
     def _group(self, name: str) -> str:
@@ -138,7 +140,7 @@ class View(msgspec.Struct, kw_only=True):
         job_state = self.job_states.get(key)
         if job_state is None or not job_state.claimed or key.job not in self.config.jobs:
             return None
-        return "group" if self.holders(self.config.jobs[key.job]) else "queued"
+        return "group" if self.holders(key) else "queued"
 
     def job_plan(self, job: Job, key: JobKey) -> JobPlan | None:
         """Return what a tick would do now with *key*, of *job*, without its gate; None for a disabled job.
@@ -181,6 +183,8 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
         overridden = _override(earlier, ledger)
         _override(found, ledger)
         job_states = planning.foreseen(ledger, earlier, now)
+        if found.jobs.counts_from_end:
+            job_states = with_expected(ledger, job_states)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
         holds = planning.holds_with_all(ledger, now)

@@ -22,7 +22,8 @@ class Schedule(msgspec.Struct, frozen=True):
     `at`, or the first slot of `every`; if it is None, the beginning of the epoch fixes the phase of `every`.
     *seed* determines the hashed (`H`) fields of a cron expression. A slot becomes due *delay* seconds after
     its instant. *phase* is recorded with an epoch and is no part of the configuration: the instant from which
-    `every` without an anchor counts, or what the local time *anchor* meant before the host's zone changed.
+    `every` without an anchor counts, or what the local time *anchor* meant before the host's zone changed. With
+    *from_end* the interval counts from the end of the last run: an epoch has one slot.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Schedule(msgspec.Struct, frozen=True):
     seed: str = ""
     delay: Seconds = 0
     phase: Instant | None = None
+    from_end: bool = False
 
 
 def longest_delay(schedules: Collection[Schedule]) -> Seconds:
@@ -41,6 +43,11 @@ def longest_delay(schedules: Collection[Schedule]) -> Seconds:
     older one, but every slot up to the job's position must have a verdict.
     """
     return max((schedule.delay for schedule in schedules), default=0)
+
+
+def counts_from_end(schedules: Collection[Schedule]) -> bool:
+    """Return whether *schedules* are an interval that counts from the end of the last run."""
+    return any(schedule.from_end for schedule in schedules)
 
 
 def same(schedules: Collection[Schedule], others: Collection[Schedule]) -> bool:

@@ -36,13 +36,14 @@ class History(Protocol):
         self,
         *,
         job: str | None = None,
+        target: str | None = None,
         limit: int = 20,
         since: float | None = None,
         status: str | None = None,
     ) -> list[RunRow]:
         """Return at most *limit* runs (all if it is negative), sorted from the newest claim to the oldest.
 
-        *job* selects the runs of one job with all its targets, *since* those claimed at that instant or later,
+        *job* selects the runs of one job with all its targets, *target* those of one of these, *since* those claimed at that instant or later,
         *status* those with this status. None selects all.
         """
 
@@ -50,12 +51,17 @@ class History(Protocol):
         """Yield all runs, in no order, without holding all of them in memory."""
 
     def skipped(
-        self, *, job: str | None = None, limit: int = 20, since: float | None = None
+        self,
+        *,
+        job: str | None = None,
+        target: str | None = None,
+        limit: int = 20,
+        since: float | None = None,
     ) -> list[SkippedRow]:
         """Return at most *limit* spans of slots (all if it is negative) that were skipped without a run.
 
         They are sorted from the newest decision to the oldest. *job* selects those of one job with all its targets,
-        *since* those decided at that instant or later; None selects all.
+        *target* those of one of these, *since* those decided at that instant or later; None selects all.
         """
 
     def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:

@@ -119,6 +119,7 @@ class History:
         self,
         *,
         job: str | None = None,
+        target: str | None = None,
         limit: int = 20,
         since: float | None = None,
         status: str | None = None,
@@ -127,12 +128,14 @@ class History:
         filters = {"claimed_at >= ?": since, "status = ?": status}
         if job is None:
             return self._newest(filters, limit)
+        if target is not None:
+            return self._newest({"job = ?": job, "target = ?": target, **filters}, limit)
         # One query for each target uses the index order; one for all targets would have to sort all runs of the job.
         targets = self._db.execute("SELECT target FROM jobs WHERE job = ?", (job,)).fetchall()
         found = [
             row
-            for (target,) in targets
-            for row in self._newest({"job = ?": job, "target = ?": target, **filters}, limit)
+            for (one,) in targets
+            for row in self._newest({"job = ?": job, "target = ?": one, **filters}, limit)
         ]
         found.sort(key=lambda row: (row.claimed_at, row.run_id), reverse=True)
         return found if limit < 0 else found[:limit]
@@ -151,10 +154,15 @@ class History:
         return [self._run_row(row) for row in rows]
 
     def skipped(
-        self, *, job: str | None = None, limit: int = 20, since: float | None = None
+        self,
+        *,
+        job: str | None = None,
+        target: str | None = None,
+        limit: int = 20,
+        since: float | None = None,
     ) -> list[SkippedRow]:
         """See `History.skipped`."""
-        given = {"job = ?": job, "decided_at >= ?": since}
+        given = {"job = ?": job, "target = ?": target, "decided_at >= ?": since}
         filters = {condition: value for condition, value in given.items() if value is not None}
         rows = self._db.execute(
             f"{' AND '.join([_SKIPPED, *filters])} ORDER BY decided_at DESC, first DESC LIMIT ?",

@@ -191,6 +191,8 @@ def test_the_history_of_a_job_has_the_runs_of_all_its_targets(both):
         both.claim(a_claim(HOUR, job="other", run_id="o"), CLAIMANT, 3)
 
     assert [run.key for run in both.history(job="job")] == [B, A]
+    assert [run.key for run in both.history(job="job", target=A.target)] == [A]
+    assert both.history(job="job", target="") == []
     assert [run.key for run in both.history()] == [JobKey("other"), B, A]
 
 

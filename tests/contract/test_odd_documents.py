@@ -42,7 +42,7 @@ MANUAL = {"job_type": "manual", "command": "true"}
 # A document without a name, and the key that the error names.
 ODD = [
     ({"job_type": ["cron"], "command": "true"}, "job_type"), ({"job_type": {}, "command": "true"}, "job_type"),
-    ({"job_type": 1, "command": "true"}, "job_type"), ({"job_type": "cron", "schedule": ["0 3 * * *"], "command": "true"}, "cron|schedule"),
+    ({"job_type": 1, "command": "true"}, "job_type"), ({"job_type": "cron", "schedule": [["0 3 * * *"]], "command": "true"}, "cron|schedule"),
     ({"job_type": "interval", "schedule": {"hours": 1}, "command": "true"}, "every|schedule"),
     ({**MANUAL, "arguments": "it's"}, "arguments"), ({**MANUAL, "arguments": ["a"]}, "arguments"), ({**MANUAL, "arguments": 5}, "arguments"),
     ({**MANUAL, "script_path": "x", "arguments": 'un"closed'}, "arguments"), ({**MANUAL, "script_path": ["x"]}, "script_path"),

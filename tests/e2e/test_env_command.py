@@ -103,10 +103,10 @@ def test_a_target_is_named_and_given_to_its_run(cli: World) -> None:
     ("name", "code", "message"),
     [
         ("b", 2, "no such job: b; "),
-        ("each", 2, "each has targets; write JOB@TARGET: each@x, each@y%20z"),
-        ("each@z", 2, "no such target: each@z; each has each@x, each@y%20z"),
-        ("a@x", 2, "a has no targets; write a"),
-        ("none@x", 2, "no such job: none; "),
+        ("each", 2, "each: name one of its 2 targets; the targets of each are each@x, each@y%20z"),
+        ("each@z", 2, "no such target: each@z; the targets of each are each@x, each@y%20z"),
+        ("a@x", 2, "no such job: a@x; a has no targets, "),
+        ("none@x", 2, "no such job: none@x; "),
         ("unreadable", 1, "env_file /nowhere/env: No such file or directory"),
     ],
 )

@@ -66,6 +66,7 @@ def test_recent_statuses_include_manual_runs_and_the_run_under_way(world, instan
 
 
 def test_a_limit_selects_the_newest_verdicts(world, instance):
+    from scheduled.core.keys import JobKey
     from scheduled.queries.history import newest_statuses
     from scheduled.queries.view import open_view
 
@@ -73,7 +74,7 @@ def test_a_limit_selects_the_newest_verdicts(world, instance):
         world.run("run", at=at)
 
     with open_view(instance) as (view, ledger):
-        shown = newest_statuses(view, ledger, "hourly", 2)
+        shown = newest_statuses(view, ledger, JobKey("hourly"), 2)
 
     assert [entry["status"] for entry in shown] == ["coalesced", "success"]
 

@@ -12,8 +12,8 @@ from scheduled.core.manual import ManualRequest
 from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
-from tests.fixtures import random_jobs
-from tests.fixtures.oracle import CADENCE, Oracle
+from tests.fixtures import random_features, random_jobs
+from tests.fixtures.oracle import CADENCE, Oracle, keys
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
 
@@ -32,9 +32,12 @@ def _next_tick_time(instant):
 
 
 class Simulation:
-    """One history, completely determined by its *seed*. *disturbances* is their average number in a month."""
+    """One history, completely determined by its *seed*. *disturbances* is their average number in a month.
 
-    def __init__(self, seed, directory, patch, jobs=6, disturbances=6.0):
+    With *features*, there are also the jobs of `random_features`.
+    """
+
+    def __init__(self, seed, directory, patch, jobs=6, disturbances=6.0, *, features=False):
         self.seed, self.random = seed, random.Random(f"{seed} history")
         self.disturbances = disturbances
         self.directory = directory
@@ -43,6 +46,9 @@ class Simulation:
         self.ledger = MemoryLedger(self.machine, self.oracle)
         self.published, self.edited = Published(), True
         self.tables, self.skew, self.ticks, self.happened = random_jobs.draw(self.random, jobs), 0.0, 0, []
+        self.features = random.Random(f"{seed} features") if features else None
+        if features:
+            self.tables |= random_features.draw(self.features)
         self.stepped, self.ticking, self.finishing, self.removed = False, True, False, {}
         self.host_zone = self.random.choice(HOST_ZONES)
         set_up(
@@ -61,7 +67,9 @@ class Simulation:
         directories.prepare(SimulatedRuntime(self.config_file, directory / "state", self.ledger).paths)
 
     def _fate(self, spec, chances):
-        return (10.0, "success") if self.finishing else random_jobs.fate(spec, chances)
+        if self.finishing:
+            return 10.0, "success"
+        return (random_jobs if self.features is None else random_features).fate(spec, chances)
 
     # Time
     def run(self, years):
@@ -120,14 +128,14 @@ class Simulation:
         )
 
     def _next_due_change(self):
-        running = {run.job for run in self.ledger.open_runs() if run.status != "waiting_retry"}
+        running = {run.key for run in self.ledger.open_runs() if run.status != "waiting_retry"}
         soon = [
             row.next_due
             for row in self.ledger.job_rows()
             if row.next_due is not None
             and (
                 row.next_due > self.published.beat
-                or not (row.open_reason not in (None, "budget", "queued", "due") or row.job in running)
+                or not (row.open_reason not in (None, "budget", "queued", "due") or row.key in running)
             )
         ]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
@@ -169,8 +177,10 @@ class Simulation:
             return
         pause = self.random.expovariate(self.disturbances / (30 * DAY))
         self.machine.at(self.machine.mono + pause, self._disturb)
-        number = self.random.choices(range(len(DISTURBANCES)), WEIGHTS)[0]
-        disturbance = DISTURBANCES[number]
+        if self.features is not None and self.features.random() < 0.25:
+            disturbance = self.features.choice(CHANGES)
+        else:
+            disturbance = self.random.choices(DISTURBANCES, WEIGHTS)[0]
         self.happened.append(disturbance.__name__)
         self.machine.note(disturbance.__name__)
         disturbance(self)
@@ -243,6 +253,26 @@ class Simulation:
         else:
             table["cron"] = self.random.choice(SCHEDULES)
         self._write()
+
+    def retarget(self):
+        """Give a job other targets, or none, or make a job without targets one with them."""
+        name = self.features.choice(random_features.TARGETED)
+        table = self.tables[name]
+        if self.features.random() < 0.15 and "for_each" in table:
+            del table["for_each"]
+        else:
+            table["for_each"] = random_features.members(self.features)
+        self._write()
+
+    def reschedule(self):
+        """Give a job other schedules."""
+        name = self.features.choice(["twice", "rest"])
+        if name in self.tables:
+            every = {"every": self.features.choice(INTERVALS)}
+            self.tables[name].update(
+                every if name == "rest" else {"cron": self.features.choice(random_features.SEVERAL)}
+            )
+            self._write()
 
     def travel(self):
         """Take the machine to another zone, or give its zone another name."""
@@ -317,7 +347,8 @@ class Simulation:
 
     def run_manually(self):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
-        self._tick(manual=[ManualRequest(self.random.choice(list(runtime.config.jobs)))])
+        job = runtime.config.jobs[self.random.choice(list(runtime.config.jobs))]
+        self._tick(manual=[ManualRequest(key.job, target=key.target) for key in keys(job)])
 
     def emit(self):
         (self.directory / "state" / "spool" / "disk_full.json").write_text('{"disk": "/"}')
@@ -353,7 +384,11 @@ class Simulation:
             run for run in self.ledger.open_runs() if run.status == "waiting_retry" and run.retry_at is None
         ]
         jobs = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger).config.jobs
-        requests = [ManualRequest(run.job, run_id=run.run_id) for run in interrupted if run.job in jobs]
+        requests = [
+            ManualRequest(run.job, run_id=run.run_id, target=run.target)
+            for run in interrupted
+            if run.job in jobs
+        ]
         if requests:
             self._tick(manual=requests)
 
@@ -404,4 +439,5 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
+CHANGES = (Simulation.retarget, Simulation.reschedule)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())

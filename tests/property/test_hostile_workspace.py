@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.execution.report_file import ReportFile, read_report
+from scheduled.execution.report_file import read_report
+from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
 from scheduled.handlers.formats.branches import WorkspaceError
 from scheduled.handlers.formats.inbox import Inbox

@@ -29,7 +29,7 @@ def ids(key: JobKey, event: str) -> list[str]:
     return [
         *found,
         *(run_ids.further_run_id(run_id, TICK) for run_id in found),
-        run_ids.trial_run_id(key.job),
+        run_ids.trial_run_id(key),
     ]
 
 

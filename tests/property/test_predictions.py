@@ -15,6 +15,7 @@ DAYS = float(os.environ.get("LIFE_DAYS", "4"))
 FIXED = (3, 5, 6, 7, 16, 21, 23, 29, 33, 35)  # each of them has found a fault
 DRAWN = seed("LIFE_SEED")  # another one each night
 SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN != BY_DAY else [])]
+FEATURED = [DRAWN] if "LIFE_SEED" in os.environ else [2, 4, 5]
 TRAVELS = [DRAWN] if "LIFE_SEED" in os.environ else [*range(1, 7), *([DRAWN] if DRAWN != BY_DAY else [])]
 
 
@@ -49,6 +50,13 @@ def test_what_the_program_predicts_happens_while_the_host_changes_its_time_zone(
     life = live(seed, tmp_path, monkeypatch, travels=True)
 
     assert life.moves > 0
+    assert sum(life.answers.compared.values()) > 10 * DAYS
+
+
+@pytest.mark.parametrize("seed", FEATURED)
+def test_what_the_program_predicts_for_targets_and_for_chains_in_chains_happens(seed, tmp_path, monkeypatch):
+    life = live(seed, tmp_path, monkeypatch, days=DAYS / 2, features=True)
+
     assert sum(life.answers.compared.values()) > 10 * DAYS
 
 

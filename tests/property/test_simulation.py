@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from tests.fixtures.in_process_cli import NIGHTLY
 from tests.fixtures.seed import seed
 from tests.property.simulator import Simulation
 
@@ -15,6 +16,7 @@ AGAIN = os.environ.get("SIMULATION_SEED")
 LONG = seed("SIMULATION_SEED")
 YEARS = float(os.environ.get("SIMULATION_YEARS", "10"))
 FIXED = (1, 2, 3, 4)  # each of them has found a bug
+FEATURED = (2, 8) if AGAIN is None else (LONG,)
 
 
 def simulate(seed, years, directory, patch, **options):
@@ -47,6 +49,18 @@ def test_ten_years_in_which_every_slot_is_accounted_for(tmp_path, monkeypatch):
 @pytest.mark.parametrize("seed", FIXED)
 def test_half_a_year_with_many_disturbances(seed, tmp_path, monkeypatch):
     simulate(seed, 0.5, tmp_path, monkeypatch, jobs=9, disturbances=15.0)
+
+
+@pytest.mark.parametrize("seed", FEATURED)
+def test_a_season_with_targets_and_chains_whose_jobs_change(seed, tmp_path, monkeypatch):
+    simulate(seed, 0.3, tmp_path, monkeypatch, jobs=3, disturbances=15.0, features=True)
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="SCHEDULED_NIGHTLY=1 selects it")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [LONG, *range(1, 8)])
+def test_ten_years_with_targets_and_chains_whose_jobs_change(seed, tmp_path, monkeypatch):
+    simulate(seed, YEARS, tmp_path, monkeypatch, jobs=2, disturbances=4.0, features=True)
 
 
 def test_a_seed_gives_the_same_history_twice(tmp_path, monkeypatch):

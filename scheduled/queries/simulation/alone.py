@@ -16,7 +16,18 @@ from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.own_retries import OwnRetry
-from scheduled.queries.simulation.simulated import Step, holds_at, in_force, left, needs_person, ran, skipped
+from scheduled.queries.simulation.simulated import (
+    Step,
+    due_next,
+    holds_at,
+    in_force,
+    left,
+    needs_person,
+    next_due,
+    ran,
+    skipped,
+    without,
+)
 from scheduled.queries.simulation.turns import leaves_retry
 from scheduled.schedules.zones import DAY, Instant
 
@@ -41,37 +52,31 @@ def alone(
             retry = own.pop(0)
             for start in _of_own(job, job_state, retry, ticks, pauses, requests):
                 yield Step(retry.at, key, start)
-                job_state, requests = ran(job_state, start), left(requests, [start])
+                job_state, requests = ran(job_state, start, retry.at), left(requests, [start])
             continue
         holds = holds_at(ticks, pauses, now + ticks.late, requests)
         given = deferrals.given_up(job, job_state, holds.pauses, now + ticks.late)
-        job_state = deferrals.without(job_state, given)
+        job_state = without(job_state, given, now + ticks.late)
         found = plan_job(job, job_state, now + ticks.late, holds=holds)
-        job_state = skipped(job_state, [skip.span.last for skip in found.skips])
+        job_state = skipped(job_state, [skip.span.last for skip in found.skips], now + ticks.late)
         yield Step(now, key, found.start, skips=found.skips, given_up=given, if_succeeded=left_over)
         if found.start is not None:
-            job_state = ran(job_state, found.start)
+            job_state = ran(job_state, found.start, now + ticks.late)
             requests = left(requests, [found.start])
             left_over = leaves_retry(job, job_state, found.start, requests, now + ticks.late)
             if left_over:
                 now = ticks.at_or_after(now + ticks.late + 1)
             continue
         left_over = False
+        found = msgspec.structs.replace(found, next_due=due_next(job, job_state, found, now))
         if found.waits is None and job_state.open_run is None:
             for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
                 yield Step(tick, key, slot=slot)
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
-            found = msgspec.structs.replace(found, next_due=_next_due(job, job_state, now))
+            found = msgspec.structs.replace(found, next_due=next_due(job, job_state, now))
         if found.next_due is None or needs_person(found, key, pauses):
             return
         now = ticks.at_or_after(max(found.next_due, now + ticks.late + 1))
-
-
-def _next_due(job: Job, job_state: JobState, now: Instant) -> Instant | None:
-    """Return when a slot after *now*, or a retry of a run without a slot, is due."""
-    due = open_slots_of(job_state).next_after(max(now - job.delay, job_state.position))
-    retries = (run.retry_at for run in job_state.others if run.retry_at is not None)
-    return min((*retries, *(() if due is None else (due + job.delay,))), default=None)
 
 
 def _of_own(
@@ -90,7 +95,7 @@ def _of_own(
         if start is None:
             return
         yield start
-        job_state, requests = ran(job_state, start), left(requests, [start])
+        job_state, requests = ran(job_state, start, retry.at), left(requests, [start])
         again = bool(requests) or plans_again(job, start.claim, succeeded=True)
 
 

@@ -81,7 +81,7 @@ class Chains:
                 found.waits_for = {key for key in step if self._waits(job_states, key, holds, now)}
                 self._request(found, found.waits_for)
             if not found.waits_for:
-                self._end(found)
+                self._end(found, continues=False)  # the chain of which it is a step comes later in this loop
 
     def _waits(self, job_states: Mapping[JobKey, JobState], key: JobKey, holds: Holds, now: Instant) -> bool:
         """Return whether a step cannot start now; one that is a chain itself may have such steps."""
@@ -103,12 +103,12 @@ class Chains:
         found = self._runs[claim.run_id] = _UnderWay(claim, steps, at=-1, began=now)
         self._continue(found)
 
-    def _step_ran(self, parent: str, key: JobKey) -> None:
+    def _step_ran(self, parent: str, key: JobKey, *, continues: bool = True) -> None:
         found = self._runs.get(parent)
         if found is None:
             return
         found.waits_for.discard(key)
-        if not found.waits_for:
+        if continues and not found.waits_for:
             self._continue(found)
 
     def _continue(self, found: _UnderWay) -> None:
@@ -147,12 +147,12 @@ class Chains:
             )  # fmt: skip
             self._add(row)
 
-    def _end(self, found: _UnderWay) -> None:
+    def _end(self, found: _UnderWay, *, continues: bool = True) -> None:
         run = found.run
         del self._runs[run.run_id]
         self.ended[run.key] = found.began
         self._follow(run.key)
-        self._step_ran(run.parent, run.key)
+        self._step_ran(run.parent, run.key, continues=continues)
 
     def take(self) -> tuple[tuple[StartRequest, ...], dict[JobKey, Instant | None]]:
         """Return the requests of steps and the ended chains since the last call."""

@@ -3,20 +3,24 @@
 Every run succeeds at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from scheduled.core import deferrals
 from scheduled.core.deferrals import GivenUp
-from scheduled.core.epochs import minute_before
+from scheduled.core.epochs import minute_before, open_slots_of
 from scheduled.core.holds import Holds, on_time, pauses_of
+from scheduled.core.intervals import renewed
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, Skip
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import Ticks
+from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 
 Run = tuple[Instant, Instant | None, JobKey]  # instant of the run, the slot that it is for, job and target
@@ -55,13 +59,31 @@ def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
         passed = job_state.open_run.slot if job_state.open_run and job_state.busy else None
         position = max(job_state.position, passed or job_state.position)
         status = "success" if job_state.busy else job_state.last_status
-        return msgspec.structs.replace(
+        after = msgspec.structs.replace(
             job_state, busy=False, open_run=run, position=position, last_status=status
         )
+        return after if passed is None else renewed(after, _expected_end(job_state, now))
     before = minute_before(begin)
     # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
     return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
+
+
+def _expected_end(job_state: JobState, now: Instant) -> Instant:
+    """Return when the run under way will have ended, if it takes as long as expected."""
+    run = job_state.open_run
+    began = now if run is None or run.started_at is None else int(run.started_at)
+    return max(now, began + job_state.expected)
+
+
+def due_next(job: Job, job_state: JobState, found: JobPlan, now: Instant) -> Instant | None:
+    """Return when *job* is due again after a plan at *now* that starts nothing; *job_state* is its state after the skips.
+
+    An interval that counts from the end of the last run counts from the skip.
+    """
+    if found.skips and counts_from_end(job_state.schedules):
+        return next_due(job, job_state, now)
+    return found.next_due
 
 
 def needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> bool:
@@ -88,19 +110,33 @@ def in_force(pauses: Mapping[JobKey, Instant | None], now: Instant) -> dict[JobK
     return {key: until for key, until in pauses.items() if until is None or until > now}
 
 
-def ran(job_state: JobState, start: Start) -> JobState:
-    """Return the state of a job after the run *start* has succeeded."""
+def ran(job_state: JobState, start: Start, at: Instant) -> JobState:
+    """Return the state of a job after the run *start*, started *at*, has succeeded."""
     position = max(job_state.position, start.claim.slot or 0)
     others = tuple(run for run in job_state.others if run.run_id != start.claim.run_id)
     after = msgspec.structs.replace(job_state, position=position, others=others, last_status="success")
     if start.claim.slot is None:
         return after
-    return msgspec.structs.replace(after, open_run=None, window_start=start.claim.slot)
-
-
-def skipped(job_state: JobState, lasts: Iterable[Instant]) -> JobState:
-    """Return the state of a job after the slots up to *lasts* were skipped."""
-    position = max([job_state.position, *lasts])
-    return (
-        job_state if position == job_state.position else msgspec.structs.replace(job_state, position=position)
+    return renewed(
+        msgspec.structs.replace(after, open_run=None, window_start=start.claim.slot), at + job_state.expected
     )
+
+
+def without(job_state: JobState, given: Sequence[GivenUp], at: Instant) -> JobState:
+    """Return the state of a job after the runs *given* were given up *at*, see `deferrals`."""
+    return renewed(deferrals.without(job_state, given), at) if given else job_state
+
+
+def skipped(job_state: JobState, lasts: Iterable[Instant], at: Instant) -> JobState:
+    """Return the state of a job after the slots up to *lasts* were skipped *at*."""
+    position = max([job_state.position, *lasts])
+    if position == job_state.position:
+        return job_state
+    return renewed(msgspec.structs.replace(job_state, position=position), at)
+
+
+def next_due(job: Job, job_state: JobState, now: Instant) -> Instant | None:
+    """Return when a slot after *now*, or a retry of a run without a slot, is due."""
+    due = open_slots_of(job_state).next_after(max(now - job.delay, job_state.position))
+    retries = (run.retry_at for run in job_state.others if run.retry_at is not None)
+    return min((*retries, *(() if due is None else (due + job.delay,))), default=None)

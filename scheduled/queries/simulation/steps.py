@@ -34,20 +34,20 @@ def steps(
     begin: Instant,
     end: Instant,
     outages: Iterable[Outage] = (),
-    only: str | None = None,
+    only: JobKey | None = None,
     without: Container[JobKey] = (),
     *,
     most: int | None = None,
     budget: bool = True,
 ) -> Iterator[Step]:
-    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job. Leave out *without*.
+    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job or target. Leave out *without*.
 
     Stop after *most* steps, those of all jobs counted. Without *budget*, `max_runs` does not apply.
     They do nothing as long as the configuration cannot be read.
     """
     if view.config.unreadable:
         return iter(())
-    chosen = {only: view.job(only)} if only is not None else view.config.jobs
+    chosen = {only.job: view.config.jobs[only.job]} if only is not None else view.config.jobs
     outages = list(outages)
     ticks = view.ticks_from(begin, outages)
     states = _states_at(view, begin, end, outages)
@@ -64,14 +64,19 @@ def steps(
             own_of(view, key, requests) if begin == view.now else (),
         )
         for key in question.each(states)
-        if key.job in chosen and key not in shared and key not in without
+        if _is_in(only, key) and key not in shared and key not in without
     ]
     if any(key not in without for key in shared):
         sharing = {key: states[key] for key in shared}
         own = [retry for retry in view.own_retries if begin == view.now]
         streams.append(together(view, sharing, ticks, (begin, end), requests, own))
     found = question.each(islice(heapq.merge(*streams, key=lambda step: step.tick), most))
-    return (step for step in found if step.key.job == (only or step.key.job) and step.key not in without)
+    return (step for step in found if _is_in(only, step.key) and step.key not in without)
+
+
+def _is_in(only: JobKey | None, key: JobKey) -> bool:
+    """Return whether *key* is *only*, or one of its targets; true for every key if that is None."""
+    return only is None or only in (key, JobKey(key.job))
 
 
 def own_of(view: View, key: JobKey, requests: RequestQueue) -> list[OwnRetry]:

@@ -18,7 +18,16 @@ from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
 from scheduled.queries.simulation.own_retries import OwnRetry
-from scheduled.queries.simulation.simulated import Step, holds_at, left, needs_person, ran, skipped
+from scheduled.queries.simulation.simulated import (
+    Step,
+    due_next,
+    holds_at,
+    left,
+    needs_person,
+    ran,
+    skipped,
+    without,
+)
 from scheduled.queries.simulation.turns import behind_chains, leaving_retries
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
@@ -105,7 +114,13 @@ class _Together:
             waiting |= {key for key in due if found.jobs[key].waits is not None}
             waiting -= {key for key in waiting if not events and self._is_for_event(key)}
             behind = {key: until for key, until in behind.items() if key in waiting}
-            again += [key for key in [*self._continuing(starts), *behind] if key in waiting]
+            # With a follower the tick plans those that it comes after again, and what is left of the budget starts them.
+            followers = (
+                () if budget is None else {key for key in self._following(starts) if key in self._states}
+            )
+            again += [
+                key for key in [*self._continuing(starts), *behind] if key in waiting or key in followers
+            ]
             due = list(dict.fromkeys([*(key for key in starts if key not in later), *again]))
 
     def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
@@ -113,7 +128,7 @@ class _Together:
         pauses, found = holds_at(self._ticks, self._view.pauses, now, self._requests).pauses, {}
         for key in due:
             found[key] = deferrals.given_up(self._jobs[key.job], self._states[key], pauses, now)
-            self._states[key] = deferrals.without(self._states[key], found[key])
+            self._states[key] = without(self._states[key], found[key], now)
         return found
 
     def _leave(self, due: Sequence[JobKey], found: Plan, starts: Collection[JobKey], now: Instant) -> None:
@@ -122,8 +137,9 @@ class _Together:
             job = found.jobs[key]
             if key in starts or self._chains.is_under_way(key):
                 continue
-            if job.next_due is not None and not needs_person(job, key, self._view.pauses):
-                self._push(self._ticks.at_or_after(max(job.next_due, now + 1)), key)
+            next_due = due_next(self._jobs[key.job], self._states[key], job, now)
+            if next_due is not None and not needs_person(job, key, self._view.pauses):
+                self._push(self._ticks.at_or_after(max(next_due, now + 1)), key)
 
     def _continuing(self, starts: Collection[JobKey]) -> list[JobKey]:
         """Return what a tick plans again when the runs *starts* have ended, beside their jobs: followers and requests."""
@@ -230,9 +246,9 @@ class _Together:
                 if_succeeded=left_over,
             )
             yield step
-            self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips])
+            self._states[key] = skipped(self._states[key], [skip.span.last for skip in step.skips], now)
         for key, start in starts.items():
-            self._states[key] = ran(self._states[key], start)
+            self._states[key] = ran(self._states[key], start, now)
             self._chains.started(start, now)
             if self._chains.is_under_way(key):
                 self._states[key] = msgspec.structs.replace(self._states[key], busy=True)

@@ -19,15 +19,17 @@ SEVERAL: bool = False
 LABEL: str = "every"
 EXAMPLE: str = "30m, 6h, 7d"
 METAVAR: str = "INTERVAL"
+FROM_END = ", from the end of the last run"
 HELP: str = "Schedule: at an interval, for example 30m, 6h or 7d."
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of an `every` job; *slot* is an alias of *anchor*."""
+    """The keys of an `every` job; *slot* is an alias of *anchor*. *from_* is what the interval counts from."""
 
     every: str | int
     anchor: Any = None  # a string, or a TOML date and time
     slot: Any = None
+    from_: Any = msgspec.field(default=None, name="from")  # "end", or None: from the slot before
 
 
 def read(keys: Keys, job: str, zone: str) -> Schedule:
@@ -38,7 +40,11 @@ def read(keys: Keys, job: str, zone: str) -> Schedule:
         raise ScheduleError(f"every: {error}") from None
     given = keys.anchor if keys.anchor is not None else keys.slot
     anchor = None if given is None else local_times.read("anchor", given, zone)
-    return Schedule("every", str(seconds), zone, anchor)
+    if keys.from_ not in (None, "end"):
+        raise ScheduleError(f'from: must be "end", got {keys.from_!r}; remove it for equal intervals')
+    if keys.from_ is not None and anchor is not None:
+        raise ScheduleError('anchor: has no effect with from = "end"; remove one of them')
+    return Schedule("every", str(seconds), zone, anchor, from_end=keys.from_ is not None)
 
 
 def warnings(keys: Keys, zone: str) -> list[str]:
@@ -60,7 +66,8 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
     seconds, phase = _interval(schedule), schedule.phase
     if schedule.anchor is not None:
         return timetables.every(seconds, schedule.anchor if phase is None else phase)
-    return timetables.every(seconds, _first_after(epoch, epoch + 1 if phase is None else phase, seconds))
+    first = _first_after(epoch, epoch + 1 if phase is None else phase, seconds)
+    return timetables.once(first) if schedule.from_end else timetables.every(seconds, first)
 
 
 def _first_after(epoch: Instant, phase: Instant, seconds: Seconds) -> Instant:
@@ -83,12 +90,12 @@ def _interval(schedule: Schedule) -> Seconds:
 
 def words(schedule: Schedule, zone: str) -> str:
     """See `ScheduleKind.words`."""
-    return f"every {duration(_interval(schedule))}"
+    return f"every {duration(_interval(schedule))}{FROM_END * schedule.from_end}"
 
 
 def written(schedule: Schedule) -> str:
     """See `ScheduleKind.written`."""
-    return f"every {in_one_unit(_interval(schedule))}"
+    return f"every {in_one_unit(_interval(schedule))}{FROM_END * schedule.from_end}"
 
 
 def lint(schedule: Schedule, now: Instant) -> list[str]:

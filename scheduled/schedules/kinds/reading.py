@@ -20,7 +20,7 @@ class When(msgspec.Struct, frozen=True):
 
 def known_keys() -> list[str]:
     """Return the keys of all kinds of schedules."""
-    return [key for kind in KINDS.values() for key in kind.Keys.__struct_fields__]
+    return [key for kind in KINDS.values() for key in kind.Keys.__struct_encode_fields__]
 
 
 def choosing_keys() -> list[str]:
@@ -44,7 +44,7 @@ def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When
     name = next((name for name in choosing_keys() if name in given), MANUAL)
     kind = KINDS[name]
     for key in given:
-        if key not in kind.Keys.__struct_fields__:
+        if key not in kind.Keys.__struct_encode_fields__:
             raise ScheduleError(f"{key}: only valid with {_owners(key)}")
     keys = [msgspec.convert({**given, **one}, kind.Keys) for one in _each(name, kind, given)]
     found = [kind.read(one, job, zone) for one in keys]
@@ -77,7 +77,9 @@ def _delayed(schedule: Schedule, jitter: Seconds, job: str) -> Schedule:
 
 
 def _owners(key: str) -> str:
-    return " and ".join(f"`{name}`" for name, kind in KINDS.items() if key in kind.Keys.__struct_fields__)
+    return " and ".join(
+        f"`{name}`" for name, kind in KINDS.items() if key in kind.Keys.__struct_encode_fields__
+    )
 
 
 def delay_within(jitter: Seconds, job: str) -> Seconds:

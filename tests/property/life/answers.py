@@ -68,6 +68,8 @@ class Answers:
 
     def _explain(self):
         for name in self.life.tables:
+            if "for_each" in self.life.tables[name]:
+                continue
             self._keep("explain", service.explain(self.life.instance, name))
 
     def _status(self):

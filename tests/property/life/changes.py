@@ -1,6 +1,7 @@
 """Changes that a user, the hardware or another program makes during a life. Each names the assumptions that it breaks."""
 
 from scheduled import service
+from scheduled.core.jobs import keys_of
 from scheduled.errors import ScheduledError
 from tests.property.life import world
 
@@ -91,7 +92,7 @@ class Changes:
         jobs = self.life.config().jobs
         if jobs.coming_after.get(name):
             self.life.broken(name, "run by hand, and another job comes after it")
-        self.life.run_by_hand([self.life.request(name)])
+        self.life.run_by_hand([self.life.request(key) for key in keys_of(jobs[name])])
 
     def answer(self):
         """Rerun the interrupted runs that wait for the user."""
@@ -99,7 +100,7 @@ class Changes:
         for run in self.life.ledger.open_runs():
             if run.status == "waiting_retry" and run.retry_at is None and run.job in jobs:
                 self.life.broken(run.job, "rerun")
-                self.life.run_by_hand([self.life.request(run.job, run_id=run.run_id)])
+                self.life.run_by_hand([self.life.request(run.key, run_id=run.run_id)])
 
     def stop(self):
         under_way = [found.spec for found in self.life.machine.processes.values()]

@@ -5,8 +5,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from scheduled.core.keys import JobKey
+from scheduled.core.keys import read_label
 from tests.fixtures.oracle import CADENCE
+from tests.property.life.witness import label
 
 ROUND = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
@@ -18,6 +19,16 @@ def instant(text):
 def slot_of(row):
     """Return the instant for which a predicted run is; None for a run without one."""
     return instant(row["scheduled_for"]) if row["scheduled_for"] else None
+
+
+def named(row, name="job"):
+    """Return the job of a row of an answer, with its target if it has one."""
+    return label(row[name], row.get("target"))
+
+
+def name_of(label):
+    """Return the job of a *label*."""
+    return label.partition("@")[0]
 
 
 def in_zone(text, zone):
@@ -75,11 +86,11 @@ class Comparison:
 
     def _follows(self, claim, own):
         job = self.life.runtime().config.jobs.get(claim.job)
-        return claim.job == own.job or claim.slot is None or (job is not None and own.job in job.after)
+        return claim.label == own.label or claim.slot is None or (job is not None and own.job in job.after)
 
     def _horizon(self, answer, job):
         """Return up to when an answer about *job* counts, and why it ends there."""
-        found = self.life.breaks.first_for(job, answer.at, answer.outages)
+        found = self.life.breaks.first_for(name_of(job), answer.at, answer.outages)
         return min(found.at, self.end - CADENCE), found.why
 
     def _slots_of(self, job, since):
@@ -87,7 +98,7 @@ class Comparison:
         return [claim for claim in self._of_job(job, since) if claim.slot is not None]
 
     def _of_job(self, job, since):
-        return [claim for claim in self._claims if claim.job == job and claim.at >= since]
+        return [claim for claim in self._claims if claim.label == job and claim.at >= since]
 
     def _text(self, answer, what):
         name = answer.question if isinstance(answer.question, str) else " ".join(map(str, answer.question))
@@ -99,7 +110,7 @@ class Comparison:
         for row in answer.document:
             at = instant(row["runs_at"])
             if at >= answer.at - CADENCE:
-                predicted[at, row["job"], slot_of(row)] += 1
+                predicted[at, named(row), slot_of(row)] += 1
         real = Counter(self._claims_between(answer.at, first, last, only))
         # Start requests that waited are predicted, those to come are not.
         requested = Counter(self._claims_between(answer.at, first, last, only, requested=True))
@@ -127,28 +138,28 @@ class Comparison:
             at = self._moment(claim)
             listed = claim.slot is not None or claim.attempt > 1
             if listed != requested and claim.at >= since and first <= at < last and only in (None, claim.job):
-                yield at, claim.job, claim.scheduled_for
+                yield at, claim.label, claim.scheduled_for
 
     def _of(self, at, job, slot):
         """Return the claims of a run."""
         return [
             claim
             for claim in self._claims
-            if self._moment(claim) == at and claim.job == job and claim.scheduled_for == slot
+            if self._moment(claim) == at and claim.label == job and claim.scheduled_for == slot
         ]
 
     # next
     def _next(self, answer):
-        listed = {(row["job"], slot_of(row)) for row in answer.document}
+        listed = {(named(row), slot_of(row)) for row in answer.document}
         last = max((instant(row["runs_at"]) for row in answer.document if row["runs_at"]), default=0)
         for row in answer.document:
-            yield from self._next_slot(answer, row["job"], slot_of(row), row)
+            yield from self._next_slot(answer, named(row), slot_of(row), row)
         for claim in self._claims:
             inside = claim.slot is not None and answer.at < claim.at and self._moment(claim) < last
             if (
                 inside
                 and claim.at < self._horizon(answer, claim.job)[0]
-                and (claim.job, claim.slot) not in listed
+                and (claim.label, claim.slot) not in listed
             ):
                 yield self._text(answer, f"{claim.run_id} ran, a slot that it does not list")
 
@@ -185,24 +196,29 @@ class Comparison:
     def _is_covered(self, job, slot, claims):
         """Return whether a slot was decided in favour of a later slot that ran at the same tick."""
         later = slot is not None and any(claim.slot > slot for claim in claims)
-        row = self.life.ledger.row_at(JobKey(job), slot) if later else None
+        row = self.life.ledger.row_at(read_label(job), slot) if later else None
         return row is not None and row.span.last >= slot and row.verdict in ("coalesced", "skipped")
 
     # The next run of a job
     def _jobs(self, answer):
         for row in answer.document:
-            yield from self._next_run(answer, row["name"], row["next_run"])
+            if not self._has_targets(row["name"]):  # its line is a summary
+                yield from self._next_run(answer, row["name"], row["next_run"])
+
+    def _has_targets(self, job):
+        found = self.life.runtime().config.jobs.get(job)
+        return found is not None and found.for_each is not None
 
     def _status(self, answer):
         for row in answer.document["jobs"]:
-            yield from self._next_run(answer, row["name"], row["next_run"])
+            yield from self._next_run(answer, named(row, "name"), row["next_run"])
 
     def _next_run(self, answer, job, text, minutes=0):
         """Compare the instant at which *job* can run next, which may be up to *minutes* later than its text.
 
         An instant that is over, or that of a slot, means the next tick.
         """
-        config = self.life.runtime().config.jobs.get(job)
+        config = self.life.runtime().config.jobs.get(name_of(job))
         if config is None or not config.is_by_time:
             return
         horizon, _ = self._horizon(answer, job)
@@ -227,7 +243,7 @@ class Comparison:
     # explain
     def _explain(self, answer):
         document = answer.document
-        job, sentence = document["job"], document["sentence"]
+        job, sentence = named(document), document["sentence"]
         found = [in_zone(text, answer.zone) for text in ROUND.findall(sentence)]
         if None in found:
             return
@@ -250,15 +266,15 @@ class Comparison:
         predicted = Counter()
         for row in answer.document:
             if "slots" in row and row["scheduled_for"]:
-                predicted[row["job"], instant(row["scheduled_for"]), row["attempt"], row["slots"]] += 1
+                predicted[named(row), instant(row["scheduled_for"]), row["attempt"], row["slots"]] += 1
         claims = [claim for claim in self._claims if beat(claim.tick) == tick and claim.slot is not None]
-        real = Counter((claim.job, claim.slot, claim.attempt, claim.slots) for claim in claims)
+        real = Counter((claim.label, claim.slot, claim.attempt, claim.slots) for claim in claims)
         for job, slot, attempt, slots in predicted - real:
             if self._tick_horizon(answer, job) >= tick + CADENCE:
                 text = f"{job} starts now for {shown(slot)} (attempt {attempt}, {slots} slots), but did not"
                 yield self._text(answer, text)
         for claim in claims:
-            key = claim.job, claim.slot, claim.attempt, claim.slots
+            key = claim.label, claim.slot, claim.attempt, claim.slots
             if key not in predicted and claim.at < self._tick_horizon(answer, claim.job):
                 yield self._text(
                     answer, f"{claim.run_id} attempt {claim.attempt} started, which it did not list"
@@ -273,7 +289,7 @@ class Comparison:
                 for found in self.life.breaks.all
                 if found.at >= answer.at
                 and found.why != "its gate is closed"
-                and (found.jobs is None or job in found.jobs)
+                and (found.jobs is None or name_of(job) in found.jobs)
             ),
             None,
         )

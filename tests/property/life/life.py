@@ -19,6 +19,7 @@ from tests.fixtures import random_jobs
 from tests.fixtures.oracle import CADENCE
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import Published, set_up
+from tests.property.life import features as features_of_life
 from tests.property.life import world
 from tests.property.life.answers import Answers
 from tests.property.life.assumptions import Breaks, tied
@@ -50,10 +51,15 @@ class Life:
     *curious*, it asks every question after each failure, and most retries come soon.
     """
 
-    def __init__(self, seed, directory, patch, jobs=5, calm=5.0, *, travels=False, curious=False):
+    def __init__(
+        self, seed, directory, patch, jobs=5, calm=5.0, *, travels=False, curious=False, features=False
+    ):
         self.seed, self.random, self.calm = seed, random.Random(f"{seed} life"), calm
         begin = world.beginning(self.random)
         self.tables = world.draw(self.random, jobs, begin)
+        if features:
+            own = random.Random(f"{seed} features")
+            self.tables |= features_of_life.draw(own, [f"job{place}" for place in range(jobs)], begin)
         self.habits = world.habits(self.random, self.tables)
         self.host, self.moves = "UTC", 0
         self.travel = random.Random(f"{seed} travel") if travels else None
@@ -276,8 +282,8 @@ class Life:
             by_job[run.job].append(run)
         return by_job
 
-    def request(self, job, **how):
-        return ManualRequest(job, **how)
+    def request(self, key, **how):
+        return ManualRequest(key.job, target=key.target, **how)
 
 
 def next_beat(instant):

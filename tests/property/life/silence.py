@@ -6,12 +6,20 @@ from datetime import datetime
 
 from scheduled import service
 from scheduled.core.audit import audit
+from scheduled.core.jobs import keys_of
+from scheduled.core.keys import read_label
 from scheduled.core.runs import FAILED
+from tests.property.life.witness import label
 
 WITHOUT_SUCCESS = ("failed", "skipped")
 IN_A_ROW = 3
 BY_A_PERSON = ("by hand", "edited", "stopped", "disabled", "removed")
 EVENTS = {"failed": ("job_failed",), "skipped": ("job_skipped", "job_failed")}
+
+
+def label_of(event):
+    """Return the job of an event, with its target if it has one."""
+    return label(event.payload.get("job") or "", event.payload.get("target"))
 
 
 def instant(text):
@@ -27,7 +35,7 @@ class Silence:
     def check_status(self, document):
         """Compare the answer of `status` with the newest ends of runs."""
         wanted = self._failing() | self._asking() | self._kept_from_running()
-        shown = {row["name"] for row in document["jobs"] if row["failing"]}
+        shown = {label(row["name"], row["target"]) for row in document["jobs"] if row["failing"]}
         failing = self._failing()
         assert shown == failing, f"status shows {shown} as failing, but {failing} are"
         others = [text for text in document["problems"] if not self._is_about(text, wanted)]
@@ -54,9 +62,8 @@ class Silence:
         newest = {}
         for _, event in self.life.witness.events:
             if event.name in ("job_completed", "job_failed"):
-                newest[event.payload["job"]] = event.name
-        jobs = self.life.config().jobs
-        return {name for name, end in newest.items() if end == "job_failed" and jobs[name].enabled}
+                newest[label_of(event)] = event.name
+        return {name for name, end in newest.items() if end == "job_failed" and self._is_enabled(name)}
 
     def _kept_from_running(self):
         """Return the enabled jobs of which the newest slots were skipped by a rule, so that a person has to look.
@@ -66,16 +73,29 @@ class Silence:
         """
         rows = defaultdict(list)
         for _, event in self.life.witness.events:
-            self._decide(rows[event.payload.get("job")], event)
+            self._decide(rows[label_of(event)], event)
         jobs = self.life.config().jobs
-        resting = {row.job for row in self.life.ledger.job_rows() if row.open_reason in ("quiet", "paused")}
+        resting = {
+            row.key.display_name
+            for row in self.life.ledger.job_rows()
+            if row.open_reason in ("quiet", "paused")
+        }
         found = set()
         for name, reasons in rows.items():
-            if reasons and name in jobs and jobs[name].enabled:
-                behind, last = "which failed" in reasons[-1], jobs[name].schedules[0].kind == "at"
+            if reasons and self._is_enabled(name):
+                behind, last = (
+                    "which failed" in reasons[-1],
+                    jobs[read_label(name).job].schedules[0].kind == "at",
+                )
                 often = len(reasons) >= IN_A_ROW and name not in resting
                 found |= {name} if behind or last or often else set()
         return found
+
+    def _is_enabled(self, name):
+        """Return whether a job is enabled and, if *name* has a target, has this target."""
+        key = read_label(name)
+        job = self.life.config().jobs.get(key.job)
+        return job is not None and job.enabled and key in keys_of(job)
 
     def _decide(self, reasons, event):
         """Update the reasons of the newest skips of a job in a row."""
@@ -87,7 +107,7 @@ class Silence:
 
     def _asking(self):
         return {
-            run.job
+            run.key.display_name
             for run in self.life.ledger.open_runs()
             if run.status == "waiting_retry" and run.retry_at is None
         }
@@ -111,19 +131,23 @@ class Silence:
         self._events, self._history, self._runs = defaultdict(list), defaultdict(list), {}
         self._log = [message for _, _, message in self.life.witness.log]
         for _, event in self.life.witness.events:
-            self._events[event.payload.get("job")].append(event)
+            self._events[label_of(event)].append(event)
         for row in service.history(self.life.instance, limit=100_000):
             self._runs[row["run_id"]] = row
             if row["scheduled_for"]:
-                self._history[row["job"]].append((instant(row["scheduled_for"]), row))
+                self._history[label(row["job"], row["target"])].append((instant(row["scheduled_for"]), row))
 
     def _check_row(self, row):
         self.checked += 1
         what = f"{row.job}: {row.span.first}..{row.span.last} {row.verdict} ({row.reason})"
         span = range(row.span.first, row.span.last + 1)
-        events = [event for event in self._events[row.job] if self._covers(event, row)]
+        events = [event for event in self._events[row.key.display_name] if self._covers(event, row)]
         assert events, f"{what}: no event"
-        kept = [run for at, run in self._history[row.job] if at in span and run["status"] != "success"]
+        kept = [
+            run
+            for at, run in self._history[row.key.display_name]
+            if at in span and run["status"] != "success"
+        ]
         assert kept, f"{what}: not in history"
         line = [text for text in self._log if events[0].name in text and row.job in text]
         assert line, f"{what}: not in the log"
@@ -138,7 +162,7 @@ class Silence:
         between = [
             other.span.count
             for other in self._rows
-            if other.job == row.job
+            if other.key == row.key
             and other.reason == row.reason
             and row.span.first <= other.span.first <= newest
         ]
@@ -150,11 +174,11 @@ class Silence:
 
     def _check_superseded(self, row):
         """A run that failed and was replaced by a newer one is published as a failure."""
-        for at, run in self._history[row.job]:
+        for at, run in self._history[row.key.display_name]:
             if at == row.span.first and run["status"] in FAILED and run["run_id"] != row.run_id:
                 ids = [
                     event.payload.get("run_id")
-                    for event in self._events[row.job]
+                    for event in self._events[row.key.display_name]
                     if event.name == "job_failed"
                 ]
                 assert run["run_id"] in ids, f"{run['run_id']}: superseded while failing, and no event"

@@ -2,6 +2,13 @@
 
 from typing import NamedTuple
 
+from scheduled.core.keys import JobKey
+
+
+def label(job, target):
+    """Return the name of a job, or of one of its targets."""
+    return JobKey(job, target or "").display_name
+
 
 class Claimed(NamedTuple):
     """A run that a tick claimed at *at*; *tick* is the begin of this tick, *by_hand* whether a user started it."""
@@ -16,6 +23,12 @@ class Claimed(NamedTuple):
     slots: int
     trigger: str
     scheduled_for: int | None
+    target: str = ""
+
+    @property
+    def label(self):
+        """The job, with its target if it has one."""
+        return label(self.job, self.target)
 
 
 class Ended(NamedTuple):
@@ -43,7 +56,7 @@ class Witness:
         self.claims.append(
             Claimed(
                 self.machine.wall(), tick, by_hand, claim.job, claim.slot, claim.run_id, claim.attempt,
-                claim.slots, claim.trigger, claim.scheduled_for,
+                claim.slots, claim.trigger, claim.scheduled_for, claim.target,
             )
         )  # fmt: skip
         self.machine.note(f"claims {claim.run_id} attempt {claim.attempt}")

@@ -2,17 +2,21 @@
 
 import pytest
 
+from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core.jobs import ForEach
 from scheduled.core.keys import JobKey
 
 
-def loaded(tmp_path, value, name="job"):
+def written(tmp_path, value, action='command = "true"'):
     path = tmp_path / "scheduled.toml"
-    path.write_text(
-        f'timezone = "UTC"\n[jobs.{name}]\ncron = "0 * * * *"\ncommand = "true"\nfor_each = {value}\n'
-    )
-    return load_config(path)
+    targets = f"for_each = {value}" if value else ""
+    path.write_text(f'timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\n{targets}\n{action}\n')
+    return path
+
+
+def loaded(tmp_path, value):
+    return load_config(written(tmp_path, value))
 
 
 @pytest.mark.parametrize(
@@ -65,3 +69,38 @@ def test_an_override_of_a_target_disables_only_this_target(tmp_path):
     found.override({JobKey("job", "b"): True, JobKey("other", "c"): False})
 
     assert (found.jobs["job"].enabled, found.jobs["job"].disabled_targets) == (True, {"a"})
+
+
+def test_a_listed_target_that_a_shell_could_interpret_is_refused_in_a_line_for_it(tmp_path):
+    def problems(action, value='["a", "b c", "$(id)"]'):
+        return check(written(tmp_path, value, action))["problems"]
+
+    found = problems('command = "echo {target}"')
+
+    assert [problem.partition(": command: ")[2] for problem in found] == [
+        f"{{target}} can't be {name} in a line for /bin/sh, which could interpret it: write "
+        '"$SCHEDULED_TARGET" instead, with the quotes, or the command as a list of words'
+        for name in ("'b c'", "'$(id)'")
+    ]
+    assert problems('command = ["echo", "{target}"]') == []
+    assert problems("""command = 'echo "$SCHEDULED_TARGET"'""") == []
+    assert problems('command = "echo {target}"', '["a"]') == []
+
+
+@pytest.mark.parametrize(
+    ("value", "action", "warning"),
+    [
+        ("", 'command = "echo {target}"', "command: {target} stays as it is, because the job has no targets; write for_each"),
+        ("", 'command = ["echo", "{target}"]', "command: {target} stays as it is"),
+        ('"branches"', 'command = "true"', "for_each: there are no branches, because no workspace is configured; set "),
+        ('["a"]', 'handler = "metrics"', "for_each: metrics always works on all branches; remove for_each"),
+        ('["a"]', 'chain = ["other"]\n[jobs.other]\ncommand = "true"\n[jobs.x]\nchain = ["job"]', "for_each: a chain does not "),
+        ('{ command = "/nowhere/list" }', 'command = "true"', "for_each.command: /nowhere/list does not exist; "),
+        ('["a"]', 'command = "true"', None),
+        ("", 'command = "true"', None),
+    ],
+)  # fmt: skip
+def test_targets_without_effect_are_doubted(tmp_path, value, action, warning):
+    found = [text.partition("jobs.job: ")[2] for text in check(written(tmp_path, value, action))["warnings"]]
+
+    assert (len(found), found[0].startswith(warning)) == (1, True) if warning else found == []

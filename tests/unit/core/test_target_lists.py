@@ -38,7 +38,7 @@ def a_state(target="x", epoch="00:00", schedules=(HOURLY,)):
         ("ä" * 100, ""),
         ("", "must not be empty"),
         (" ", "must not be empty"),
-        ("a\nb", r"'a\\nb' has characters that can't be printed"),
+        ("a\nb", r"'a\nb' has characters that can't be printed"),
         ("a\0", "can't be printed"),
         ("\x1b[31m", "can't be printed"),
         ("\udcff", "is not valid text"),

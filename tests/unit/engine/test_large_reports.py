@@ -9,7 +9,7 @@ from scheduled.core.conditions import Notice
 from scheduled.core.keys import JobKey
 from scheduled.engine import large_reports, recovery, settle
 from scheduled.execution.protocol import Ended, encode
-from scheduled.execution.report_file import ReportFile
+from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers.base import Outcome
 from tests.fixtures.counting import Crash, Transactions
 from tests.fixtures.ledgers import CLAIMANT, HOURLY, LEDGERS, a_claim, a_condition, an_attempt_result

@@ -10,7 +10,7 @@ from scheduled.engine import leftovers, recovery
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.protocol import Ended, Started, encode
-from scheduled.execution.report_file import ReportFile
+from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers.base import Outcome
 from scheduled.state import directories
 from tests.fixtures.ledgers import CLAIMANT, HOUR, HOURLY, LEDGERS, a_claim, an_attempt_result, rows

@@ -6,7 +6,8 @@ from scheduled.core.jobs import Action, Job, Jobs, Retry
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine.settle import SettleContext, settle_attempt
-from scheduled.execution.report_file import CountLine, EventLine, Reported
+from scheduled.execution.report_file import Reported
+from scheduled.execution.report_lines import CountLine, EventLine
 from scheduled.handlers.base import Outcome
 from scheduled.schedules.schedule import Schedule
 from tests.fixtures.ledgers import (

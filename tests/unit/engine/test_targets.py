@@ -12,7 +12,8 @@ from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim, Span, StartRequest
 from scheduled.engine import chains, claims, clock_steps, planning, start_requests
 from scheduled.engine.settle import SettleContext, settle_attempt
-from scheduled.execution.report_file import CountLine, Reported
+from scheduled.execution.report_file import Reported
+from scheduled.execution.report_lines import CountLine
 from scheduled.handlers.base import Outcome
 from scheduled.notify import problems
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
@@ -175,7 +176,7 @@ def test_the_incident_of_a_target_names_the_target(ledger, config):
 
     found = problems.current(ledger, config.jobs, {}, [], NOW)
 
-    assert found == {"job:job@y": "job@y: failed (scheduled logs job)"}
+    assert found == {"job:job@y": "job@y: failed (scheduled logs job@y)"}
     assert [problems.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
         Y, JobKey("mail@flow"), JobKey("a"), problems.OWNER, problems.OWNER,
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from scheduled.actions import python_call
 from scheduled.actions.kind import ExecutionContext
-from scheduled.core.jobs import Action, Job, Limits
+from scheduled.core.jobs import Action, ForEach, Job, Limits
 from scheduled.core.runs import Claim
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import specify
@@ -68,6 +68,42 @@ def test_lists_run_without_a_shell_and_strings_under_sh(holds, action, expected)
     assert specified(holds, action).argv == expected
 
 
+def test_a_target_becomes_part_of_words_and_of_lines_for_a_shell(holds):
+    def argv(action, target="a-b/c.d"):
+        return specified(holds, action, a_claim(target=target), for_each=ForEach(command="ls")).argv
+
+    line = Action("command", line="work {target} {missed} {x} ${target}")
+    assert argv(line)[-1] == "work a-b/c.d 3 {x} $a-b/c.d"
+    words = Action("command", words=("work", "--for={target}"))
+    assert argv(words, "$(id) {missed}; x") == ("work", "--for=$(id) {missed}; x")
+    assert argv(Action("command", line='work "$SCHEDULED_TARGET"'), "$(id)")[-1] == 'work "$SCHEDULED_TARGET"'
+
+
+def test_braces_of_a_job_without_targets_stay(holds):
+    assert specified(holds, Action("command", line="echo {target}")).argv[-1] == "echo {target}"
+
+
+@pytest.mark.parametrize(
+    "target", ["a b", "$(id)", "a;b", "`id`", "a'b", "~", "*", "-rf", "a=b", "{a,b}", "ä", "a\\", "#"]
+)
+def test_a_target_that_a_shell_could_interpret_is_never_inserted(holds, target):
+    with pytest.raises(ScheduledError, match='write "\\$SCHEDULED_TARGET" instead'):
+        specified(holds, Action("command", line="echo {target}"), a_claim(target=target))
+
+
+def test_a_python_function_and_a_handler_get_the_target(holds):
+    function, handler = Action("python", name="package.module:main"), Action("handler", name="health")
+
+    argv = specified(holds, function, a_claim(target="a b"), options={"limit": 3}).argv
+    chosen = specified(holds, function, a_claim(target="a b"), options={"target": "mine"}).argv
+
+    assert json.loads(argv[-1]) == {"target": "a b", "limit": 3}
+    assert json.loads(chosen[-1]) == {"target": "mine"}
+    task = specified(holds, handler, a_claim(target="a b")).task
+    assert task is not None
+    assert task["target"] == "a b"
+
+
 def test_a_python_function_is_called_with_the_options(holds):
     spec = specified(holds, Action("python", name="package.module:main"), options={"limit": 3})
 
@@ -93,6 +129,7 @@ def test_a_handler_gets_a_task_and_no_command(holds, tmp_path):
         },
         "handler": "health",
         "job": "job",
+        "target": "",
         "zone": "UTC",
         "workspace": str(tmp_path / "ws"),
         "options": {"x": 1},
@@ -253,4 +290,4 @@ def test_after_an_interruption_the_on_interrupted_command_runs_first(holds):
     action = Action("command", words=("true",))
     spec = specified(holds, action, a_claim(verify=True), on_interrupted="test -e done")
 
-    assert spec.argv == ("/bin/sh", "-c", '(test -e done) && exit 0; exec "$@"', "sh", "true")
+    assert spec.argv == ("/bin/sh", "-c", '(test -e done) </dev/null && exit 0; exec "$@"', "sh", "true")

@@ -62,7 +62,7 @@ def forecast_of(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
          slot and datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
-        for run, slot, key in forecast.simulate(view, start, end, outages, only)
+        for run, slot, key in forecast.simulate(view, start, end, outages, only and JobKey(only))
     ]  # fmt: skip
 
 

@@ -157,7 +157,11 @@ class JobBody(ChangeBody, kw_only=True):
 def with_all_keys(body: type[ChangeBody]) -> type[ChangeBody]:
     """Return *body* with all keys of a job table, and of all registered kinds of schedule and action, added to its own."""
     known = set(body.__struct_fields__)
-    when = {name: field for kind in SCHEDULES.values() for name, field in get_type_hints(kind.Keys).items()}
+    when = {
+        name: get_type_hints(kind.Keys)[field]
+        for kind in SCHEDULES.values()
+        for field, name in zip(kind.Keys.__struct_fields__, kind.Keys.__struct_encode_fields__, strict=True)
+    }
     what = {name: key.type for name, key in keys().items()}
     table = get_type_hints(JobTable)
     further = [
