@@ -41,6 +41,8 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = No
         yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
     yield from of_execution(job, given["PATH"], directory)
+    if job.wake:
+        yield from wake_doubts(job)
     if job.secrets:
         yield from secret_doubts.doubts(job, table, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
@@ -66,6 +68,14 @@ def _targets(job: Job, given: Mapping[str, str]) -> Iterator[str]:
     if job.for_each.command:
         listing = Action("command", line=job.for_each.command)
         yield from (f"for_each.{doubt}" for doubt in missing(listing, given["PATH"], given.get("HOME", "~")))
+
+
+def wake_doubts(job: Job) -> Iterator[str]:
+    """Yield a warning if *job* can't wake the machine."""
+    if not job.is_by_time:
+        yield "wake: the job has no schedule, so it has no effect; add one, or remove it"
+    elif not job.enabled:
+        yield "wake: the job is disabled, so it has no effect"
 
 
 def _paths_in(env_file: str | None) -> dict[str, str]:

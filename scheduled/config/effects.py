@@ -38,7 +38,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "grace", "retry",
          "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "timeout", "kill_after", "group", "nice", "ionice",
-         "limits", "output_limit", *reading.known_keys()), "schedules",
+         "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
     **dict.fromkeys(("description", "labels"), "describes"),

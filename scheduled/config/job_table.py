@@ -102,6 +102,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         nice=nice(raw.nice),
         ionice=ionice(raw.ionice),
         inhibit_sleep=raw.inhibit_sleep,
+        wake=raw.wake,
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),

@@ -182,6 +182,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     nice: int | None = None
     ionice: str = ""
     inhibit_sleep: bool = False
+    wake: bool = False
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
