@@ -62,7 +62,7 @@ SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
-         "compat.timeout"), "executes",
+         "compat.timeout", "wake.command"), "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")
