@@ -29,7 +29,7 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
         [[BARE_PYTHON[0], "-c", REWRITE, str(original), str(root / "rewritten.json")]],
         check=lambda _: _check_same(root / "rewritten.json", original),
     )
-    yield compare("mail", cleanup, rewrite, limit=0.25, gate=4.0, runs=runs)
+    yield compare("mail", cleanup, rewrite, limit=0.25, gate=3.5, runs=runs)
     again, _ = mail_cleanup(root / "again", mails, again=True)
     yield compare("mail", again, rewrite, limit=inf, gate=inf, runs=runs)
 

@@ -24,17 +24,21 @@ def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
     """Compare a tick with one due command with the start of Python and of that command."""
     one = due_tick(root, 1, "full tick, one due `true`")
     bare = Work("`python3 -c pass; true`", [BARE_PYTHON, ["true"]])
-    yield compare("tick", one, bare, limit=6.0, gate=9.0, runs=9 if quick else 31)
+    yield compare("tick", one, bare, limit=6.0, gate=8.5, runs=9 if quick else 31)
 
 
 def due_tick(root: Path, jobs: int, label: str) -> Work:
-    """Return a tick in which *jobs* jobs are due for the first time."""
+    """Return a tick in which *jobs* jobs are due. It is not the first tick of its state: one job was run by hand before."""
     runtime = Runtime(root, command_jobs(jobs, 'cron = "0 0 * * *"'))
     runtime.begin_epochs(DAY)
+    runtime.tick("j0")
     runtime.save_state()
 
     def check_all_ran(_: str) -> None:
-        if runtime.sql("SELECT count(*) FROM runs WHERE status = 'success' AND exit_code = 0") != [(jobs,)]:
+        succeeded = (
+            "SELECT count(*) FROM runs WHERE status = 'success' AND exit_code = 0 AND slot IS NOT NULL"
+        )
+        if runtime.sql(succeeded) != [(jobs,)]:
             raise NotDoneError(f"not all of the {jobs} jobs succeeded")
 
     return runtime.work(label, "run", prepare=runtime.restore_state, check=check_all_ran)

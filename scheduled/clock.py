@@ -60,6 +60,11 @@ def local(instant: float, zone: str) -> datetime:
     return datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone))
 
 
+def uptime() -> float:
+    """Return how many seconds ago the machine was booted, including the time in which it was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def boot_id() -> str:
     """Return the id of the current boot, which differs for each boot; '' if the system has none."""
     try:

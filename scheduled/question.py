@@ -15,9 +15,7 @@ from scheduled.errors import TooLongError
 SECONDS = 1.5  # of processor time; to encode MOST_ENTRIES takes less than half a second
 MOST_ENTRIES = 50_000  # of an answer that is a list
 BETWEEN_CHECKS = 16  # entries: reading the clock takes about as long as a hundredth of a step of a simulation
-ADVICE = (
-    "ask for a shorter span, fewer entries or a single job, or use the command line, which has no such limit"
-)
+ADVICE = "use the command line, which has no such limit; a question with a span, a number of entries or a job can ask for less"
 
 Entry = TypeVar("Entry")
 

@@ -20,7 +20,7 @@ from scheduled.handlers.formats.json_text import (
     style_of,
     top,
 )
-from scheduled.handlers.formats.message import Counts, Message, count, mail_of, mails_in, messages_in
+from scheduled.handlers.formats.message import Counts, Decode, Message, count, mail_of, mails_in, messages_in
 
 # The layout of the mail program's message list. In a file with exactly this layout, positions can be computed from
 # the lengths of the messages, and the text need not be scanned.
@@ -31,13 +31,14 @@ PLACEHOLDER = "\0"  # does not occur in JSON texts
 class Frame(NamedTuple):
     """The file's *text* with an empty message list.
 
-    *at* is the position of the list in *text*, in characters. *first* is that of the first message in the file, in
-    bytes.
+    *at* is the position of the list in *text*, in characters. *first* and *end* are those of the first message and of the
+    end of the last one in the file, in bytes.
     """
 
     text: str
     at: int
     first: int
+    end: int
 
 
 class Inbox:
@@ -47,13 +48,14 @@ class Inbox:
     not messages. Removed messages stay in it; `places` returns those that remain.
     """
 
-    def __init__(self, data: bytes) -> None:
-        """Parse *data*. Raise ValueError if it is not an inbox."""
+    def __init__(self, data: bytes, decode: Decode = mails_in) -> None:
+        """Parse *data* with *decode*. Raise ValueError if it is not an inbox."""
         self.data = data
-        self.mails = mails_in(data)
+        self.mails = decode(data)
         self._new: list[Message] = []
         self._gone: set[int] = set()
         self._changed: dict[int, Message] = {}
+        self._counts: Counts | None = None
 
     def message(self, place: int) -> Any:
         """Return the complete message at *place* with its changes, not to be modified; elements can have any type."""
@@ -63,19 +65,24 @@ class Inbox:
         """Set *fields* of a message. Existing fields keep their order, new ones are appended."""
         self._changed[place] = self.message(place) | fields
         self.mails[place] = mail_of(self._changed[place])
+        self._counts = None
 
     def remove(self, places: Iterable[int]) -> None:
         """Remove messages. The places of the others do not change."""
         self._gone.update(places)
+        self._counts = None
 
     def put_first(self, message: Message) -> None:
         """Add *message* as the newest one; it has no place."""
         self._new.insert(0, message)
+        self._counts = None
 
     def counts(self) -> Counts:
         """Return the numbers of all and of unread messages after the changes."""
-        remaining = [self.mails[place] for place in self.places()] if self._gone else self.mails
-        return count([*map(mail_of, self._new), *remaining])
+        if self._counts is None:
+            remaining = [self.mails[place] for place in self.places()] if self._gone else self.mails
+            self._counts = count([*map(mail_of, self._new), *remaining])
+        return self._counts
 
     def places(self) -> Sequence[int]:
         """Return the places of the messages that were not removed."""
@@ -114,14 +121,28 @@ class Inbox:
     def _frame(self) -> Frame | None:
         """Return the frame of the file if it has exactly the mail program's layout, otherwise None."""
         at = self.data.find(OPENING)
-        if at < 0 or not self._pieces or b"\r" in self.data:
+        if at < 0 or not self.mails or b"\r" in self.data:
             return None
         first = at + len(OPENING)
-        end = first + self._length(0, len(self._pieces)) - len(BETWEEN)
+        end = self._end(first)
         text = self.data[:at] + b'"messages": []' + self.data[end + len(CLOSING) :]
-        if not self.data.startswith(CLOSING, end) or not _is_empty(text):
+        if end < first or not self.data.startswith(CLOSING, end) or not _is_empty(text):
             return None
-        return Frame(text.decode(), len(self.data[:at].decode()), first)
+        return Frame(text.decode(), len(self.data[:at].decode()), first, end)
+
+    def _end(self, first: int) -> int:
+        """Return the end of the list with its first message at *first* if the layout is the mail program's; else -1.
+
+        If no message changes, the messages need not be found. The frame without the list shows whether this is its end.
+        """
+        if not self._edited:
+            return -1 if self.data.find(OPENING, first) >= 0 else self.data.rfind(CLOSING)
+        return first + self._length(0, len(self._pieces)) - len(BETWEEN) if self._pieces else -1
+
+    @property
+    def _edited(self) -> bool:
+        """Whether a message that is in the file is changed or removed."""
+        return bool(self._changed or self._gone)
 
     def _length(self, first: int, end: int) -> int:
         """Return the number of bytes from the message at place *first* to that at *end* in this layout."""
@@ -133,7 +154,8 @@ class Inbox:
         Runs of unchanged messages are copied from the file.
         """
         opening, closing = OPENING.decode(), CLOSING.decode()
-        style = style_of(f"{frame.text[: frame.at]}{opening}{bytes(self._pieces[0]).decode()}{closing}")
+        message = bytes(self._pieces[0]).decode() if self._edited else ""
+        style = style_of(f"{frame.text[: frame.at]}{opening}{message}{closing}")
         spans, _ = members(frame.text, top(frame.text))
         head, tail = self._in_place(frame.text, style, spans, PLACEHOLDER).split(PLACEHOLDER)
         try:
@@ -147,6 +169,9 @@ class Inbox:
     def _parts(self, frame: Frame, style: Style) -> Iterator[bytes | memoryview]:
         """Yield the parts of the list to join with commas: new and changed messages, and runs of unchanged ones."""
         yield from (self._dumped(message, style) for message in self._new)
+        if not self._edited:
+            yield memoryview(self.data)[frame.first : frame.end]
+            return
         place, at = 0, frame.first
         for edited in sorted({*self._changed, *self._gone, len(self.mails)}):
             end = at + self._length(place, edited)

@@ -17,7 +17,7 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.json_text import Style, dump, parse
-from scheduled.handlers.formats.message import UNCHANGING, Message, identity, messages_in
+from scheduled.handlers.formats.message import UNCHANGING, Decode, Message, identity, mails_in, messages_in
 from scheduled.handlers.formats.safe_files import BusyFileError, read_settled, rewrite
 from scheduled.state.beneath import READING, Place, holding, located, make_directory, open_directory
 from scheduled.state.files import (
@@ -74,7 +74,7 @@ def read_inbox(branch: Branch, inside: str, decode: Callable[[bytes], T]) -> T |
         raise kind(f"{branch.name}: {error}") from error
 
 
-def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
+def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool], decode: Decode = mails_in) -> bool:
     """Change the inbox of *branch* with *edit* under the mailbox's lock; return whether the file was replaced.
 
     *edit* returns whether it changed the inbox, and is called again if another program writes the file in between.
@@ -82,7 +82,7 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool]) -> bool:
     """
 
     def edited(data: bytes) -> bytes | None:
-        inbox = Inbox(data)
+        inbox = Inbox(data, decode)
         return inbox.render() if edit(inbox) else None
 
     with locked(branch, inside) as mailbox, _as_mailbox_errors(branch):

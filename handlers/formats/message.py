@@ -1,6 +1,6 @@
 """The fields of a mail that decide how it is handled, decoded from an inbox without the other fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,6 +75,9 @@ class Mail(msgspec.Struct, gc=False):
 FIELDS = Mail.__struct_encode_fields__
 
 
+Decode = Callable[[bytes], list[Mail | None]]
+
+
 class Counts(NamedTuple):
     """The number of messages in an inbox, and of the unread ones."""
 
@@ -121,7 +124,13 @@ def messages_in(document: Any) -> list[Any]:
 
 def count(mails: Sequence[Mail | None]) -> Counts:
     """Return the numbers of all and of unread mails in *mails*."""
-    return Counts(len(mails), sum(mail is not None and mail.unread for mail in mails))
+    # The rule of `Mail.unread`, without a call for each mail.
+    unread = [
+        mail
+        for mail in mails
+        if mail is not None and (mail.status == "new" or (mail.status is None and not mail.read))
+    ]
+    return Counts(len(mails), len(unread))
 
 
 def identity(message: Mapping[str, Any]) -> str:
@@ -129,7 +138,8 @@ def identity(message: Mapping[str, Any]) -> str:
     if (given := message.get("id")) is not None:
         return str(given)
     import json
-    from hashlib import sha256
+
+    from scheduled.digests import sha256
 
     text = json.dumps([message.get(key) for key in UNCHANGING])
-    return sha256(text.encode()).hexdigest()[:8]
+    return sha256(text.encode()).hex()[:8]

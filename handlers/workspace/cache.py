@@ -23,6 +23,7 @@ from scheduled.handlers.formats.branches import Branch, WorkspaceError, relevant
 from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import read_inbox
 from scheduled.handlers.formats.memory_file import Size, lines_of, size_of
+from scheduled.handlers.formats.message import Mail, mails_in
 from scheduled.state.files import SHORTAGE, read_regular, write_atomically
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ Entries = dict[str, tuple[Mark, T]]
 
 NAME = "seen.json"
 FORM = 5  # the format version of the file; a file of another version is discarded
+LARGE = 1 << 20  # bytes of an inbox from which on it is kept until the sweep edits it
 RECENT = 2 * 10**9  # nanoseconds: the coarsest clock of a file system (FAT) has a resolution of two seconds
 
 
@@ -59,6 +61,7 @@ class FileCache:
             lambda: self._saved.inboxes, Entries[MailIndex | None]
         )
         self._names: _Reads[list[str]] = _Reads(lambda: self._saved.names, Entries[list[str]])
+        self._decoded: tuple[bytes, list[Mail | None]] = b"", []  # the last large inbox
         self._all: tuple[_Reads[Any], ...] = (self._sizes, self._inboxes, self._names)
 
     def size(self, path: str, inside: str, *, complete: bool) -> Size:
@@ -106,7 +109,15 @@ class FileCache:
         return self._inboxes.at(branch.inbox, read_inbox, branch, inside, self._index)
 
     def _index(self, data: bytes) -> MailIndex:
-        return mail_index.of(data, self._zone, self._sender)
+        mails = mails_in(data)
+        if len(data) >= LARGE:
+            self._decoded = data, mails
+        return mail_index.index_of(mails, self._zone, self._sender)
+
+    def mails(self, data: bytes) -> list[Mail | None]:
+        """Return the mails of an inbox with the content *data*, as `mails_in` does; of a large one without decoding it again."""
+        (content, mails), self._decoded = self._decoded, (b"", [])
+        return mails if content == data else mails_in(data)
 
     def forget(self, path: str) -> None:
         """Discard what was read from *path*; to be called after changing the file."""
@@ -163,7 +174,7 @@ class _Reads(Generic[T]):
         """Return the cached result for *path*, or `read(*arguments)` if the file there has changed."""
         if path in self.now:
             return self.now[path]
-        mark, entry = _mark(path), self.entries.get(path)
+        mark, entry = mark_of(path), self.entries.get(path)
         if entry is not None and entry[0] == mark:
             found = entry[1]
         else:
@@ -211,7 +222,7 @@ def _is_text(*values: Any) -> bool:
     return True
 
 
-def _mark(path: str) -> Mark | None:
+def mark_of(path: str) -> Mark | None:
     """Return the modification time, change time (nanoseconds), size and inode of a file, None if there is none."""
     try:
         found = os.stat(path)

@@ -12,7 +12,7 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, locked, update
-from scheduled.handlers.formats.message import Message
+from scheduled.handlers.formats.message import Counts, Message
 from scheduled.handlers.workspace.provision import provide_mailbox
 from scheduled.handlers.workspace.workspace import Workspace
 
@@ -44,13 +44,13 @@ def deliver(
     zone: ZoneInfo,
     delivered: bool = False,
     on_delivered: Callable[[], None] = lambda: None,
-) -> None:
+) -> Counts | None:
     """Put *notice* into its recipient's inbox, and a copy into the sender's `sent/` if the sender has a mailbox.
 
     The message id is the first 8 characters of *notice_id*. A second delivery with the same id does nothing while the
     message is in the inbox, in `deleted/` or in its archive. With an `upsert_key`, an unread message with this key gets
     the new text instead. *delivered*: the notice is known to have reached the inbox, and only the copy may be missing;
-    *on_delivered* is called as soon as it has. *now* is any aware datetime; *zone* is that of the message's naive timestamp. Raise
+    *on_delivered* is called as soon as it has. Return the counts of the inbox, None if it was not read. *now* is any aware datetime; *zone* is that of the message's naive timestamp. Raise
     UnknownRecipientError, NoMailboxError, or another MailboxError if the inbox is damaged or locked for too long; OSError
     if it cannot be written.
     """
@@ -61,22 +61,32 @@ def deliver(
             f"no branch has the mail address {notice.recipient}", final=workspace.is_complete
         )
     message = _message(workspace, notice, notice_id[:8], sender, timestamps.spaced(now, zone))
+    counts = None
     if not delivered:
-        _put(workspace, branch, message)
+        counts = _put(workspace, branch, message)
         on_delivered()
     _keep_copy(workspace, branch, message, now, zone)
+    return counts
 
 
-def _put(workspace: Workspace, branch: Branch, message: Message) -> None:
-    """Put *message* into an inbox, which is created if the form of the workspace wants that."""
+def _put(workspace: Workspace, branch: Branch, message: Message) -> Counts | None:
+    """Put *message* into an inbox, which is created if the form of the workspace wants that; return its counts."""
+    counts: list[Counts] = []
+
+    def edit(inbox: Inbox) -> bool:
+        changed = _add(inbox, message, branch, workspace.inside)
+        counts[:] = [inbox.counts()]
+        return changed
+
     for provided in (False, True):
         try:
-            update(branch, workspace.inside, lambda inbox: _add(inbox, message, branch, workspace.inside))
+            update(branch, workspace.inside, edit)
         except (FileNotFoundError, NotADirectoryError):
             if provided or not provide_mailbox(branch, workspace.inside):
                 raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
         else:
-            return
+            break
+    return counts[0] if counts else None
 
 
 def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
@@ -111,11 +121,9 @@ def _add(inbox: Inbox, message: Message, branch: Branch, inside: str) -> bool:
 
 
 def _is_in(inbox: Inbox, message: Message) -> bool:
-    known = message["id"], message["from"]
-    return any(
-        mail is not None and known in ((mail.id, mail.sender), (mail.sent_id, mail.sender))
-        for mail in inbox.mails
-    )
+    known, sender = message["id"], message["from"]
+    same = [mail for mail in inbox.mails if mail is not None and known in (mail.id, mail.sent_id)]
+    return any(mail.sender == sender for mail in same)
 
 
 def _is_archived(message: Message, branch: Branch, inside: str) -> bool:

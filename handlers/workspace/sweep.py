@@ -83,7 +83,7 @@ class Sweep:
             waiting = index.before("waiting", self.rule.new_since)
             return Swept(counts=index.counts, auto_opened=[], problems=[], waiting=waiting)
         if not overdue:
-            inbox = read_inbox(branch, self.inside, Inbox)
+            inbox = read_inbox(branch, self.inside, lambda data: Inbox(data, self.cache.mails))
             if inbox is None:
                 return None
             stale = self._stale(branch, inbox)
@@ -91,7 +91,7 @@ class Sweep:
                 return _swept(inbox, stale)
         # `update` repeats the edit if another program changes the file in between; only the last one counts.
         done: list[Swept] = []
-        update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done))
+        update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done), self.cache.mails)
         self.opened.forget(branch.name, done[-1].archived)
         self.cache.forget(branch.inbox)
         self.cache.forget(branch.mailbox)

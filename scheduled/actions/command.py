@@ -130,6 +130,6 @@ def _is_safe(target: str) -> bool:
 
 def _unsafe(target: str) -> str:
     return (
-        f"{TARGET} can't be {printable(target)!r} in a line for /bin/sh, which could interpret it: write"
+        f"{TARGET} can't be {printable(target)!r} in a line for the shell, which could interpret it: write"
         ' "$SCHEDULED_TARGET" instead, with the quotes, or the command as a list of words'
     )

@@ -49,7 +49,10 @@ def _options_of_schedules() -> list[click.Parameter]:
 
     return [
         click.Option(
-            [f"--{name}"], metavar=KINDS[name].METAVAR, help=KINDS[name].HELP, multiple=KINDS[name].SEVERAL
+            [f"--{name.replace('_', '-')}"],
+            metavar=KINDS[name].METAVAR,
+            help=KINDS[name].HELP,
+            multiple=KINDS[name].SEVERAL,
         )
         for name in choosing_keys()
     ]
@@ -68,6 +71,11 @@ def _options_of_actions() -> list[click.Parameter]:
 @_text_options(
     ("on", "EVENT", "Schedule: each time this event is published."),
     ("after", "JOBS", "If these jobs are due at the same time, run after them (a,b)."),
+    (
+        "for-each",
+        "TARGETS",
+        "One run for each of these targets (a,b), or of all `branches` of the workspace.",
+    ),
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
@@ -76,9 +84,15 @@ def _options_of_actions() -> list[click.Parameter]:
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
     ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
+    ("between", "A-B", "The window of --once-per, such as 09:00-17:00."),
+    ("start-delay", "DURATION", "Start what was due before a boot this long after it."),
     ("not-between", "A-B", "Quiet hours, such as 22:00-08:00."),
     ("group", "NAME", "Jobs of one group never run at the same time."),
     ("cwd", "DIR", "Working directory of the command."),
+    ("shell", "WORDS", "What executes a line instead of /bin/sh, such as 'bash -eu'."),
+    ("stdin", "TEXT", "What the command reads from its standard input."),
+    ("pre", "LINE", "A command before that of the job; if it fails, the run fails."),
+    ("post", "LINE", "A command after that of the job, however it ended."),
     ("retry-delay", "DURATION", "Delay before the second attempt."),
 )
 @click.option("--max-attempts", type=click.IntRange(1), help="Largest number of attempts.")
@@ -111,6 +125,16 @@ def add(
     show(done, "edited", as_json=as_json, module="render_changes")
 
 
+def _lists(table: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the entries of *table* that are lists in a job table, and texts on the command line."""
+    names = [key for key in ("after", "for_each") if table.get(key) not in (None, "branches", "*")]
+    times = [key for key in ("between", "not_between") if key in table]
+    return {
+        **{key: [name.strip() for name in str(table[key]).split(",")] for key in names},
+        **{key: str(table[key]).split("-") for key in times},
+    }
+
+
 def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the table of a job from the options of `add`, without the options that were not given."""
     from scheduled.actions.registry import KINDS
@@ -124,10 +148,7 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key in KINDS.keys() & table.keys():
         table[key] = KINDS[key].from_text(table[key], None)
-    if "after" in table:
-        table["after"] = [name.strip() for name in str(table["after"]).split(",")]
-    if "not_between" in table:
-        table["not_between"] = str(table["not_between"]).split("-")
+    table |= _lists(table)
     if "words" in given:
         if "command" in given:
             raise ConfigError("--command and -- COMMAND...: give only one of them")
@@ -159,8 +180,13 @@ def _pair(text: str) -> tuple[str, str]:
 def _stdin() -> Any:
     from scheduled.config.json_values import decoded
 
+    data = sys.stdin.buffer.read()
+    if not data.strip():
+        raise ConfigError(
+            'standard input: is empty; write one JSON object, for example {"name": "backup", "every": "1d", "command": "make backup"}'
+        )
     try:
-        return decoded(sys.stdin.buffer.read())
+        return decoded(data)
     except ConfigError as error:
         raise ConfigError(f"standard input: {error}") from None
 

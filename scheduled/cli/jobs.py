@@ -2,7 +2,7 @@
 
 import click
 
-from scheduled.cli.options import A_NUMBER, as_json, dry_run, from_ledger, job_names, subcommand
+from scheduled.cli.options import A_NUMBER, as_json, dry_run, from_ledger, subcommand, target_names
 from scheduled.cli.reply import print_errors, print_output, show
 from scheduled.errors import EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
@@ -27,7 +27,7 @@ def _code(instance: Instance) -> int:
 
 
 @click.command("show")
-@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=job_names)
+@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=target_names)
 @as_json
 @subcommand
 @from_ledger
@@ -44,7 +44,7 @@ def show_(instance: Instance, name: str, as_json: bool) -> None:
 
 
 @click.command("next")
-@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=job_names)
+@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=target_names)
 @click.option("-n", "--limit", type=A_NUMBER, default=10, show_default=True, help="Number of slots.")
 @as_json
 @subcommand
@@ -71,7 +71,7 @@ def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> int
     multiple=True,
     help="Assume no ticks from A to B; may be given several times.",
 )
-@click.option("--job", metavar="JOB[@TARGET]", shell_complete=job_names, help="Only this job.")
+@click.option("--job", metavar="JOB[@TARGET]", shell_complete=target_names, help="Only this job.")
 @click.option("--ics", is_flag=True, help="Print an iCalendar document.")
 @as_json
 @subcommand
@@ -101,7 +101,7 @@ def forecast(
 
 
 @click.command()
-@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=target_names)
 @click.option("--at", metavar="T", help="Explain the last slot at or before this instant (ISO 8601).")
 @as_json
 @subcommand
@@ -117,7 +117,7 @@ def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None
 
 
 @click.command()
-@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=target_names)
 @click.option("--diff-shell", is_flag=True, help="List only what differs from the variables of your shell.")
 @as_json
 @subcommand
@@ -130,7 +130,7 @@ def env(instance: Instance, job: str, diff_shell: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=target_names)
 @click.option(
     "--until",
     metavar="T",
@@ -148,7 +148,7 @@ def pause(instance: Instance, jobs: tuple[str, ...], until: str | None, dry_run:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=target_names)
 @dry_run
 @as_json
 @subcommand
@@ -161,7 +161,7 @@ def resume(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=job_names)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=target_names)
 @dry_run
 @as_json
 @subcommand
@@ -174,7 +174,7 @@ def enable(instance: Instance, jobs: tuple[str, ...], dry_run: bool, as_json: bo
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=job_names)
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB[@TARGET]...", shell_complete=target_names)
 @dry_run
 @as_json
 @subcommand

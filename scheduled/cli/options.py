@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from scheduled import advice
 from scheduled.cli.reply import print_errors
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
+
+if TYPE_CHECKING:
+    from scheduled.config.files import Config
 
 
 def _set_on_instance(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -73,20 +76,27 @@ def print_config_error(instance: Instance) -> int:
 
 
 def job_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
-    """Return the jobs that begin with *incomplete*, for shell completion; none if the configuration cannot be read.
+    """Return the jobs that begin with *incomplete*, for shell completion; none if the configuration cannot be read."""
+    found = _config(context)
+    return [] if found is None else [name for name in found.jobs if name.startswith(incomplete)]
 
-    After an `@`, or if it is the whole name of a job with targets, its targets are completed.
-    """
+
+def target_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Return what `job_names` returns and, after the name of a job with targets, its targets as JOB@TARGET."""
+    from scheduled.config.named import completions
+
+    found = _config(context)
+    return [] if found is None else completions(found, incomplete)
+
+
+def _config(context: click.Context) -> "Config | None":
     from scheduled.config.files import load_config
     from scheduled.errors import ScheduledError
 
     try:
-        found = load_config(context.find_root().ensure_object(Instance).config_file)
+        return load_config(context.find_root().ensure_object(Instance).config_file)
     except ScheduledError:
-        return []
-    from scheduled.config.named import completions
-
-    return completions(found, incomplete)
+        return None
 
 
 def _report_claims(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001

@@ -6,10 +6,11 @@ from typing import Any, cast
 from rich.markup import escape
 from rich.text import Text
 
-from scheduled.cli.targets import named, together
+from scheduled.cli.targets import named
 from scheduled.cli.terminal import colored, console, counted, duration_of, remarks, rows_or, when, words
 from scheduled.core.events import Event
 from scheduled.printable import printable_in
+from scheduled.queries.of_targets import together
 
 WIDE = 120  # columns of a terminal on which a table of runs is readable
 

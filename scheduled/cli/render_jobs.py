@@ -6,10 +6,11 @@ from typing import Any
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.targets import MOST_NAMED, failed_targets, named, of_targets, together
+from scheduled.cli.targets import MOST_NAMED, failed_targets, named, of_targets
 from scheduled.cli.terminal import colored, console, remarks, rows_or, when, words
 from scheduled.core.keys import JobKey
 from scheduled.queries import describe
+from scheduled.queries.of_targets import together
 from scheduled.schedules.durations import duration
 
 HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "warnings")

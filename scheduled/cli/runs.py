@@ -10,9 +10,9 @@ from scheduled.cli.options import (
     claimed,
     dry_run,
     from_ledger,
-    job_names,
     print_config_error,
     subcommand,
+    target_names,
     verbose,
 )
 from scheduled.cli.reply import print_errors, print_json, print_output, run_tick, show
@@ -21,7 +21,7 @@ from scheduled.instance import Instance
 
 
 @click.command()
-@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=target_names)
 @click.option("--for", "slot", metavar="SLOT", help="Only this slot (ISO 8601), which may be in the future.")
 @click.option(
     "--undo", is_flag=True, help="Open slots again that you skipped, as long as no later slot is decided."
@@ -79,7 +79,7 @@ def stop(instance: Instance, run_id: str, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=job_names)
+@click.argument("job", metavar="[JOB[@TARGET]]", required=False, shell_complete=target_names)
 @click.option("--since", metavar="T", help="Only runs since then: an age (2h, 7d) or an instant (ISO 8601).")
 @click.option(
     "--status",
@@ -101,7 +101,7 @@ def history(
 
 
 @click.command()
-@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=job_names)
+@click.argument("name", metavar="JOB[@TARGET]|RUN", shell_complete=target_names)
 @click.option("-n", "--lines", type=click.IntRange(0), help="Print only this many lines from the end.")
 @click.option("--attempt", type=A_NUMBER, metavar="N", help="The output of attempt N of the run.")
 @click.option("-f", "--follow", is_flag=True, help="Continue to print until the run has ended.")

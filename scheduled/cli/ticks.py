@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from scheduled.cli.options import as_json, claimed, from_ledger, inherit_env, job_names, subcommand, verbose
+from scheduled.cli.options import (
+    as_json,
+    claimed,
+    from_ledger,
+    inherit_env,
+    subcommand,
+    target_names,
+    verbose,
+)
 from scheduled.cli.reply import (
     print_errors,
     print_json,
@@ -20,7 +28,7 @@ from scheduled.instance import Instance
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=job_names)
+@click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=target_names)
 @click.option(
     "--for",
     "slot",
@@ -112,7 +120,7 @@ def check(instance: Instance, as_json: bool) -> int:
 
 
 @click.command("try")
-@click.argument("job", metavar="JOB[@TARGET]", shell_complete=job_names)
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=target_names)
 @inherit_env
 @as_json
 @subcommand

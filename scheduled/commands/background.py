@@ -21,7 +21,7 @@ from uuid import uuid4
 import msgspec
 
 from scheduled.config.files import load_config
-from scheduled.config.named import target_keys
+from scheduled.config.named import known_keys, target_keys
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
 from scheduled.instance import Instance
 from scheduled.paths import Paths
@@ -39,12 +39,14 @@ _under_way: list[int] = []  # process ids that are not reaped yet
 async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> dict[str, Any]:
     """Run jobs now in a separate process, which outlives the caller, and wait up to *wait* seconds for its end.
 
-    A job with `for_each` means all its targets. Return `run_ids`, the ids of the runs, with `run_id`, the first of them; `over`, whether the process has ended; and
+    A job with `for_each` means all its targets. Return `jobs`, the jobs and targets as given; `run_ids`, the ids of the runs, with `run_id`, the first of them; `over`, whether the process has ended; and
     `result`, the document of `run` if it has. The ids are missing if the process has not claimed a run yet, or if no job was
     due. Raise ConfigError if there is no such job, BusyError if all the jobs are already under way.
     """
-    keys = await asyncio.to_thread(lambda: target_keys(load_config(instance.config_file), jobs))
-    return await _start(instance, ["run", *dict.fromkeys(jobs)], requests=len(keys), wait=wait)
+    config = await asyncio.to_thread(load_config, instance.config_file)
+    named, keys = known_keys(config, jobs), target_keys(config, jobs)
+    found = await _start(instance, ["run", *dict.fromkeys(jobs)], requests=len(keys), wait=wait)
+    return {**found, "jobs": [{"job": key.job, "target": key.target or None} for key in named]}
 
 
 async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from scheduled import idle
 from scheduled.clock import stamp
-from scheduled.config.named import target_keys
 from scheduled.core.bus import Subscriber
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
@@ -46,8 +44,15 @@ def run(
 def _run(runtime: Runtime, names: Sequence[str], slot: str | None) -> Result:
     if slot is not None:
         return _run_for(runtime, names, slot)
-    requests = [ManualRequest(key.job, target=key.target) for key in target_keys(runtime.config, names)]
+    requests = _requests(runtime, names) if names else []
     return tick.tick(runtime, manual=requests, unattended=not requests and _is_unattended(runtime))
+
+
+def _requests(runtime: Runtime, names: Sequence[str]) -> list[ManualRequest]:
+    from scheduled.config.named import known_keys  # a tick of cron names none
+
+    # A job without a target means those that it has when the tick has read their list.
+    return [ManualRequest(key.job, target=key.target) for key in known_keys(runtime.config, names)]
 
 
 def _is_unattended(runtime: Runtime) -> bool:
@@ -235,6 +240,8 @@ def _explain_failures(runtime: Runtime, done: Result, requested: Sequence[str]) 
         runtime.paths.remarks += [text for text in failures if text not in done.problems]
     events = [event for event in done.events if event.name in ("job_failed", "job_retry_scheduled")]
     if events:
+        import shlex
+
         from scheduled.commands import not_given  # only if a job failed
 
         names = list(

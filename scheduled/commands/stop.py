@@ -50,6 +50,7 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
     return {
         "run_id": run_id,
         "job": runs[0].job,
+        "target": runs[0].target or None,
         "pid": next((started.pid for started, _ in processes if started.run_id == run_id), None),
         "status": runs[0].status,
         "steps": [run.run_id for run in runs[1:]],

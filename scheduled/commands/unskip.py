@@ -48,6 +48,7 @@ def unskip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bo
         "retries": [],
         "skipped": 0,
         "undone": sum(span.count for span in spans.values()),
+        "dry_run": dry_run,
     }
 
 

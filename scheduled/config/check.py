@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, tick_doubts, web_hosts
+from scheduled.config import alike, no_effect, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
@@ -84,6 +84,11 @@ def check(
         f"{job.source}: jobs.{job.name}: {doubt}"
         for job in question.each(found.jobs.values())
         for doubt in tick_doubts.warnings(job, ticks, now)
+    ]
+    warnings += [
+        f"{job.source}: jobs.{job.name}: {doubt}"
+        for job in question.each(found.jobs.values())
+        for doubt in no_effect.warnings(job, found.tables.get(job.name, {}))
     ]
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"

@@ -89,5 +89,8 @@ def _table_of(table: type[msgspec.Struct], key: str) -> type[msgspec.Struct] | N
 
 def _kinds(table: type[msgspec.Struct], name: str) -> tuple[Any, ...]:
     """Return the types that the key *name* of *table* may have."""
-    hint = typing.get_type_hints(table).get(name)
+    fields = dict(
+        zip(table.__struct_encode_fields__, table.__struct_fields__, strict=True)
+    )  # `else` is `otherwise`
+    hint = typing.get_type_hints(table).get(fields.get(name, name))
     return typing.get_args(hint) or (hint,)

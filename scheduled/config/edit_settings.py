@@ -46,8 +46,11 @@ def change(config_file: Path, name: str, changes: Mapping[str, Any]) -> Edit:
     before = read(config_file) or b""
     document, expected = tomlkit.parse(before), tomllib.loads(before.decode())
     for tables in (document, expected):
+        is_new = name and name not in tables
         table = tables.setdefault(name, {}) if name else tables
         set_keys(tables[name] if name else table, unmasked(changes, expected.get(name, {})))
+        if is_new and not tables[name]:
+            del tables[name]  # only keys were removed, of a table that is not there
     after = tomlkit.dumps(document).encode()
     if tomllib.loads(after.decode()) != expected:
         raise ConfigError(f"{config_file}: {name}: can only be changed with an editor")

@@ -37,7 +37,8 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(("chain", "on_failure"), "starts"),
     **dict.fromkeys(
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "grace", "retry",
-         "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "timeout", "kill_after", "group", "nice", "ionice",
+         "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
+         "ionice",
          "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",

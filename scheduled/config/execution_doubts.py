@@ -16,6 +16,8 @@ def of_execution(job: Job, path: str, directory: str) -> Iterator[str]:
             yield from (f"{key}{doubt.removeprefix('command')}" for doubt in missing(action, path, directory))
     if job.stdin is not None and job.stdin.file:
         yield from missing_file("stdin", job.stdin.file, directory, limit=MOST_INPUT)
+    if job.only_if is not None and job.only_if.skips and job.gate_deadline is not None:
+        yield 'gate_deadline: has no effect: with else = "skip" in only_if no slot waits for the gate; remove one of them'
 
 
 def _shell(job: Job) -> Action | None:

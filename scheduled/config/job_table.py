@@ -26,7 +26,8 @@ from scheduled.config.values import (
     size,
     umask,
 )
-from scheduled.core.jobs import Job
+from scheduled.core.events import BOOTED
+from scheduled.core.jobs import CatchUp, Job, Window
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds import reading
 from scheduled.schedules.kinds.cron import is_reboot
@@ -37,7 +38,6 @@ NAME_RULE = (
     "is not a valid name of a job; write 1 to 100 letters, digits and . _ @ : + -, "
     "beginning with a letter or digit"
 )
-BOOTED = "machine_booted"  # published by the first tick of a boot; `cron = "@reboot"` starts on this event
 
 
 def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
@@ -56,6 +56,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
     when = _when(given, raw, name, timezone)
     on = BOOTED if any(map(is_reboot, reading.values(given.get("cron", "")))) else event_name(raw.on)
     job = _job(name, raw, when, on, source)
+    job = job if "once_per" not in given else _once_per(job, given, table)
     execution.refuse_without_effect(table, job)
     return job
 
@@ -79,6 +80,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         retry=retry(raw.retry),
         on_interrupted=raw.on_interrupted,
         not_between=window(raw.not_between),
+        start_delay=seconds("start_delay", raw.start_delay, least=0),
         only_if=gate(raw.only_if),
         gate_deadline=None if raw.gate_deadline is None else seconds("gate_deadline", raw.gate_deadline),
         success_codes=codes(raw.success_codes),
@@ -108,6 +110,21 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         output_limit=size("output_limit", raw.output_limit),
         warnings=when.warnings,
     )
+
+
+def _once_per(job: Job, given: dict[str, Any], table: dict[str, Any]) -> Job:
+    """Return a `once_per` job: outside of its window it waits, and it never runs for several periods.
+
+    Raise ConfigError if *table* has quiet hours too.
+    """
+    catch_up: CatchUp = "latest" if job.catch_up == "all" else job.catch_up
+    between = window(given.get("between"))
+    if between is None:
+        return msgspec.structs.replace(job, catch_up=catch_up)
+    if table.get("not_between") is not None:
+        raise ConfigError("between and not_between: only one of them may be given; remove the other")
+    quiet = Window(between.end, between.start)
+    return msgspec.structs.replace(job, catch_up=catch_up, between=between, not_between=quiet)
 
 
 def _refuse_nul(key: str, value: Any) -> None:

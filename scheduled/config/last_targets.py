@@ -33,7 +33,7 @@ def recall(config: Config, ledger: MetaAndPositions) -> None:
 
     Without a record these are the targets with an open epoch: the ledger was restored, or the job had a written list.
     """
-    changing = [name for name, job in config.jobs.items() if job.has_changing_targets]
+    changing = config.jobs.with_changing_targets
     if not changing:
         return
     found = {name: one.targets for name, one in recorded(ledger).items() if name in changing}
@@ -45,6 +45,6 @@ def recall(config: Config, ledger: MetaAndPositions) -> None:
 
 def recall_in(config: Config, paths: Paths) -> None:
     """Do what `recall` does, with the ledger of *paths*. Do nothing if it can't be read."""
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         with suppress(ScheduledError), read_only(paths) as ledger:
             recall(config, ledger)

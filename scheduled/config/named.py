@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from urllib.parse import unquote
 
 from scheduled.config.files import Config, unknown_hint
@@ -49,6 +48,8 @@ def named_keys(text: str) -> list[JobKey]:
 def _no_target(job: Job, text: str) -> str:
     if job.for_each is None:
         return f"no such job: {text}; {job.name} has no targets, because it has no `for_each`"
+    from difflib import get_close_matches  # only for this message
+
     target = text[len(job.name) + 1 :]
     near = get_close_matches(unquote(target), job.targets, n=3)
     if near:

@@ -1,11 +1,13 @@
 """Parse the inner tables and lists of a job table: retry, limits, only_if, not_between and where."""
 
-import re
+import msgspec
 
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
+from scheduled.schedules.schedule import ScheduleError
+from scheduled.schedules.windows import read_window
 
 MOST_ATTEMPTS = 1000
 MOST_FAULTS = 3  # of a list of targets that a message names
@@ -103,24 +105,18 @@ def gate(raw: GateTable | None) -> Gate | None:
     gate = Gate(raw.command or "", network, bool(raw.ac_power), bool(raw.idle), raw.path or "")
     if gate == Gate():
         raise ConfigError("only_if: is empty; write command, network, ac_power, idle or path, or remove it")
-    return gate
+    return msgspec.structs.replace(gate, skips=raw.otherwise == "skip")
 
 
 def window(raw: list[str] | None) -> Window | None:
     """Return the daily window in which no run starts, if any. Raise ConfigError unless it is two different times."""
     if raw is None:
         return None
-    times = [re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text) for text in raw]
-    if len(times) != 2 or not all(times):  # noqa: PLR2004 - start and end
-        raise ConfigError(
-            f'not_between: must be two times of day, got {raw!r}; write for example ["22:00", "08:00"]'
-        )
-    start, end = (int(time[1]) * 60 + int(time[2]) for time in times if time)
-    if start == end:
-        raise ConfigError(
-            "not_between: both times are the same; write two different times, or enabled = false for no runs"
-        )
-    return Window(start, end)
+    try:
+        found = read_window("not_between", raw)
+    except ScheduleError as error:
+        raise ConfigError(str(error)) from None
+    return None if found is None else Window(*found)
 
 
 def where(raw: JobTable) -> dict[str, str]:

@@ -33,6 +33,7 @@ class GateTable(msgspec.Struct, forbid_unknown_fields=True):
     ac_power: bool | None = None
     idle: bool | None = None
     path: str | None = None
+    otherwise: Literal["wait", "skip"] = msgspec.field(default="wait", name="else")
 
 
 class LimitsTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,6 +77,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fails_if: FailsIfTable | None = None
     shell: str = SHELL
     jitter: int | str = 0
+    start_delay: int | str = 0
     timeout: int | str = "5m"
     kill_after: int | str = "10s"
     group: str | None = None

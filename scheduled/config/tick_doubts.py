@@ -18,6 +18,12 @@ START = 1  # seconds from the instant of a tick until it plans
 def warnings(job: Job, ticks: Ticks, now: Instant) -> Iterator[str]:
     """Yield the warnings about *job*, each beginning with its key, if future *ticks* come on time."""
     if job.not_between is not None and _covers_all_ticks(job, ticks, now):
+        if job.between is not None:
+            yield (
+                f"between: no tick comes in this window (ticks come every {duration(ticks.cadence)}), so the job never"
+                " runs by itself; write a longer window"
+            )
+            return
         yield (
             f"not_between: these quiet hours cover every tick (ticks come every {duration(ticks.cadence)}), so the job"
             " never runs by itself; write a shorter time, or enabled = false"

@@ -10,14 +10,25 @@ from scheduled.schedules.zones import Instant
 
 
 def slots_given_up(
-    job: Job, times: Timetable, base: Instant, until: Instant, now: Instant, holds: Holds
+    job: Job,
+    times: Timetable,
+    base: Instant,
+    until: Instant,
+    now: Instant,
+    holds: Holds,
+    *,
+    refused: bool = False,
 ) -> tuple[Skip, ...]:
-    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+    """Return the slots that are too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`.
+
+    *refused*: the closed gate of the job skips all slots that are due.
+    """
     if job.catch_up == "latest" and job.grace is None and job.name not in holds.closed:
         return ()  # the common case: no slot can be too late
-    late, reason = last_too_late(job, now, closed=job.name in holds.closed)
+    late, reason = last_too_late(job, now, closed=job.name in holds.closed, refused=refused)
     if job.catch_up == "none":
-        gaps, closed = unseen(job, now, holds), job.name in holds.closed
+        once, closed = job.is_once_per_period, job.name in holds.closed
+        gaps = _unseen_periods(job, times, now, holds) if once else unseen(job, now, holds)
         return no_catch_up.skips(times, base, until, gaps, (late, reason), closed=closed)
     span = None if late is None else span_between(times, base, min(until, late))
     found = [Skip(span, reason)] if span else []
@@ -25,6 +36,16 @@ def slots_given_up(
         beyond = _beyond_limit(times, span.last if span else base, until, job.catch_up_limit)
         found += [Skip(beyond, "catch_up_limit")] if beyond else []
     return tuple(found)
+
+
+def _unseen_periods(job: Job, times: Timetable, now: Instant, holds: Holds) -> list[tuple[Instant, Instant]]:
+    """Return the spans (after, until] of slots of a `once_per` job without a tick until the next slot; *now* is a tick."""
+    spans = []
+    for before, tick in (*holds.gaps, (holds.planned, now)):
+        newest = times.last_until(tick - job.delay)
+        if newest is not None and before - job.delay < newest - 1:
+            spans.append((before - job.delay, newest - 1))
+    return spans
 
 
 def _beyond_limit(times: Timetable, base: Instant, until: Instant, limit: int) -> Span | None:

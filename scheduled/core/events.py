@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+BOOTED = "machine_booted"  # published by the first tick of a boot; `cron = "@reboot"` starts on this event
 _RUN = ("job", "target", "run_id", "scheduled_for", "attempt")
 _END = (*_RUN, "status", "reason", "duration_ms", "exit_code")
 
@@ -19,7 +20,7 @@ PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "configuration_changed": ("added", "removed", "changed", "settings"),
     "task_added": ("at",),
     "event_refused": ("job", "reason"),
-    "machine_booted": ("boot",),
+    BOOTED: ("boot",),
     "scheduler_toggled": ("enabled",),
     "health_check_complete": ("healthy", "warnings", "errors", "branches", "timestamp"),
     "memory_threshold_exceeded": (

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from scheduled.core import gate_words
+from scheduled.core.events import BOOTED
 from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.request_queue import RequestQueue
@@ -23,7 +25,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that holds starts back, except the jobs' own states.
 
     *pauses* maps each paused job or target to the end of the pause (None: no end). A job without a target
-    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate.
+    means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate,
+    *refused* those of them of which the gate skips their slots.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
     many runs may start (None: any number), *events* how many for events. *start_requests* are the start requests; the
     planner needs only the oldest of each job or target. *planned* is the instant of the last planning: a tick saw the
@@ -33,10 +36,12 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     *busy* are jobs under way that are not planned with the others: they hold back the jobs of their groups.
     *slots_of* are the jobs of which slots may start (None: all). For other jobs only start requests are
     started, even if a slot is due: a tick by hand runs what was asked for.
+    *booted* is the instant of the boot of the machine, and *first_tick* that of its first tick; 0 if no job needs them.
     """
 
     pauses: Mapping[JobKey, Instant | None] = {}
     closed: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
     budget: int | None = None
     events: int | None = None
@@ -47,6 +52,8 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     on_time: Seconds = ON_TIME
     slots_of: frozenset[str] | None = None
     busy: frozenset[str] = frozenset()
+    booted: Instant = 0
+    first_tick: Instant = 0
 
     def starts_slots(self, job: str) -> bool:
         """Return whether slots of *job* may start."""
@@ -81,6 +88,17 @@ def hold(job: Job, key: JobKey, now: Instant, holds: Holds) -> tuple[OpenReason,
     if job.name in holds.unchecked:
         return "gate", now
     return None
+
+
+def delayed_until(job: Job, slot: Instant | None, event: str, holds: Holds) -> Instant:
+    """Return until when the `start_delay` of *job* holds back a run of *slot*, or for *event*; 0 if it does not.
+
+    It holds back the slots that were due at the first tick of the boot, and what the boot itself starts.
+    """
+    if not job.start_delay:
+        return 0
+    missed = slot is not None and slot + job.delay <= holds.first_tick
+    return holds.booted + job.start_delay if missed or event == BOOTED else 0
 
 
 def quiet(window: Window, zone: str, now: Instant) -> Instant | None:
@@ -174,11 +192,21 @@ def unseen(job: Job, now: Instant, holds: Holds) -> list[tuple[Instant, Instant]
     return [(after, until) for after, until in found if after < until]
 
 
-def last_too_late(job: Job, now: Instant, *, closed: bool) -> tuple[Instant | None, str]:
+def is_refused(job: Job, key: JobKey, now: Instant, holds: Holds) -> bool:
+    """Return whether the closed gate of *key* skips its due slots, and nothing else holds them back."""
+    if job.name not in holds.refused:
+        return False
+    held = hold(job, key, now, holds)
+    return held is not None and held[0] == "gate"
+
+
+def last_too_late(job: Job, now: Instant, *, closed: bool, refused: bool) -> tuple[Instant | None, str]:
     """Return the last instant at which a slot is too late to run at *now*, and the reason.
 
-    Return (None, "") if no slot is too late. *closed*: the job's gate is closed.
+    Return (None, "") if no slot is too late. *closed*: the job's gate is closed; *refused*: it skips the slots that are due.
     """
+    if refused and job.only_if is not None:
+        return now - job.delay, gate_words.refused(job.only_if)
     bounds = (
         (job.grace, "late"),
         (job.gate_deadline if closed else None, "gate"),

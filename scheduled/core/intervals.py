@@ -41,7 +41,7 @@ def renewal(job_state: JobState, end: Instant) -> EpochChange | None:
 
 
 def overdue(job_states: Mapping[JobKey, JobState], now: Instant) -> list[EpochChange]:
-    """Return the changes for the jobs whose slot was decided without the end of a run: skipped, by a person or a policy."""
+    """Return the changes for the jobs of which the slot was decided without the end of a run: skipped, by a person or a policy."""
     found = (renewal(one, _decided_at(one, now)) for one in job_states.values() if _is_decided(one, now))
     return [change for change in found if change is not None]
 

@@ -96,13 +96,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """The requirements that must all hold before a due run starts. An empty or false field is not checked."""
+    """The requirements that must all hold before a due run starts. An empty or false field is not checked.
+
+    *skips*: if they do not hold, a due slot is skipped; otherwise it waits.
+    """
 
     command: str = ""
     network: str = ""
     ac_power: bool = False
     idle: bool = False
     path: str = ""
+    skips: bool = False
 
 
 class ForEach(msgspec.Struct, frozen=True):
@@ -140,6 +144,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *warnings* are warnings about settings that are valid, but
     probably not intended. *secrets* are sources of secrets by the names of their variables, as in
     `core.secret_sources`. *labels* are texts for other programs.
+    A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
+    *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     """
 
     name: str
@@ -158,6 +164,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"
+    start_delay: Seconds = 0
+    between: Window | None = None
     not_between: Window | None = None
     only_if: Gate | None = None
     gate_deadline: Seconds | None = None
@@ -202,6 +210,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def has_changing_targets(self) -> bool:
         """Whether the targets are those of a list that changes by itself: branches, or what a command prints."""
         return self.for_each is not None and not self.for_each.listed
+
+    @property
+    def is_once_per_period(self) -> bool:
+        """Whether a slot can start during all of the time until the next one: that of a day, week or month."""
+        return self.schedules[0].kind == "once_per"
 
     @property
     def is_by_time(self) -> bool:
@@ -265,6 +278,11 @@ class Jobs(dict[str, Job]):
         return any(counts_from_end(job.schedules) for job in self.values())
 
     @cached_property
+    def delays_starts(self) -> bool:
+        """Whether any job has a `start_delay`."""
+        return any(job.start_delay for job in self.values())
+
+    @cached_property
     def coming_after(self) -> dict[str, list[str]]:
         """The names of the jobs that come after each job, by its name."""
         found: dict[str, list[str]] = {}
@@ -272,6 +290,13 @@ class Jobs(dict[str, Job]):
             for other in job.after:
                 found.setdefault(other, []).append(name)
         return found
+
+    @cached_property
+    def with_changing_targets(self) -> tuple[str, ...]:
+        """The names of the jobs of which the list of targets changes by itself."""
+        return tuple(
+            name for name, job in self.items() if job.for_each is not None and job.has_changing_targets
+        )
 
     @cached_property
     def with_step(self) -> dict[str, list[str]]:

@@ -83,7 +83,7 @@ def shortened(name: str, most: int) -> str:
     data = name.encode(errors="surrogateescape")  # the name of a file may hold bytes that are not UTF-8
     if len(data) <= most:
         return name
-    from hashlib import sha256
+    from scheduled.digests import sha256
 
-    digest = sha256(data).hexdigest()[:16]
+    digest = sha256(data).hex()[:16]
     return f"{data[: most - len(digest) - 1].decode(errors='ignore')}={digest}"

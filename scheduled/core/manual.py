@@ -28,12 +28,13 @@ class ManualRequest(Keyed, frozen=True):
 
 
 def each_target(requests: Iterable[ManualRequest], jobs: Mapping[str, Job]) -> list[ManualRequest]:
-    """Return *requests*, of which one for a job with `for_each` is replaced by one for each of its targets."""
-    return [
+    """Return *requests* without repetitions; one for a job with `for_each` is replaced by one for each of its targets."""
+    found = (
         msgspec.structs.replace(request, target=key.target)
         for request in requests
         for key in ([request.key] if request.target or request.run_id else keys_of(jobs[request.job]))
-    ]
+    )
+    return list(dict.fromkeys(found))
 
 
 def start_for(

@@ -9,7 +9,7 @@ from scheduled.core.catch_up import slots_given_up
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, gate_checks, hold, pauses_of
+from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, is_refused, pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -148,7 +148,8 @@ def plan_job(
     times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
-    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds)
+    refused = is_refused(job, job_state.key, now, holds)
+    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds, refused=refused)
     # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
     skips = given_up if run is None else ()
     base = skips[-1].span.last if skips else base
@@ -181,7 +182,20 @@ def plan_job(
         # With `catch_up = "none"` a tick has to see each slot in time, also while older ones are held back.
         next_slot = _upcoming(job, times, now, base) if job.catch_up == "none" else None
         return JobPlan(waits=reason, next_due=_earliest(ends, next_slot), skips=found.skips)
+    if job.start_delay:
+        found = _after_boot(found, job, _upcoming(job, times, now, base), now, holds)
     return _leading(found, newest, base)
+
+
+def _after_boot(found: JobPlan, job: Job, upcoming: Instant | None, now: Instant, holds: Holds) -> JobPlan:
+    """Return the plan *found* of a job with a `start_delay`, which may hold its start back; *upcoming* is its next slot."""
+    if found.start is None:
+        return found
+    claim = found.start.claim
+    until = delayed_until(job, claim.slot, claim.event, holds)
+    if until > now:
+        return JobPlan(waits="jitter", next_due=_earliest(until, upcoming), skips=found.skips)
+    return msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, not_before=until))
 
 
 def _is_paused_retry(found: JobPlan, run: OpenRun | None, key: JobKey, holds: Holds) -> bool:

@@ -22,7 +22,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     replaces. *coalesces* is false with `catch_up = "none"`: the run covers no older slot, and *skips* are the
     older slots that are skipped when it starts. *again* is true for another attempt of an existing run.
     *leads* is true if later slots of the job are due and wait for its end. *request* is the id of the start
-    request.
+    request. *not_before* is when the `start_delay` of the job let it start; 0 if that did not hold it back.
     """
 
     claim: Claim
@@ -33,6 +33,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
     leads: bool = False
     request: int | None = None
+    not_before: Instant = 0
 
 
 def requested(row: StartRequest, window_start: Instant | None) -> Start:
@@ -144,7 +145,7 @@ def places(jobs: Iterable[str]) -> dict[str, int]:
 def rank(job: Job, start: Start, order: Mapping[str, int]) -> Rank:
     """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`."""
     slot = start.claim.slot if start.claim.slot is not None else 0
-    return PRIORITIES.index(job.priority), slot, order[job.name], start.claim.target
+    return PRIORITIES.index(job.priority), max(slot, start.not_before), order[job.name], start.claim.target
 
 
 def is_for_event(start: Start) -> bool:

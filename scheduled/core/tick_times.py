@@ -27,7 +27,8 @@ class Ticks:
     """The instants of ticks: every *cadence* seconds, *phase* after a multiple of it, except within an outage [from, to).
 
     A tick begins up to *late* seconds after its instant, and starts what is due by then. *planned* is the last planning of
-    a real tick, before *now*: a tick that began before *now* is never assumed.
+    a real tick, before *now*: a tick that began before *now* is never assumed. *boot* are the instants of the boot and of its first tick, (0, 0) if
+    no job needs them.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Ticks:
         late: Seconds = 0,
         now: Instant | None = None,
         planned: Instant = 0,
+        boot: tuple[Instant, Instant] = (0, 0),
     ) -> None:
+        self.boot = boot
         self.cadence, self.late = cadence, late
         self._phase, self._now, self._planned = phase, now, planned
         self._outages = _merged(outages)

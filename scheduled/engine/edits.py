@@ -38,7 +38,7 @@ def changes(
     # Of two differences, an edit and a new zone, only the first one drops open slots.
     earlier = load_config(config.path, kept_zone=lambda: kept)
     earlier.override(ledger.overrides())
-    earlier.give_targets({name: job.targets for name, job in config.jobs.items() if job.has_changing_targets})
+    earlier.give_targets({name: config.jobs[name].targets for name in config.jobs.with_changing_targets})
     edits = _edits(ledger, earlier, now, made_now)
     job_states = epochs.after(ledger.job_states(), edits)
     return [*edits, *zone_changes(earlier.jobs, config.jobs, job_states, now)]
@@ -50,7 +50,7 @@ def _edits(ledger: Ledger, config: Config, now: Instant, made_now: Collection[st
     # A missing job may be defined in a configuration file that can't be read now.
     unknown = bool(config.problems)
     moment_of = _moments(config, last_read(ledger, now), now, made_now)
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         moment_of = _of_targets(config.jobs, job_states, last_planned(ledger, now), now, moment_of)
     return epochs.epoch_changes(config.jobs, job_states, unknown, now, ended, moment_of)
 

@@ -1,10 +1,13 @@
 """Skip what was held back until its deadline: start requests at a closed gate, and runs that answered "not now"."""
 
-from scheduled.core import deferrals, starts
+from collections.abc import Mapping
+
+from scheduled.core import deferrals, gate_words, starts
 from scheduled.core.events import Event
-from scheduled.core.holds import request_expired
+from scheduled.core.holds import pauses_of, request_expired
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AttemptResult
+from scheduled.core.starts import Start
 from scheduled.engine import claims
 from scheduled.engine.giving_up import give_up
 from scheduled.engine.planning import Gates
@@ -15,16 +18,19 @@ from scheduled.state.ledger import Ledger
 
 
 def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, now: float) -> list[Event]:
-    """Skip start requests that are older than the deadline of their closed gate; their chains continue.
+    """Skip start requests that are older than the deadline of their closed gate, or that it skips; their chains continue.
 
     Return the events to publish.
     """
     jobs = runtime.config.jobs
     rows = ledger.start_requests() if gates.closed else []  # there may be many
     closed = [row for row in rows if row.job in gates.closed]
-    late = [row for row in closed if request_expired(jobs[row.job], row, now)]
-    taken = claims.take(ledger, [starts.requested(row, None) for row in late], claimant, now)
-    return [event for start in taken for event in _skip(ledger, runtime, start.claim.run_id, now)]
+    pauses = ledger.pauses(int(now)) if gates.refused and closed else {}
+    refused = [row for row in closed if row.job in gates.refused and not pauses_of(row.key, pauses)]
+    late = [row for row in closed if row not in refused and request_expired(jobs[row.job], row, now)]
+    taken = claims.take(ledger, [starts.requested(row, None) for row in (*refused, *late)], claimant, now)
+    reasons = {row.id: gate_words.refused(gate) for row in refused if (gate := jobs[row.job].only_if)}
+    return [event for start in taken for event in _skip(ledger, runtime, start, reasons, now)]
 
 
 def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
@@ -45,7 +51,10 @@ def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event
     return [event for one in found for event in give_up(ledger, runtime, one.run, one.reason, int(now))]
 
 
-def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Event]:
+def _skip(
+    ledger: Ledger, runtime: Runtime, start: Start, reasons: Mapping[int, str], now: float
+) -> list[Event]:
+    run_id = start.claim.run_id
     run = ledger.open_run(run_id)
     assert run is not None
     attempt_result = AttemptResult(
@@ -55,6 +64,6 @@ def _skip(ledger: Ledger, runtime: Runtime, run_id: str, now: float) -> list[Eve
         started_at=now,
         finished_at=now,
         duration_ms=0,
-        reason="its gate stayed closed until its deadline",
+        reason=reasons.get(start.request or 0, "its gate stayed closed until its deadline"),
     )
     return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, Reported())

@@ -56,7 +56,10 @@ def ask(
     """
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
-    job_states, holds = planning.foreseen(ledger, config, now), planning.holds_now(ledger, now, slots_of=only)
+    job_states, holds = (
+        planning.foreseen(ledger, config, now),
+        planning.holds_now(ledger, config.jobs, now, slots_of=only),
+    )
     found = planner.plan(gated | leading, job_states, now, holds=holds)
     ranks = _ranks(config, found, holds)
     starting = ranks.keys() | _expiring(gated, job_states, found, now, holds)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduled.config.job_table import BOOTED
-from scheduled.core.events import Event
+from scheduled.core.events import BOOTED, Event
 from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.records import Claimant
 from scheduled.engine import (
@@ -135,6 +134,10 @@ def _is_gap(before: float | None, now: float, cadence: Seconds) -> bool:
 def _booted(ledger: Ledger, runtime: Runtime, boot: str, now: float) -> list[Event]:
     """Record the boot, and start the `@reboot` jobs if it is a new one; return the event to publish."""
     events = boot_since(ledger, boot)
+    if runtime.config.jobs.delays_starts:
+        from scheduled.engine import boots  # most configurations have none
+
+        boots.remember_first(ledger, boot)
     ledger.remember("boot", boot)
     start_requests.spread(ledger, runtime.config.jobs, events, 0, now)
     return events

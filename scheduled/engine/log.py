@@ -3,6 +3,7 @@
 No logging library is used: such a library may start threads of its own.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -15,6 +16,11 @@ from scheduled.state.links import RefusedError, is_inside
 
 MAX_BYTES = 1 << 20  # with the one rotated file that is kept, about 15,000 lines
 MAX_NAMES = 20  # of a list in a line
+NO_FILE = {  # what a planted name is that can't be opened
+    errno.ENXIO: "is a FIFO or a socket, so nothing is written to it",
+    errno.ELOOP: "is a symbolic link, so nothing is written to it",
+    errno.EISDIR: "is a directory",
+}
 LEVELS = {
     "event_refused": "WARNING",
     "job_failed": "ERROR",
@@ -66,7 +72,12 @@ class Log:
 
 def _open(place: Place) -> int:
     # Other programs write to the workspace too. O_NONBLOCK: a FIFO without a reader must not block the tick.
-    fd = place.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    try:
+        fd = place.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno in NO_FILE:
+            raise RefusedError(f"{place.path}: {NO_FILE[error.errno]}; move it away") from None
+        raise
     if reason := _refusal(os.fstat(fd)):
         os.close(fd)
         raise RefusedError(f"{place.path}: {reason}")
@@ -76,7 +87,7 @@ def _open(place: Place) -> int:
 def _refusal(found: os.stat_result) -> str:
     """Return why a file is not appended to; "" if it may be. The owner of another name of it would get the lines."""
     if not stat.S_ISREG(found.st_mode):
-        return "not a regular file"
+        return "is not a regular file; move it away"
     if found.st_nlink > 1:
         return "is a hard link: the file has another name, so nothing is written to it; move it away"
     if found.st_uid != os.geteuid():

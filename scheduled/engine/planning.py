@@ -29,10 +29,11 @@ from scheduled.state.verdicts import record_verdict
 class Gates(msgspec.Struct, frozen=True):
     """The names of jobs with a closed gate, and of those with a gate that was not evaluated.
 
-    A gate applies to all targets of a job.
+    *refused* are those with a gate that has answered, and that skips slots (`else = "skip"`). A gate applies to all targets of a job.
     """
 
     closed: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
 
 
@@ -44,7 +45,7 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
     """
     if edits.is_outdated(ledger, config, now):
         return []
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall  # most configurations have no such list
 
         recall(config, ledger)  # another process may have changed them since they were read
@@ -129,7 +130,9 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
     subscribe to the event of a skip are planned as well.
     """
-    holds = holds_now(ledger, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of)
+    holds = holds_now(
+        ledger, config.jobs, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of
+    )
     if keys is not None:
         holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
@@ -139,7 +142,9 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
         return found
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
-    holds = holds_now(ledger, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of)
+    holds = holds_now(
+        ledger, config.jobs, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of
+    )
     holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(
@@ -199,6 +204,7 @@ def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set
 
 def holds_now(
     ledger: Ledger,
+    jobs: Jobs,
     now: Instant,
     keys: Collection[JobKey] | None = None,
     *,
@@ -212,9 +218,15 @@ def holds_now(
     Of the start requests it has the oldest of each of *keys* (None: of every job and target).
     """
     asked = ledger.requested_keys() if keys is None else keys
+    booted, first_tick = 0, 0
+    if jobs.delays_starts:
+        from scheduled.engine import boots  # most configurations have none
+
+        booted, first_tick = boots.instants(ledger)
     return Holds(
         pauses=ledger.pauses(now),
         closed=gates.closed,
+        refused=gates.refused,
         unchecked=gates.unchecked,
         budget=budget,
         events=events,
@@ -224,12 +236,14 @@ def holds_now(
         gaps=gaps.recorded(ledger),
         on_time=gaps.tolerated(ledger),
         slots_of=None if slots_of is None else frozenset(slots_of),
+        booted=booted,
+        first_tick=first_tick,
     )
 
 
-def holds_with_all(ledger: Ledger, now: Instant) -> Holds:
+def holds_with_all(ledger: Ledger, jobs: Jobs, now: Instant) -> Holds:
     """Return what `holds_now` returns, with all start requests: predictions need more than the oldest."""
-    holds = holds_now(ledger, now, ())
+    holds = holds_now(ledger, jobs, now, ())
     return msgspec.structs.replace(holds, start_requests=RequestQueue(ledger.start_requests()))
 
 

@@ -52,7 +52,7 @@ def snapshot(
 
 def _lists_due(runtime: Runtime, now: int) -> list[int]:
     """Return when jobs are due of which no target is known yet: a tick then reads their lists."""
-    if not any(job.has_changing_targets for job in runtime.config.jobs.values()):
+    if not runtime.config.jobs.with_changing_targets:
         return []
     from scheduled.core.targets import next_listed
 

@@ -25,7 +25,12 @@ def with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptRe
     outcome = reported.outcome
     if outcome is None or attempt_result.status not in ("success", "failed"):
         return attempt_result
-    reason = (outcome.reason or attempt_result.reason)[:LONGEST_REASON]
+    if attempt_result.status == "failed" and attempt_result.exit_code == 0 and outcome.status != "failed":
+        return attempt_result  # its `post` failed, or its output
+    reason = attempt_result.reason
+    if outcome.reason:
+        _, joint, of_post = reason.partition("; post: ")  # what its `post` adds stays
+        reason = f"{outcome.reason[:LONGEST_REASON]}{joint}{of_post}"
     return msgspec.structs.replace(attempt_result, status=outcome.status, reason=reason)
 
 

@@ -279,7 +279,7 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
     runtime.paths = instance.paths
-    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+    if runtime.config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall_in  # most configurations have no such list
 
         recall_in(runtime.config, instance.paths)

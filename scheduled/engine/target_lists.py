@@ -20,7 +20,7 @@ from scheduled.core.manual import ManualRequest
 from scheduled.core.targets import MOST_TARGETS, LastTargets, fault_of, is_due, source_of
 from scheduled.engine import gaps
 from scheduled.engine.runtime import Runtime
-from scheduled.errors import ScheduledError
+from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution.gate_commands import GateCommands
 from scheduled.execution.prepare import directory_of, environment_of
 from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
@@ -60,7 +60,8 @@ def read_due(
     """Read the lists that the tick which began at *now* needs; return what is known of them now, by job.
 
     The jobs of the configuration get their targets. With *requests*, these are the lists of the requested jobs and of what
-    follows from them; with *only*, those of these jobs. It may take seconds: call it while no transaction is open.
+    follows from them; with *only*, those of these jobs. It may take seconds: call it while no transaction is open. Raise
+    ConfigError if a requested job has no known target.
     """
     config = runtime.config
     recall(config, ledger)
@@ -71,6 +72,9 @@ def read_due(
         name: _merged(config.jobs[name], one, at, config.jobs[name].targets) for name, one in found.items()
     }
     config.give_targets({name: one.targets for name, one in known.items()})
+    for name in (request.job for request in requests if not request.target and not request.run_id):
+        if name in known and not known[name].targets:
+            raise ConfigError(f"{name}: no target is known: {known[name].problem.removesuffix(f'; {STAY}')}")
     return known
 
 

@@ -123,7 +123,7 @@ def _prepare(
     runtime.check_records(ledger)
     runtime.config.override(ledger.overrides())
     lists: dict[str, LastTargets] = {}
-    if any(job.has_changing_targets for job in runtime.config.jobs.values()):
+    if runtime.config.jobs.with_changing_targets:
         from scheduled.engine import target_lists  # most configurations have no such list
 
         lists = target_lists.read_due(runtime, ledger, now, manual, only)
@@ -296,7 +296,7 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import tick_gates
 
         found |= tick_gates.problems(ledger, config.jobs)
-    if any(job.has_changing_targets for job in config.jobs.values()):
+    if config.jobs.with_changing_targets:
         from scheduled.engine import target_lists
 
         found |= target_lists.problems(ledger, config.jobs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduled.core.gate_words import required
-from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.starts import Rank, Start, places, rank
 from scheduled.engine.planning import Gates
@@ -48,7 +48,9 @@ class TickGates:
         """What is known about the gates, as of the last call of `asking.collect`."""
         answers = self.asking.answers
         closed = frozenset(name for name, is_open in answers.items() if not is_open)
-        return Gates(closed=closed, unchecked=self._gated - answers.keys())
+        answered = closed.difference(self.asking.unanswered, self.asking.unasked)
+        refused = frozenset(name for name in answered if _skips(self._jobs[name]))
+        return Gates(closed=closed, refused=refused, unchecked=self._gated - answers.keys())
 
     def admitted(self, starts: Sequence[Start]) -> list[Start]:
         """Return those of *starts* that need not wait: the critical ones, and those before all that wait for a gate."""
@@ -80,6 +82,10 @@ class TickGates:
                 names = sorted(name for name, why in found.items() if why == reason)
                 ledger.remember(key, msgspec.json.encode(names).decode())
         return [f"{name}: its gate {why}" for name, why in new.items()]
+
+
+def _skips(job: Job) -> bool:
+    return job.only_if is not None and job.only_if.skips
 
 
 def without_answer(ledger: Meta) -> dict[str, str]:

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduled.clock import local
+from scheduled.errors import ScheduledError
 from scheduled.execution.protocol import Spec
 from scheduled.execution.report_lines import ReportFile
 from scheduled.handlers import registry
 from scheduled.handlers.base import Outcome, Recipients, Task
 from scheduled.masking import Mask
 from scheduled.printable import printable
+from scheduled.state.links import RefusedError
 
 _kept: dict[str, Any] = {}  # data that handlers keep for later runs in this process
 
@@ -39,7 +41,8 @@ def _serve(spec: Spec) -> int:
         import traceback
 
         traceback.print_exc()
-        outcome = Outcome(status="failed", reason=f"{type(error).__name__}: {error}")
+        named = "" if isinstance(error, ScheduledError | RefusedError) else f"{type(error).__name__}: "
+        outcome = Outcome(status="failed", reason=f"{named}{error}")
     outcome = msgspec.structs.replace(outcome, reason=printable(outcome.reason))
     report.outcome(outcome)
     for line in explanations(outcome):

@@ -6,6 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from scheduled.core.jobs import Limits
 from scheduled.execution.protocol import Spec
@@ -38,7 +39,7 @@ def open_output(path: str) -> int:
 
 def make_ready() -> None:
     """Import the modules that `spawn` needs; the supervisor calls this while the tick is planning."""
-    import subprocess  # noqa: F401
+    from scheduled.execution import spawning  # noqa: F401
 
 
 def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
@@ -48,15 +49,29 @@ def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
     the program or directory, if it can't be started; raise ValueError if the kernel refuses a limit or the
     priority.
     """
+    from scheduled.execution import spawning
+
+    stdin, errors = None if spec.stdin is None else open_input(spec), output if stderr is None else stderr
+    try:
+        if restrictions(spec) is None:
+            with suppress(NotImplementedError):  # as in a Python that was built for an old C library
+                return spawning.start(spec, stdin, output, errors)
+        return _spawn_restricted(spec, stdin, output, errors)
+    finally:
+        if stdin is not None:
+            os.close(stdin)
+
+
+def _spawn_restricted(spec: Spec, stdin: int | None, output: int, stderr: int) -> int:
+    """Do the same for a program with a priority or limits, which have to be set between fork and exec."""
     import subprocess
 
-    stdin = subprocess.DEVNULL if spec.stdin is None else open_input(spec)
     try:
         process = subprocess.Popen(
             spec.argv,
-            stdin=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=output,
-            stderr=output if stderr is None else stderr,
+            stderr=stderr,
             pass_fds=(output,),  # holds the lock even if the job redirects its output
             cwd=spec.cwd,
             env=spec.env,
@@ -66,9 +81,6 @@ def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
         )
     except subprocess.SubprocessError as error:
         raise ValueError(str(error)) from error
-    finally:
-        if stdin >= 0:
-            os.close(stdin)
     # The supervisor reaps its children with waitpid. Without a return code, Popen would warn that it still
     # runs.
     process.returncode = 0
@@ -78,7 +90,7 @@ def spawn(spec: Spec, output: int, stderr: int | None = None) -> int:
 def open_input(spec: Spec) -> int:
     """Open what the job reads from its standard input, from its start on; return the descriptor.
 
-    A text is in a file in memory, so that nobody has to feed a pipe: the job outlives this process. Raise OSError, with the
+    A text is in a file in memory, so that no process has to feed a pipe: the job outlives this process. Raise OSError, with the
     name of the file, or ValueError if it is not a regular one.
     """
     assert spec.stdin is not None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from scheduled.core.epochs import slots_of
+from scheduled.core.gate_words import REFUSED
 from scheduled.core.jobs import Jobs, job_of
 from scheduled.core.planner import BEHIND
 from scheduled.core.records import JobRow, SkippedRow
@@ -25,12 +26,17 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     rows = {row.key: row for row in ledger.job_rows()} if skipped else {}
     found: dict[str, str] = {}
     for key, spans in skipped.items():
-        ruled = list(takewhile(lambda span: span.reason not in BY_A_PERSON, spans))
+        ruled = list(takewhile(lambda span: not _is_wanted(span.reason), spans))
         job = job_of(jobs, key)
         if job is not None and job.enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
             text = _text(rows[key], ruled)
             found |= {f"skipped:{key}": text} if text else {}
     return found
+
+
+def _is_wanted(reason: str) -> bool:
+    """Return whether slots that are skipped for *reason* need no attention: a person skipped them, or the gate that was to skip them."""
+    return reason in BY_A_PERSON or reason.startswith(REFUSED)
 
 
 def _succeeded_since(row: JobRow, span: SkippedRow) -> bool:

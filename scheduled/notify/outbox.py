@@ -18,9 +18,9 @@ MOST_TRIES = 30  # with growing pauses, about three weeks
 
 def notice_id(*parts: str) -> str:
     """Return the id of a notice; a route recognises a repeated delivery by it."""
-    from hashlib import sha256
+    from scheduled.digests import sha256  # only if there is a notice
 
-    return sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return sha256("\0".join(parts).encode()).hex()[:32]
 
 
 def post(ledger: Conditions, item_id: str, notice: Notice, at: float) -> None:

@@ -40,6 +40,13 @@ def window(found: Window) -> str:
     return f"{found.start // 60:02}:{found.start % 60:02} to {found.end // 60:02}:{found.end % 60:02}"
 
 
+def quiet_hours(job: Job) -> str:
+    """Return the window of a `once_per` job, or the quiet hours of another one; "" if there are none."""
+    if job.between is not None:
+        return f"its window `between`: {window(job.between)}"
+    return f"quiet hours: {window(job.not_between)}" if job.not_between is not None else ""
+
+
 def stdin(found: Stdin) -> str:
     """Return what a job reads from its standard input, without a text itself: it may hold a secret."""
     return f"the file {found.file}" if found.file else f"a text of {len(found.text.encode())} bytes"

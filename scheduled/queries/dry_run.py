@@ -136,7 +136,9 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         config = without_commands(runtime.config) if question.is_limited() else runtime.config
         gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
         holds = msgspec.structs.replace(
-            planning.holds_now(ledger, now, (), gates=gates, budget=runtime.config.max_runs),
+            planning.holds_now(
+                ledger, runtime.config.jobs, now, (), gates=gates, budget=runtime.config.max_runs
+            ),
             events=runtime.config.max_event_runs,
             start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )

@@ -70,7 +70,7 @@ def facts(
         "paused": pauses or None,
         "quiet": describe.window(job.not_between) if job.not_between else None,
         "quiet_until": stamp(quiet_until, zone),
-        "gate": gate_words.required(job.only_if) if job.only_if else None,
+        "gate": gate_words.with_else(job.only_if) if job.only_if else None,
         "budget": view.config.max_runs,
         "group": job.group or None,
         "held_by": view.holders(key) or None,

@@ -44,7 +44,7 @@ OPEN = {
     "running": "a run of the job or of its group has not ended",
     "queued": "an earlier run of the job has not ended, or no executor has taken it yet: the next tick starts it",
     "group": "another job of its group is running",
-    "jitter": "its `jitter` delays it",
+    "jitter": "its `jitter` delays it, or its `start_delay` after a boot",
     "after": "the jobs that it runs after have not ended",
     "ask": "its run was interrupted and waits for your decision",
     "deferred": "its run was deferred (exit code 75)",

@@ -2,6 +2,7 @@
 
 from scheduled.clock import stamp
 from scheduled.core import deferrals, gate_words
+from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
@@ -42,13 +43,30 @@ def waits_now(
     if plan.waits == "quiet" and job.not_between is not None:
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
-        return f"It waits: its quiet hours last until {when(end, view)}{_given_up(view, job, run, end)}."
+        what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
+        return f"It waits: {what} {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
-    return _waits_for(view, job, plan)
+    return _waits_for(view, job, job_state, plan, instant or view.now)
 
 
-def _waits_for(view: View, job: Job, plan: JobPlan) -> str:
+def _start_delayed(view: View, job: Job, job_state: JobState, instant: Instant) -> Instant | None:
+    """Return until when the `start_delay` holds back what is due at *instant*; None if it does not."""
+    end = view.holds.booted + job.start_delay
+    if not job.start_delay or end <= instant:
+        return None
+    slot = open_slots_of(job_state).next_after(base_of(job_state))
+    due = slot is not None and slot + job.delay <= instant
+    return (
+        end if due or job_state.open_run is not None or job_state.key in view.holds.start_requests else None
+    )
+
+
+def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant) -> str:
+    delayed = _start_delayed(view, job, job_state, instant) if plan.waits == "jitter" else None
+    if delayed is not None:
+        booted = when(view.holds.booted, view)
+        return f"It waits: its `start_delay` lets it start at {when(delayed, view)}; the machine was booted at {booted}."
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)
@@ -111,11 +129,7 @@ def held_until(view: View, key: JobKey, due: Instant, start: Instant) -> str:
     job = view.config.jobs[key.job]
     window = job.not_between
     by_quiet = window is not None and may_start(job, key, due, {}) == start
-    return (
-        f"quiet hours: {describe.window(window)}"
-        if window is not None and by_quiet
-        else pauses_in_words(view, key)
-    )
+    return describe.quiet_hours(job) if by_quiet else pauses_in_words(view, key)
 
 
 def _then(view: View, key: JobKey, retry_at: Instant) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 from scheduled import question
 from scheduled.clock import stamp
 from scheduled.core.conditions import Condition, in_words
-from scheduled.core.jobs import Jobs
+from scheduled.core.jobs import Jobs, job_of
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance
 from scheduled.notify import problems
@@ -47,6 +48,7 @@ def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
     """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
     failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
     conditions = (item for item in question.each(ledger.conditions()) if item.condition.severity != "fact")
+    conditions = (item for item in conditions if not _is_gone(item.key, jobs))
     known = [item for item in conditions if _still_true(item, failing)]
     rows = {row.key: row for row in ledger.job_rows()}
     names = {item.condition.key for item in known if item.key == OWNER}
@@ -61,6 +63,11 @@ def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
         if name not in names
     ]
     return [*known, *new]
+
+
+def _is_gone(key: JobKey, jobs: Jobs) -> bool:
+    """Return whether *key* is a target that its job no longer has: nothing looks after its conditions any more."""
+    return key.job in jobs and job_of(jobs, key) is None
 
 
 def _still_true(item: KnownCondition, failing: Container[str]) -> bool:

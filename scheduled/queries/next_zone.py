@@ -86,7 +86,7 @@ def in_zone(config: Config, zone: NextZone) -> Config:
     if not zone.changes:
         return config
     found = load_config(config.path, kept_zone=lambda: zone.zone)
-    found.give_targets({name: job.targets for name, job in config.jobs.items() if job.has_changing_targets})
+    found.give_targets({name: config.jobs[name].targets for name in config.jobs.with_changing_targets})
     return found
 
 

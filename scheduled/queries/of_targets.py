@@ -1,5 +1,6 @@
 """What the states of all targets of a job are together."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,3 +34,37 @@ def of_all(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def earliest(stamps: Iterable[str | None]) -> str | None:
     """Return the earliest of the instants *stamps*; None if there is none."""
     return min(filter(None, stamps), key=datetime.fromisoformat, default=None)
+
+
+def in_numbers(states: Iterable[Mapping[str, Any]]) -> str:
+    """Return how many targets of a job have which last status: `48 ok, 2 failed`."""
+    found = Counter(_in_words(state) for state in states)
+    return ", ".join(f"{number} {words}" for words, number in found.most_common()) or "no targets yet"
+
+
+def _in_words(state: Mapping[str, Any]) -> str:
+    if not state["enabled"] or state["running"]:
+        return "running" if state["running"] else "disabled"
+    if state["last_status"] is None:
+        return (state["open_reason"] or "never ran").replace("_", " ")
+    return "ok" if state["last_status"] == "success" else str(state["last_status"]).replace("_", " ")
+
+
+def failed(states: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the targets of which the last run did not end well."""
+    return [state["target"] for state in states if state["last_status"] in FAILED]
+
+
+def together(entries: Iterable[dict[str, Any]], *fields: str) -> list[dict[str, Any]]:
+    """Return *entries* with one for all targets of a job that have the same *fields*, in the place of the first.
+
+    That one has the names of the targets as `targets`.
+    """
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for place, entry in enumerate(entries):
+        alike = tuple(entry.get(name) for name in ("job", *fields)) if entry.get("target") else (place,)
+        found.setdefault(alike, []).append(entry)
+    return [
+        {**first, "targets": [entry["target"] for entry in (first, *others)]} if others else first
+        for first, *others in found.values()
+    ]

@@ -84,8 +84,15 @@ class View(msgspec.Struct, kw_only=True):
     def ticks_from(self, begin: Instant, outages: Iterable[Outage] = ()) -> Ticks:
         """Return the ticks from *begin* on, as far as it is known how they come."""
         now = self.now if begin == self.now else None
+        boot = self.holds.booted, self.holds.first_tick
         return Ticks(
-            self.cadence, outages, phase=self.phase, late=self.late, now=now, planned=self.holds.planned
+            self.cadence,
+            outages,
+            phase=self.phase,
+            late=self.late,
+            now=now,
+            planned=self.holds.planned,
+            boot=boot,
         )
 
     def states_with(self, outages: Iterable[Outage] = ()) -> dict[JobKey, JobState]:
@@ -187,7 +194,7 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             job_states = with_expected(ledger, job_states)
         seen = ticks.ticks(ledger, instance.paths, now)
         busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
-        holds = planning.holds_with_all(ledger, now)
+        holds = planning.holds_with_all(ledger, found.jobs, now)
         view = View(
             config=found,
             now=now,
@@ -208,6 +215,8 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
             own_retries=own_retries(ledger, found, instance.paths, now),
             crowded=_crowded(found, holds.start_requests),
         )
+        if holds.first_tick > now:  # the next tick is the first one of this boot
+            view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
         if zone.changes:
             view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
             view.job_states = view.states_with()

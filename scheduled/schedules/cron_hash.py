@@ -55,6 +55,6 @@ def _range(name: str, term: str, found: re.Match[str]) -> tuple[int, int]:
 
 def _hash(name: str, seed: str, width: int) -> int:
     # Not a checksum: a checksum is linear, so the value for the hour would follow from that for the minute.
-    from hashlib import sha256
+    from scheduled.digests import sha256
 
-    return int.from_bytes(sha256(f"{seed}\0{name}".encode()).digest()[:8]) % width
+    return int.from_bytes(sha256(f"{seed}\0{name}".encode())[:8]) % width

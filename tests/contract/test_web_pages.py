@@ -228,6 +228,23 @@ def test_open_slots_have_a_button_only_where_something_can_be_skipped(world, con
     assert (waits, skipped, running) == (True, False, False)
 
 
+def test_a_skip_has_a_button_that_undoes_it_as_long_as_that_is_possible(world, connect):
+    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\nnot_between = ["00:00", "23:59"]\ncommand = "true"\n'
+    world.configure(text)
+    world.run("run", at="-90m")
+    browser = connect("browser")
+
+    def buttons():
+        return [f'/jobs/job/{name}"' in browser.get("/jobs/job").text for name in ("skip", "unskip")]
+
+    before = buttons()
+    browser.post("/jobs/job/skip")
+    skipped = buttons()
+    browser.post("/jobs/job/unskip")
+
+    assert (before, skipped, buttons()) == ([True, False], [False, True], [True, False])
+
+
 # A configuration that cannot be read
 
 

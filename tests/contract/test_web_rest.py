@@ -131,6 +131,8 @@ def test_a_run_continues_after_a_call_that_does_not_wait_and_can_be_stopped(rest
     run_id = answer.json()["run_id"]
     assert answer.json() == {
         "job": "slow",
+        "target": None,
+        "jobs": [{"job": "slow", "target": None}],
         "run_id": run_id,
         "run_ids": [run_id],
         "over": False,

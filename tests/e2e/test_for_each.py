@@ -3,7 +3,10 @@
 import json
 import os
 
+import pytest
+
 from tests.fixtures.sample_workspace import Sample
+from tests.fixtures.supervised import gone
 
 WRITTEN = """
 timezone = "UTC"
@@ -132,6 +135,7 @@ def test_a_job_without_a_known_target_has_its_list_read_again_at_its_next_slot(w
     out, members = printing(world)
     first = world.run("run", at="2026-02-03 14:00:05")
     due = world.snapshot()["next_due"]
+    by_hand = world.run("run", "sync", at="2026-02-03 14:00:10")
     members.write_text("a\n")
 
     world.run("run", at="2026-02-03 14:01:05")  # idle
@@ -139,8 +143,11 @@ def test_a_job_without_a_known_target_has_its_list_read_again_at_its_next_slot(w
     world.run("run", at="2026-02-03 14:02:05")
 
     assert "sync: for_each: its command printed no target" in first.stderr
+    assert (by_hand.returncode, by_hand.stderr) == (
+        2, "scheduled: sync: no target is known: its command printed no target\n",
+    )  # fmt: skip
     assert due == "2026-02-03T14:02:00+00:00"
-    assert (before, asked(world), lines(out)) == (1, 2, ["a"])
+    assert (before, asked(world), lines(out)) == (2, 3, ["a"])
 
 
 def test_running_a_job_by_hand_reads_its_list_and_means_all_targets(world):
@@ -150,7 +157,7 @@ def test_running_a_job_by_hand_reads_its_list_and_means_all_targets(world):
 
     world.run("run", "other", at="2026-02-03 14:01:00")
     before = asked(world)
-    done = world.run("run", "sync", at="2026-02-03 14:01:10")
+    done = world.run("run", "sync", "sync@a", at="2026-02-03 14:01:10")
 
     assert done.returncode == 0
     assert (before, asked(world), sorted(lines(out))) == (1, 2, ["a", "b"])
@@ -231,3 +238,76 @@ def test_after_the_clock_went_back_targets_are_due_again_within_one_period(world
     assert sorted(lines(out)[:2]) == ["a", "b"]
     assert sorted(lines(out)[-2:]) == ["b", "c"]
     assert world.run("audit", at="2026-02-01 11:06:00").returncode == 0
+
+
+@pytest.mark.parametrize(("group", "at_once"), [("", True), ('group = "one"', False)])
+def test_targets_run_side_by_side_unless_they_have_a_group(world, group, at_once):
+    meet = f"touch {world.root}/at-$SCHEDULED_TARGET; sleep {20 if at_once else 0.3} & wait=$!; "
+    meet += f"while kill -0 $wait 2>/dev/null; do test $(ls {world.root} | grep -c ^at-) -lt 2 || break; sleep 0.05; done; "
+    meet += f"test $(ls {world.root} | grep -c ^at-) -{'ge' if at_once else 'lt'} 2 || exit 1; kill $wait 2>/dev/null; "
+    end = f"touch {world.root}/done-$SCHEDULED_TARGET" if at_once else f"rm {world.root}/at-$SCHEDULED_TARGET"
+    world.configure(
+        f"""
+        timezone = "UTC"
+        [jobs.sync]
+        for_each = ["a", "b"]
+        {group}
+        command = '{meet}{end}'
+        """
+    )
+
+    done = world.run("run", "sync")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_lost_ledger_keeps_the_targets_that_its_snapshot_has(world):
+    out, members = printing(world, "a", "b")
+    world.run("run", at="2026-02-03 14:00:05")
+    world.run("run", at="2026-02-03 14:05:05")
+    for path in world.state.glob("ledger.db*"):
+        path.unlink()
+    members.unlink()
+
+    world.run("run", at="2026-02-03 15:05:05")
+
+    assert sorted(lines(out)) == ["a", "a", "b", "b"]
+    assert world.run("audit", at="2026-02-03 15:06:00").returncode == 0
+
+
+def test_a_list_command_does_not_outlive_a_tick_that_is_killed(world, until):
+    command = f"echo $$ > {world.root}/pid; exec sleep 300"
+    world.configure(WRITTEN.format(targets=f"{{ command = '{command}' }}", out="/dev/null", more=""))
+    tick = world.start("run")
+    pid = int(until(lambda: (world.root / "pid").exists() and (world.root / "pid").read_text()))
+
+    tick.kill()
+    tick.wait()
+
+    until(lambda: gone(pid))
+    members = world.root / "members"
+    members.write_text("a\n")
+    world.configure(
+        WRITTEN.format(targets=f"{{ command = 'cat {members}' }}", out=world.root / "out", more="")
+    )
+    assert world.run("run", "sync").returncode == 0
+    assert lines(world.root / "out") == ["a"]
+
+
+def test_two_ticks_at_once_start_each_target_once_and_the_later_list_counts(world, until):
+    out, members, slow = world.root / "out", world.root / "members", world.root / "slow"
+    members.write_text("a\nb\n")
+    command = f"cat {members}; test ! -e {slow} || {{ mv {slow} {slow}.seen; until test -e {world.root}/go; do sleep 0.05; done; }}"
+    world.configure(WRITTEN.format(targets=f"{{ command = {json.dumps(command)} }}", out=out, more=""))
+    world.run("run", at="2026-02-03 14:00:05")
+    slow.touch()
+    first = world.start("run", at="2026-02-03 14:05:05")
+    until((world.root / "slow.seen").exists)
+    members.write_text("b\nc\n")
+    second = world.start("run", at="2026-02-03 14:05:10")
+    until(lambda: len(lines(out)) == 2)
+    (world.root / "go").touch()
+
+    assert (first.wait(), second.wait()) == (0, 0)
+    assert sorted(lines(out)) == ["b", "c"]
+    assert verdicts(world) == [("b", "14:02", "success"), ("c", "14:02", "success")]

@@ -1,5 +1,6 @@
 """Rules that defer, limit and repeat runs, on the command line under a fake clock."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -327,6 +328,40 @@ def test_a_step_is_skipped_at_the_deadline_of_its_gate_and_the_chain_continues(w
     runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
     chained = {"last": ("success", None), "all": ("success", None)} if started_by == "chain" else {}
     assert runs == {"gated": ("skipped", "its gate stayed closed until its deadline"), **chained}
+
+
+GUARDED = 'only_if = {{ path = "{root}/flag", else = "skip" }}\n'
+
+
+@pytest.mark.parametrize("started_by", ["emit", "chain"])
+def test_a_guard_skips_a_start_that_was_requested_and_the_chain_continues(world, started_by):
+    world.configure(
+        f"[jobs.gated]\non = 'go'\ncommand = 'true'\n{GUARDED.format(root=world.root)}"
+        '[jobs.all]\nchain = ["gated", "last"]\n'
+        "[jobs.last]\ncommand = 'true'\n"
+    )
+    world.run(*{"emit": ("emit", "go"), "chain": ("run", "all")}[started_by])
+    world.run("run", "--verbose")
+
+    runs = {run["job"]: (run["status"], run["reason"]) for run in world.json("history")}
+    chained = {"last": ("success", None), "all": ("success", None)} if started_by == "chain" else {}
+    reason = f"its gate was closed (it requires: {world.root}/flag exists)"
+    assert runs == {"gated": ("skipped", reason), **chained}
+
+
+def test_a_guard_skips_a_slot_quietly_with_its_condition_as_the_reason(world):
+    world.configure(f"[jobs.job]\ncron = '* * * * *'\ncommand = 'true'\n{GUARDED.format(root=world.root)}")
+    done = world.run("run", "--verbose")
+
+    reason = f"its gate was closed (it requires: {world.root}/flag exists)"
+    newest = world.json("history")[0]
+    assert (done.returncode, newest["status"], newest["reason"]) == (0, "skipped", reason)
+    status = world.run("status", "--json")
+    assert [world.json("audit")["problems"], world.json("incidents")] == [[], []]
+    assert json.loads(status.stdout)["problems"] == []
+    explained = world.json("explain", "job")
+    assert reason in explained["last_outcome"]
+    assert explained["gate"] == f"{world.root}/flag exists, else the slot is skipped"
 
 
 def test_a_slot_that_an_earlier_tick_saw_waits_for_the_next_one_after_a_manual_run(world):

@@ -45,6 +45,7 @@ def test_a_past_slot_that_was_skipped_is_caught_up_on(daily: World) -> None:
     daily.run("run", at=f"{DAY} 12:31:05")
 
     preview = daily.json("skip", "job", "--undo", "--dry-run", at=f"{DAY} 12:32:05")
+    assert preview["dry_run"]
     assert (preview["undone"], statuses(daily, "12:33:05")) == (1, [("12:00", "skipped")])
     daily.run("skip", "job", "--undo", at=f"{DAY} 12:34:05")
     assert daily.json("audit", at=f"{DAY} 12:35:05")["ok"]

@@ -12,7 +12,7 @@ from tests.fixtures.world import ENTRY
 
 # Large modules of the standard library (`inspect` is also imported by typing_extensions), libraries, and modules for what is rare.
 NOT_NEEDED = {
-    "dataclasses", "inspect", "hashlib", "random", "socket", "tempfile", "shutil", "logging", "asyncio",
+    "dataclasses", "difflib", "inspect", "shlex", "subprocess", "hashlib", "random", "socket", "tempfile", "shutil", "logging", "asyncio",
     "click", "rich", "jinja2", "cronsim", "filelock", "tomlkit", "crontab",
     "scheduled.install.block",
     "scheduled.core.failure_classes",

@@ -31,6 +31,10 @@ CONFIG = """
     [jobs.bad.retry]
     max_attempts = 2
     delay = "1h"
+    [jobs.each]
+    every = "1h"
+    for_each = ["a/b c", "d"]
+    command = "exit 3"
     [jobs.all]
     chain = ["good"]
     [jobs.event]
@@ -44,19 +48,35 @@ NOTICE = {
     "next_try": "2026-02-03T04:05:06+00:00",
     "error": "c",
 }
-INCIDENT = {"since": "2026-02-03T04:05:06+00:00", "job": "a", "text": "b", "key": "c", "group": "d"}
-TRIAL = {"job": "a", "status": "failed", "reason": "b", "output": "c", "steps": []}
-OUTPUT = {"run_id": "a", "attempt": 1, "note": "b", "newer": 2, "path": None, "size": 0}
+INCIDENT = {
+    "since": "2026-02-03T04:05:06+00:00",
+    "job": "a",
+    "target": "t",
+    "text": "b",
+    "key": "c",
+    "group": "d",
+}
+TRIAL = {"job": "a", "target": "t", "status": "failed", "reason": "b", "output": "c", "steps": []}
+OUTPUT = {
+    "run_id": "a",
+    "job": "a",
+    "target": "t",
+    "attempt": 1,
+    "note": "b",
+    "newer": 2,
+    "path": None,
+    "size": 0,
+}
 
 # The words of each verb, and the function that returns its document.
 READING = {
-    "status": "status", "jobs": "jobs", "show good": "job_or_run", "show all": "job_or_run", "show RUN": "job_or_run",
+    "status": "status", "jobs": "jobs", "show good": "job_or_run", "show all": "job_or_run", "show each": "job_or_run", "explain each": "explain", "explain each@d": "explain", "show RUN": "job_or_run",
     "next": "upcoming", "env good": "environment", "env good --diff-shell": "environment", "explain good": "explain", "explain bad": "explain", "history": "history", "audit": "audit",
     "forecast --from 2026-01-01 --to 2026-01-03": "forecast", "check": "check", "run --dry-run": "dry_run",
     "report": "report",
 }  # fmt: skip
 CHANGING = {
-    "pause good": "pause", "resume good": "resume", "disable good": "disable", "enable good": "enable",
+    "pause good": "pause", "pause each@d": "pause", "skip each": "skip", "disable each@d": "disable", "resume good": "resume", "disable good": "disable", "enable good": "enable",
     "skip bad": "skip", "emit published": "emit", "remove bad --dry-run": "remove", "remove bad": "remove",
     "add new --command true --dry-run": "add", "add new --command true": "add", "run good": "run",
     "rerun RUN": "rerun", "state backup FILE": "backup", "state restore FILE": "restore", "apply FILE": "apply",
@@ -64,14 +84,14 @@ CHANGING = {
 CRONTAB = {
     "changed": True, "dry_run": False, "backup": "a", "dbus": ["b"], "crontab": "c", "configuration": "d", "warnings": ["e"],
 }  # fmt: skip
-START = {"job": "a", "scheduled_for": None, "reason": "b", "open_reason": None, "until": None}
+START = {"job": "a", "target": "t", "scheduled_for": None, "reason": "b", "open_reason": None, "until": None}
 MADE = {  # documents that are hard to produce here
     "incidents": ("incidents", [INCIDENT]), "notices": ("notices", [NOTICE]),
     "try good": ("attempt", {**TRIAL, "steps": [TRIAL]}), "try bad": ("attempt", TRIAL),
     "report": ("report", {"path": "a", "day": "b", "text": "c"}),
     "stop RUN": ("stop", {"run_id": "a", "status": "claimed", "pid": None, "steps": ["b"], "dry_run": False}),
     "logs good": ("as_printed", OUTPUT),
-    "skip bad": ("skip", {"job": "a", "skipped": 2, "undone": 0, "first": "b", "last": "c", "retries": ["d"], "runs": []}),
+    "skip bad": ("skip", {"job": "a", "target": "t", "skipped": 2, "undone": 0, "first": "b", "last": "c", "retries": ["d"], "runs": []}),
     "daily-report": ("daily_report", {"exit_code": 1, "runs": [], "busy": ["a"], "problems": ["b"], "edits": []}),
     "daily-report --dry-run": ("dry_run_of_report", [START]),
     "install": ("install", CRONTAB), "install --dry-run": ("install", {**CRONTAB, "dry_run": True}),

@@ -61,6 +61,8 @@ class Simulation:
         )
         self.config_file, self.gate = directory / "scheduled.toml", directory / "gate"
         self.gate.touch()
+        self.oracle.guard = directory / "gate-guard"
+        self.oracle.guard.touch()
         self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
@@ -138,6 +140,9 @@ class Simulation:
                 or not (row.open_reason not in (None, "budget", "queued", "due") or row.key in running)
             )
         ]
+        # A slot that comes due during a run has to be seen in time.
+        eras = [self.oracle.in_force(JobKey(name)) for name in random_features.OVERLAPPING if self.features]
+        soon += [era.upcoming(int(self.published.beat))[0] for era in eras if era is not None]
         return min([*soon, self.machine.wall() + 24 * CADENCE])
 
     def _tick(self, **how):
@@ -200,8 +205,7 @@ class Simulation:
         self.machine.offset += self._duration()
 
     def sleep(self):
-        self.machine.disturb()
-        self.machine.offset += self._duration()
+        self.machine.suspend(self._duration())
 
     def cron_stops(self):
         self.machine.disturb()
@@ -257,12 +261,24 @@ class Simulation:
     def retarget(self):
         """Give a job other targets, or none, or make a job without targets one with them."""
         name = self.features.choice(random_features.TARGETED)
+        if name not in self.tables:
+            return
         table = self.tables[name]
         if self.features.random() < 0.15 and "for_each" in table:
             del table["for_each"]
         else:
             table["for_each"] = random_features.members(self.features)
         self._write()
+
+    def guard_closes(self):
+        """Close the gate of a job that skips its slots then."""
+        self.oracle.guard.unlink(missing_ok=True)
+        self.oracle.guard_changed = self.machine.mono
+        self.later(self._duration(), self._guard_opens)
+
+    def _guard_opens(self):
+        self.oracle.guard.touch()
+        self.oracle.guard_changed = self.machine.mono
 
     def reschedule(self):
         """Give a job other schedules."""
@@ -439,5 +455,5 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
-CHANGES = (Simulation.retarget, Simulation.reschedule)  # with features
+CHANGES = (Simulation.retarget, Simulation.reschedule, Simulation.guard_closes)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())

@@ -52,14 +52,14 @@ def test_half_a_year_with_many_disturbances(seed, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", FEATURED)
-def test_a_season_with_targets_and_chains_whose_jobs_change(seed, tmp_path, monkeypatch):
+def test_a_season_with_targets_and_chains_and_edits(seed, tmp_path, monkeypatch):
     simulate(seed, 0.3, tmp_path, monkeypatch, jobs=3, disturbances=15.0, features=True)
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="SCHEDULED_NIGHTLY=1 selects it")
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [LONG, *range(1, 8)])
-def test_ten_years_with_targets_and_chains_whose_jobs_change(seed, tmp_path, monkeypatch):
+def test_ten_years_with_targets_and_chains_and_edits(seed, tmp_path, monkeypatch):
     simulate(seed, YEARS, tmp_path, monkeypatch, jobs=2, disturbances=4.0, features=True)
 
 

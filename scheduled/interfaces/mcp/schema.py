@@ -11,9 +11,18 @@ def _described(description: str, **limits: Any) -> Any:
 
 Document = dict[str, Any]
 Documents = list[dict[str, Any]]
-Job = Annotated[str, _described("A job's name, as in the answer of `cron_list`.")]
-AnyJob = Annotated[str | None, _described("A job's name; without it, all jobs.")]
-Jobs = Annotated[list[str], _described("Names of jobs; an empty list means all jobs.")]
+Job = Annotated[
+    str,
+    _described(
+        "A job's name, as in the answer of `cron_list`; of a job with targets it means all of them, and JOB@TARGET one."
+    ),
+]
+AnyJob = Annotated[
+    str | None, _described("A job's name, or JOB@TARGET for one of its targets; without it, all jobs.")
+]
+Jobs = Annotated[
+    list[str], _described("Names of jobs, or JOB@TARGET for single targets; an empty list means all jobs.")
+]
 Instant = Annotated[
     str | None, _described("An instant, ISO 8601; without an offset, in the configured time zone.")
 ]
@@ -67,7 +76,7 @@ Command = Annotated[
 ]
 Description = Annotated[str | None, _described("A description of the job for its users.")]
 Options = Annotated[
-    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group ...")
+    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group, for_each ...")
 ]
 Priority = Annotated[
     Literal["critical", "high", "medium", "low"] | None,

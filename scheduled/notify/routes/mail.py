@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 from scheduled import clock
 from scheduled.core.records import OutboxItem
 from scheduled.errors import ScheduledError
+from scheduled.handlers.formats.message import Counts
 from scheduled.handlers.workspace import delivery, mail_counts
-from scheduled.handlers.workspace.cache import NAME, FileCache
+from scheduled.handlers.workspace.cache import NAME, FileCache, Mark, mark_of
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.notify.marks import Marks
 from scheduled.notify.routes.base import RouteSettings, UndeliverableError
@@ -21,6 +22,7 @@ class MailRoute:
         self._zone = ZoneInfo(settings.zone)
         self._loaded: Workspace | None = None
         self._addressed: set[str] = set()
+        self._counts: dict[str, tuple[Counts, Mark | None]] = {}  # of inboxes, with the marks of their files
         self._marks = Marks(settings.state)
 
     def deliver(self, item: OutboxItem) -> None:
@@ -37,7 +39,7 @@ class MailRoute:
             raise UndeliverableError(f"{error}; correct the address, or register the branch") from error
 
     def _deliver(self, item: OutboxItem) -> None:
-        delivery.deliver(
+        counts = delivery.deliver(
             self.workspace(),
             item.notice,
             notice_id=item.id,
@@ -47,6 +49,9 @@ class MailRoute:
             delivered=self._marks.has(item.id),
             on_delivered=partial(self._marks.put, item.id),
         )
+        branch = self.workspace().branch_at(item.notice.recipient)
+        if counts is not None and branch is not None:
+            self._counts[branch.name] = counts, mark_of(branch.inbox)
 
     def recorded(self, item: OutboxItem) -> None:
         """See `Route.recorded`."""
@@ -57,9 +62,20 @@ class MailRoute:
         try:
             if self._settings.workspace is not None:
                 now = clock.local(clock.now(), self._settings.zone)
-                mail_counts.recount_central(self.workspace(), now=now, only=self._addressed)
+                mail_counts.recount_central(
+                    self.workspace(), now=now, known=self._known(), only=self._addressed
+                )
         except (LookupError, OSError, ScheduledError) as error:
             self._settings.cannot_record(f"mail was delivered, but the statistics were not updated: {error}")
+
+    def _known(self) -> dict[str, Counts]:
+        """Return the counts of the inboxes that no program has written since a notice was put into them."""
+        branches = {branch.name: branch for branch in self.workspace().branches}
+        return {
+            name: counts
+            for name, (counts, mark) in self._counts.items()
+            if mark is not None and name in branches and mark_of(branches[name].inbox) == mark
+        }
 
     def workspace(self) -> Workspace:
         """Return the workspace, loaded once for all notices. Raise LookupError if none is configured."""

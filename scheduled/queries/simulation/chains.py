@@ -23,7 +23,7 @@ from scheduled.schedules.zones import Instant
 class _UnderWay(msgspec.Struct):
     """A *run* of a chain: the jobs of its *steps*, at which of them it is, and for which jobs of that step it waits.
 
-    *began* is when it began; None if that was before the simulation.
+    *began* is when it began; None if that was before the simulation. It has *failed* if a step of it is disabled.
     """
 
     run: Claim | OpenRun
@@ -31,13 +31,14 @@ class _UnderWay(msgspec.Struct):
     at: int = 0
     waits_for: set[JobKey] = msgspec.field(default_factory=set)
     began: Instant | None = None
+    failed: bool = False
 
 
 class Chains:
     """The chains that are under way while the ticks pass, among the jobs and targets *known* to the simulation.
 
     *requests* are the start requests of steps that were made since they were last taken, *ended* the chains that have
-    ended since then, each with the instant at which it began. *limited*: a tick has a budget, of which jobs without a schedule have their turn first.
+    ended since then, each with the instant at which it began, *failed* those that failed when they ended last. *limited*: a tick has a budget, of which jobs without a schedule have their turn first.
     """
 
     def __init__(self, jobs: Jobs, known: Collection[JobKey], *, limited: bool) -> None:
@@ -45,6 +46,7 @@ class Chains:
         self._runs: dict[str, _UnderWay] = {}
         self.requests: list[StartRequest] = []
         self.ended: dict[JobKey, Instant | None] = {}
+        self.failed: set[JobKey] = set()
 
     def is_under_way(self, key: JobKey) -> bool:
         """Return whether a run of *key*, a chain, has not ended."""
@@ -71,13 +73,13 @@ class Chains:
             waiting.setdefault(run.parent, set()).add(run.key)
         for run in mine:
             steps = [[read_label(label) for label in step] for step in run.payload["steps"]]
-            found = _UnderWay(run, steps, int(run.payload["at"]), waiting.get(run.run_id, set()))
+            at, failed = int(run.payload["at"]), bool(run.payload.get("failures"))
+            found = _UnderWay(run, steps, at, waiting.get(run.run_id, set()), failed=failed)
             self._runs[run.run_id] = found
         for run in sorted(mine, key=lambda run: -run.depth):  # those in other chains first
             found = self._runs[run.run_id]
-            while not found.waits_for and found.at < len(found.steps) - 1:
-                found.at += 1
-                step = self._of_step(found)
+            while not found.waits_for and self._goes_on(found):
+                step = self._next_step(found)
                 found.waits_for = {key for key in step if self._waits(job_states, key, holds, now)}
                 self._request(found, found.waits_for)
             if not found.waits_for:
@@ -113,13 +115,23 @@ class Chains:
 
     def _continue(self, found: _UnderWay) -> None:
         """Request the next step that has jobs which can run; without one, the chain has ended."""
-        while found.at < len(found.steps) - 1:
-            found.at += 1
-            found.waits_for = set(self._of_step(found))
+        while self._goes_on(found):
+            found.waits_for = set(self._next_step(found))
             if found.waits_for:
                 self._request(found, self._of_step(found))
                 return
         self._end(found)
+
+    def _goes_on(self, found: _UnderWay) -> bool:
+        stops = found.failed and self._jobs[found.run.job].on_failure == "stop"
+        return found.at < len(found.steps) - 1 and not stops
+
+    def _next_step(self, found: _UnderWay) -> list[JobKey]:
+        """Return what runs in the next step. With a disabled job the chain fails."""
+        found.at += 1
+        jobs = (self._jobs.get(key.job) for key in found.steps[found.at])
+        found.failed = found.failed or any(job is None or not job.enabled for job in jobs)
+        return self._of_step(found)
 
     def _follow(self, key: JobKey) -> None:
         """Request the jobs without a schedule that come after *key* alone: they have their turn before slots."""
@@ -151,7 +163,13 @@ class Chains:
         run = found.run
         del self._runs[run.run_id]
         self.ended[run.key] = found.began
-        self._follow(run.key)
+        if found.failed:
+            self.failed.add(run.key)
+            if (parent := self._runs.get(run.parent)) is not None:
+                parent.failed = True
+        else:
+            self.failed.discard(run.key)
+            self._follow(run.key)
         self._step_ran(run.parent, run.key, continues=continues)
 
     def take(self) -> tuple[tuple[StartRequest, ...], dict[JobKey, Instant | None]]:

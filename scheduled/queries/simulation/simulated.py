@@ -102,6 +102,8 @@ def holds_at(
         planned=ticks.before(now - ticks.late),
         on_time=on_time(ticks.cadence),
         start_requests=requests,
+        booted=ticks.boot[0],
+        first_tick=ticks.boot[1],
     )
 
 

@@ -114,13 +114,7 @@ class _Together:
             waiting |= {key for key in due if found.jobs[key].waits is not None}
             waiting -= {key for key in waiting if not events and self._is_for_event(key)}
             behind = {key: until for key, until in behind.items() if key in waiting}
-            # With a follower the tick plans those that it comes after again, and what is left of the budget starts them.
-            followers = (
-                () if budget is None else {key for key in self._following(starts) if key in self._states}
-            )
-            again += [
-                key for key in [*self._continuing(starts), *behind] if key in waiting or key in followers
-            ]
+            again += [key for key in [*self._continuing(starts), *behind] if key in waiting]
             due = list(dict.fromkeys([*(key for key in starts if key not in later), *again]))
 
     def _give_up(self, due: Sequence[JobKey], now: Instant) -> dict[JobKey, tuple[GivenUp, ...]]:
@@ -262,7 +256,8 @@ class _Together:
         requests, ended = self._chains.take()
         self._requests = self._requests.plus(requests) if requests else self._requests
         for key in ended:
-            self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status="success")
+            status = "failed" if key in self._chains.failed else "success"
+            self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status=status)
             self._push(self._ticks.at_or_after(now + 1), key)
         again = [row.key for row in requests]
         again += [key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests]

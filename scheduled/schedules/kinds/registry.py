@@ -1,6 +1,6 @@
 """The list of the kinds of schedules, and functions that dispatch to the kind of a schedule."""
 
-from scheduled.schedules.kinds import at, cron, every, manual
+from scheduled.schedules.kinds import at, cron, every, manual, once_per
 from scheduled.schedules.kinds.protocol import ScheduleKind
 from scheduled.schedules.schedule import Schedule, ScheduleError
 from scheduled.schedules.timetable import Timetable
@@ -11,6 +11,7 @@ KINDS: dict[str, ScheduleKind] = {
     "cron": cron,
     "every": every,
     "at": at,
+    "once_per": once_per,
     MANUAL: manual,
 }
 

@@ -170,8 +170,8 @@ def test_what_pre_and_post_print_is_not_judged(supervise):
 
 
 def test_pre_and_post_run_around_the_command_with_the_same_output_and_directory(supervise, tmp_path):
-    tell = 'echo "$0 $SCHEDULED_STATUS $SCHEDULED_EXIT_CODE" $(pwd)'
-    job = supervise().submit(*SHELL, tell, "main", pre=(*SHELL, tell, "pre"), post=(*SHELL, tell, "post"))
+    line = 'echo "$0 $SCHEDULED_STATUS $SCHEDULED_EXIT_CODE" $(pwd)'
+    job = supervise().submit(*SHELL, line, "main", pre=(*SHELL, line, "pre"), post=(*SHELL, line, "post"))
 
     assert judged(job) == ("success", 0, "")
     assert job.printed() == f"pre   {tmp_path}\nmain   {tmp_path}\npost success 0 {tmp_path}\n"

@@ -71,6 +71,8 @@ class Life:
             self.habits = dict.fromkeys(self.tables, "flaky")
             world.retry_soon(self.curious, self.tables)
         self.max_runs = self.random.choice([None, None, None, 2])
+        if features:  # with a budget, what starts depends on which of several runs ends first
+            self.max_runs = None
         self.witness, self.breaks = Witness(self._attempt_ended, self._claimed), Breaks()
         self.machine = WatchedMachine(seed, begin, self._fate)
         self.machine.watch, self.witness.machine = self.witness, self.machine

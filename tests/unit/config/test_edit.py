@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scheduled.cli import render_changes
-from scheduled.config import aliases, edit, job_edits
+from scheduled.config import aliases, edit, edit_settings, job_edits
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
@@ -35,6 +35,12 @@ def config(tmp_path):
 @pytest.fixture
 def paths(tmp_path):
     return Paths(tmp_path / "state")
+
+
+def test_to_remove_a_key_of_a_table_that_is_not_there_changes_nothing(config):
+    found = edit_settings.change(config, "defaults", {"only_if": None})
+
+    assert found.after == found.before
 
 
 def test_an_added_job_is_loaded_as_it_was_given(config, paths):

@@ -78,7 +78,7 @@ def test_a_listed_target_that_a_shell_could_interpret_is_refused_in_a_line_for_i
     found = problems('command = "echo {target}"')
 
     assert [problem.partition(": command: ")[2] for problem in found] == [
-        f"{{target}} can't be {name} in a line for /bin/sh, which could interpret it: write "
+        f"{{target}} can't be {name} in a line for the shell, which could interpret it: write "
         '"$SCHEDULED_TARGET" instead, with the quotes, or the command as a list of words'
         for name in ("'b c'", "'$(id)'")
     ]

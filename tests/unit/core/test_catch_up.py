@@ -7,7 +7,7 @@ import pytest
 
 from scheduled.core import planner
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Window
+from scheduled.core.jobs import Action, Gate, Job, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Skip
 from scheduled.core.runs import JobState, OpenRun, Span
@@ -35,10 +35,13 @@ def planned(
     delay=0,
     seen="00:00",
     closed=False,
+    refused=False,
     holds=None,
     **values,
 ):
     schedule = msgspec.structs.replace(HOURLY, delay=delay)
+    if refused:
+        values["only_if"] = Gate(path="/mnt/x", skips=True)
     job = Job(name="job", schedules=(schedule,), action=Action("command", words=("true",)), **values)
     job_state = JobState(
         job="job",
@@ -48,7 +51,12 @@ def planned(
         open_run=open_run,
         busy=busy,
     )
-    holds = Holds(planned=at(seen), closed=frozenset(["job"] if closed else []), **holds or {})
+    holds = Holds(
+        planned=at(seen),
+        closed=frozenset(["job"] if closed or refused else []),
+        refused=frozenset(["job"] if refused else []),
+        **holds or {},
+    )
     return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
 
 
@@ -221,6 +229,38 @@ def test_with_none_a_slot_waits_for_a_closed_gate_until_the_deadline():
 
     assert (waits.waits, waits.skips) == ("gate", ())
     assert gives_up.skips == (Skip(hours(10, 10), "gate"),)
+
+
+REFUSED = "its gate was closed (it requires: /mnt/x exists)"
+
+
+@pytest.mark.parametrize("catch_up", ["latest", "all"])
+def test_a_closed_gate_with_else_skip_skips_all_slots_that_are_due(catch_up):
+    found = planned("09:00", "12:25", refused=True, catch_up=catch_up)
+
+    assert (found.start, found.waits, found.skips) == (None, None, (Skip(hours(10, 12), REFUSED),))
+    assert found.next_due == at("13:00")
+
+
+def test_with_none_a_closed_gate_with_else_skip_skips_the_newest_slot_and_the_others_were_missed():
+    found = planned("09:00", "12:05", seen="11:50", refused=True, catch_up="none")
+
+    assert found.start is None
+    assert found.skips[-1].span.last == at("12:00")
+    assert found.skips[-1].reason == REFUSED
+
+
+def test_with_else_skip_a_pause_and_quiet_hours_still_keep_the_slot_open():
+    paused = planned("09:00", "10:25", refused=True, holds={"pauses": {JobKey("job"): None}})
+    quiet = planned("09:00", "10:25", refused=True, not_between=Window(600, 660))
+
+    assert [(found.waits, found.skips) for found in (paused, quiet)] == [("paused", ()), ("quiet", ())]
+
+
+def test_with_else_skip_a_retry_waits_for_the_gate():
+    found = planned("09:00", "11:30", refused=True, open_run=a_retry("10:00", "10:30"))
+
+    assert (found.start, found.waits, found.skips) == (None, "gate", ())
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])

@@ -91,7 +91,7 @@ def test_another_interval_is_another_schedule_and_another_end_is_not():
     st.lists(st.tuples(st.integers(0, 3 * HOUR), st.integers(0, 5)), min_size=1, max_size=12),
     st.sampled_from([60, 300, 1800]),
 )
-def test_runs_are_an_interval_apart_whatever_happens(runs, cadence):
+def test_runs_are_an_interval_apart_with_any_duration(runs, cadence):
     """Compare with the naive rule: the first tick, when the machine is on, an interval after the last end."""
     found, expected = state(), START + 1 + HOUR
     for duration, ticks_off in runs:

@@ -52,6 +52,20 @@ def test_nothing_in_a_message_can_forge_a_second_line(path, message):
     assert text.isprintable() or text[:-1].isprintable()
 
 
+@pytest.mark.parametrize("planted", ["FIFO", "symbolic link", "directory"])
+def test_what_is_in_the_place_of_the_log_is_named(path, planted):
+    make = {
+        "FIFO": os.mkfifo,
+        "symbolic link": lambda place: place.symlink_to("x"),
+        "directory": type(path).mkdir,
+    }
+    make[planted](path)
+
+    with pytest.raises(RefusedError, match=f"scheduled.log: is a {planted}.*; move it away") as raised:
+        Log(path, "UTC").write(INSTANT, "INFO", "x")
+    assert "Errno" not in str(raised.value)
+
+
 def test_a_full_log_is_rotated(path):
     path.write_bytes(b"x" * (MAX_BYTES - 10) + b"\n")
 
@@ -80,7 +94,7 @@ def test_a_link_in_place_of_the_log_is_not_followed(path, tmp_path):
     victim.write_text("precious")
     path.symlink_to(victim)
 
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(OSError, match="is a symbolic link"):
         Log(path, "UTC").write(INSTANT, "INFO", "x")
 
     assert victim.read_text() == "precious"

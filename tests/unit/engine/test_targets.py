@@ -211,6 +211,7 @@ def test_a_start_request_of_a_target_that_is_gone_is_dropped_with_a_trace(ledger
     with ledger.transaction():
         start_requests.spread(ledger, config.jobs, [Event(name="disk_full", payload={"disk": "/"})], 0, NOW)
     with_targets(config, "x")
+    config.problems.append("jobs.d/other.toml: can't be read")  # no job can be defined there under this name
 
     with ledger.transaction():
         events = planning.register(ledger, config, NOW)

@@ -70,6 +70,19 @@ def test_after_the_answer_all_that_waited_is_planned_again_and_nothing_waits(gat
     assert admitted(gates, a_start("same")) == ["same"]
 
 
+@pytest.mark.parametrize("unheard", ["", "unanswered", "unasked"])
+@pytest.mark.parametrize("skips", [True, False])
+def test_only_a_gate_that_answered_skips_its_slots(asking, unheard, skips):
+    job = msgspec.structs.replace(a_job("gated"), only_if=Gate(path="/nowhere", skips=skips))
+    asking.answers, asking.pending = {"gated": False}, set()
+    if unheard:
+        setattr(asking, unheard, ["gated"])
+    found = TickGates(Jobs({"gated": job}), asking, {}).gates
+
+    assert found.closed == {"gated"}
+    assert found.refused == ({"gated"} if skips and not unheard else set())
+
+
 def test_a_gate_without_an_answer_is_recorded_until_it_answers(gates, asking, tmp_path):
     ledger = LEDGERS["sqlite"](tmp_path)
     asking.unanswered = ["gated"]

@@ -13,6 +13,9 @@ import pytest
 from scheduled.core.conditions import Notice
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import mail_cleanup
+from scheduled.handlers.formats import message
+from scheduled.handlers.formats.message import Mail
+from scheduled.handlers.workspace import cache
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.state.opened_record import RECORDED
 from tests.fixtures.sample_workspace import NOW, Sample, mail, state_of
@@ -493,3 +496,26 @@ def test_mails_of_an_unreadable_inbox_are_not_reported_again(calm: Sample) -> No
         "[SCHEDULED] Mailbox unreadable - FLOW",
         "[SCHEDULED] Mailbox readable again - FLOW",
     ]
+
+
+def test_a_large_inbox_is_decoded_once_and_again_if_it_was_changed_in_between(
+    calm: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LARGE", 200)  # more than an empty inbox has
+    decoded: list[bytes] = []
+
+    def mails_in(data: bytes) -> list[Mail | None]:
+        decoded.append(data)
+        return message.mails_in(data)
+
+    monkeypatch.setattr(cache, "mails_in", mails_in)
+    calm.put("FLOW", mail(id="1", timestamp=ago(3 * DAY)), mail(id="2"))
+    inbox = calm.inbox("FLOW").read_bytes()
+
+    calm.run(mail_cleanup)
+    assert decoded.count(inbox) == 1
+
+    calm.put("FLOW", mail(id="1", timestamp=ago(3 * DAY)))
+    cached = cache.FileCache()
+    cached._index(inbox)
+    assert len(cached.mails(calm.inbox("FLOW").read_bytes())) == 1

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.gate_words import refused
+from scheduled.core.jobs import Action, Gate, Job, Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.notify import never_run
@@ -70,8 +71,8 @@ def test_a_disabled_job_is_none(ledger):
     assert found(ledger, LATE, LATE, LATE, enabled=False) == []
 
 
-@pytest.mark.parametrize("reason", ["by hand", "edited"])
-def test_what_a_person_skipped_is_none(ledger, reason):
+@pytest.mark.parametrize("reason", ["by hand", "edited", refused(Gate(path="/mnt/x", skips=True))])
+def test_what_a_person_or_a_guard_skipped_is_none(ledger, reason):
     assert found(ledger, *[("skipped", reason)] * 4) == []
 
 

@@ -91,6 +91,20 @@ def test_a_forecast_names_the_target(instance):
     ]  # fmt: skip
 
 
+def test_incidents_of_a_target_that_is_gone_are_over(instance, tmp_path):
+    text = (tmp_path / "scheduled.toml").read_text()
+    (tmp_path / "scheduled.toml").write_text(text.replace('["x", "y"]', '["y"]'))
+
+    assert {entry["target"] for entry in incidents.incidents(instance)} == {"y"}
+
+
+def test_incidents_name_their_targets_while_the_configuration_cannot_be_read(instance, tmp_path):
+    (tmp_path / "scheduled.toml").write_text("[")
+    instance.without_config = True
+
+    assert {entry["target"] for entry in incidents.incidents(instance)} == {"x", "y"}
+
+
 def test_incidents_name_the_target(instance):
     assert of(incidents.incidents(instance), "job", "target", "key") == [
         ("job", "x", "k"), ("job", "y", "ask:job@y"),

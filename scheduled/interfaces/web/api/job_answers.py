@@ -10,10 +10,24 @@ import msgspec
 from scheduled.core.jobs import Priority
 
 
+class TargetState(msgspec.Struct, kw_only=True):
+    """The state of one target of a job."""
+
+    target: str | None
+    enabled: bool
+    paused: bool
+    next_run: str | None
+    open_reason: str | None
+    running: bool
+    last_run: str | None
+    last_status: str | None
+
+
 class JobLine(msgspec.Struct, kw_only=True):
-    """A job in the list of jobs."""
+    """A job in the list of jobs; *targets* is null for a job without `for_each`, and for one target of a job."""
 
     name: str
+    target: str | None
     description: str
     schedule: str
     schedule_words: str
@@ -29,6 +43,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     last_run: str | None
     last_status: str | None
     source: str
+    targets: list[TargetState] | None
     assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -51,6 +66,7 @@ class Slot(msgspec.Struct, kw_only=True):
     """A future run, and its slot, if it has one; *assumed* is what this instant depends on."""
 
     job: str
+    target: str | msgspec.UnsetType = msgspec.UNSET
     scheduled_for: str | None
     runs_at: str
     assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
@@ -68,17 +84,22 @@ class Upcoming(msgspec.Struct, kw_only=True):
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """Sentences that explain a job, its past (*last_outcome*) and its future, and the facts behind them."""
+    """Sentences that explain a job, its past (*last_outcome*) and its future, and the facts behind them.
+
+    Of a job with `for_each`, *targets* has the sentences about each target.
+    """
 
     job: str
     target: str | None
     last_outcome: str | msgspec.UnsetType = msgspec.UNSET
     sentence: str
+    targets: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecentStatus(msgspec.Struct, kw_only=True):
     """The status of a run, or the verdict of consecutive slots that were decided together."""
 
+    target: str | None
     at: str
     until: str
     slots: int
@@ -88,26 +109,34 @@ class RecentStatus(msgspec.Struct, kw_only=True):
 
 
 class OverrideAnswer(msgspec.Struct, kw_only=True):
-    """Whether a job is enabled, and whether the request changed that."""
+    """Whether a job or target is enabled, and whether the request changed that; *still*: its disabled targets."""
 
     job: str
+    target: str | None
     enabled: bool
     changed: bool
+    still: list[str]
     dry_run: bool
 
 
 class Paused(msgspec.Struct, kw_only=True):
-    """Whether a job (null: all jobs) is paused."""
+    """Whether a job (null: all jobs) or target is paused."""
 
     job: str | None
+    target: str | None
     paused: bool
     dry_run: bool
 
 
 class Skipped(msgspec.Struct, kw_only=True):
-    """The number of slots that were skipped or are open again, and the runs that are not retried."""
+    """The number of slots that were skipped or are open again, and the runs that are not retried.
+
+    Of a job with `for_each`, *targets* has the number of slots of each target.
+    """
 
     job: str
+    target: str | None
+    targets: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
     retries: list[str]
     skipped: int
     undone: int

@@ -12,6 +12,7 @@ from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]  # JOB or JOB@TARGET
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
 Lines = Line | list[Line]
 Interval = str | int
@@ -22,9 +23,9 @@ class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class RunsQuery(Query, kw_only=True):
-    """The newest *limit* runs: of one job, with one status, since an interval ago (2h) or since an instant."""
+    """The newest *limit* runs: of one job or target (JOB@TARGET), with one status, since an interval ago (2h) or since an instant."""
 
-    job_id: Name | None = None
+    job_id: Label | None = None
     since: Line | None = None
     status: RunStatus | None = None
     limit: Limit = 20
@@ -57,11 +58,11 @@ class LogsQuery(Query, kw_only=True):
 
 
 class SpanQuery(Query, kw_only=True):
-    """The period from *from* until before *to*, ISO 8601, for all jobs or for one."""
+    """The period from *from* until before *to*, ISO 8601, for all jobs, for one, or for one target (JOB@TARGET)."""
 
     first: Line = msgspec.field(name="from")
     last: Line = msgspec.field(name="to")
-    job: Name | None = None
+    job: Label | None = None
 
 
 class WaitQuery(Query, kw_only=True):

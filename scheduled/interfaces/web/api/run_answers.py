@@ -70,6 +70,7 @@ class Logs(msgspec.Struct, kw_only=True):
 
     run_id: str | None
     job: str
+    target: str | None
     status: str | None
     attempt: int | None
     newer: int
@@ -80,10 +81,12 @@ class Logs(msgspec.Struct, kw_only=True):
 class Started(msgspec.Struct, kw_only=True):
     """A requested run; once it is over, *result* is the document that `run --json` prints.
 
-    *run_id* is null if the run is not claimed within ten seconds. *run_ids* has the same id.
+    *run_id* is null if the run is not claimed within ten seconds. *run_ids* has the same id, or, of a job with `for_each`,
+    those of all its targets.
     """
 
     job: str
+    target: str | None
     run_id: str | None
     run_ids: list[str]
     over: bool
@@ -95,6 +98,7 @@ class Stopped(msgspec.Struct, kw_only=True):
 
     run_id: str
     job: str
+    target: str | None
     pid: int | None
     status: RunStatus
     steps: list[str]

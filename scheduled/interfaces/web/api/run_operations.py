@@ -19,15 +19,17 @@ def _logs(instance: Instance, arguments: Arguments) -> Any:
 
 
 async def _start(instance: Instance, arguments: Arguments) -> Any:
-    return {
-        "job": arguments.name,
-        **await service.start(instance, [arguments.name], wait=arguments.query.wait),
-    }
+    found = await service.start(instance, [arguments.name], wait=arguments.query.wait)
+    return {**found["jobs"][0], **found}
 
 
 async def _rerun(instance: Instance, arguments: Arguments) -> Any:
-    job = (await to_thread(service.one_run, instance, arguments.name))["job"]
-    return {"job": job, **await service.start_again(instance, arguments.name, wait=arguments.query.wait)}
+    run = await to_thread(service.one_run, instance, arguments.name)
+    return {
+        "job": run["job"],
+        "target": run["target"],
+        **await service.start_again(instance, arguments.name, wait=arguments.query.wait),
+    }
 
 
 RUN = Operation(

@@ -13,9 +13,12 @@ from scheduled import question, service
 from scheduled.advice import complete
 from scheduled.errors import TooLongError
 from scheduled.instance import Instance
+from scheduled.interfaces.web.pages.filters import label
+from scheduled.interfaces.web.pages.runs import names_of
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import instance_of
 from scheduled.interfaces.web.responses import RefusedError
+from scheduled.queries.of_targets import together
 
 WEEKS = 5
 LONG_FORECAST = 2 / 3  # of the processor time is for the forecast of all weeks; the rest is for that of one
@@ -35,7 +38,7 @@ def forecast(request: Request) -> Response:
     now = service.now(instance)
     today = datetime.fromisoformat(now).date()
     job = request.query_params.get("job") or None
-    names = [line["name"] for line in service.jobs(instance)]
+    names = names_of(instance)
     if "day" in request.query_params:
         day = _date(request.query_params["day"])
         runs = _runs(instance, _midnight(day), _midnight(day + timedelta(days=1)), job)
@@ -43,7 +46,7 @@ def forecast(request: Request) -> Response:
             request,
             "day.html",
             day=day,
-            runs=runs,
+            runs=together(runs, "runs_at", "scheduled_for"),
             chosen=job,
             names=names,
             before=day - timedelta(days=1),
@@ -54,7 +57,10 @@ def forecast(request: Request) -> Response:
     first = _date(request.query_params["from"]) if "from" in request.query_params else today
     monday = first - timedelta(days=first.weekday())
     weeks, runs = _in_time(instance, now, monday, job)
-    days = _days(runs, [monday + timedelta(days=number) for number in range(7 * weeks)])
+    days = _days(
+        together(runs, "runs_at", "scheduled_for"),
+        [monday + timedelta(days=number) for number in range(7 * weeks)],
+    )
     return page(
         request,
         "forecast.html",
@@ -113,5 +119,7 @@ def _days(runs: list[dict[str, Any]], days: list[date]) -> list[dict[str, Any]]:
     found: dict[date, dict[str, list[str]]] = defaultdict(dict)
     for run in runs:
         at = run["runs_at"]
-        found[date.fromisoformat(at[:10])].setdefault(run["job"], []).append(at)
+        found[date.fromisoformat(at[:10])].setdefault(
+            run["job"] if "targets" in run else label(run), []
+        ).append(at)
     return [{"date": day, "jobs": found.get(day, {})} for day in days]

@@ -1,17 +1,20 @@
 """The template filters: instants, durations and states as text. Instants are RFC 3339 texts with an offset."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from scheduled import clock
+from scheduled.core.keys import JobKey
+from scheduled.queries.of_targets import failed, in_numbers
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NEAR = 6  # days within which the name of a weekday is unambiguous
+MOST_NAMED = 3  # failed targets in the line of a job
 STATES = {"timed_out": "timed out", "waiting_retry": "waits for retry", "claimed": "starting", "": "open"}
 
 
@@ -91,6 +94,18 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def label(entry: Mapping[str, Any]) -> str:
+    """Return the job and the target of a document as text: JOB, or JOB@TARGET."""
+    return JobKey(entry.get("job") or entry.get("name") or "", entry.get("target") or "").display_name
+
+
+def of_targets(states: Sequence[Mapping[str, Any]]) -> str:
+    """Return the states of the targets of a job in numbers: 48 ok, 2 failed; the first failed ones are named."""
+    names = failed(states)
+    more = ", ..." if len(names) > MOST_NAMED else ""
+    return in_numbers(states) + (f" ({', '.join(names[:MOST_NAMED])}{more})" if names else "")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "full": full,
@@ -101,4 +116,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "as_text": as_text,
     "date": date,
     "weekday": weekday,
+    "label": label,
+    "of_targets": of_targets,
 }

@@ -18,12 +18,14 @@ FIELDS = (
     "what",
     "work",
     *PLAIN,
+    "for_each",
     "after",
     "not_between",
     "max_attempts",
     "retry_delay",
 )
 
+COMMAND = "command: "  # before a command that prints the targets, in the field of `for_each`
 SEPARATOR = "; "  # of several schedules in one field
 
 Fields = dict[str, str]
@@ -102,6 +104,7 @@ def fields(name: str, table: Table) -> Fields:
         "schedule": _shown(table.get(when, ""), _shown_schedule),
         **work(table),
         **{key: str(table.get(key, "")) for key in PLAIN},
+        "for_each": _shown(table.get("for_each", ""), _shown_targets),
         "after": _shown(table.get("after", ()), ", ".join),
         "not_between": _shown(table.get("not_between", ()), "-".join),
         **_shown_retry(table.get("retry", {})),
@@ -117,6 +120,21 @@ def _shown(value: Any, to_text: Callable[[Any], str]) -> str:
         return to_text(value)
     except (TypeError, AttributeError):
         return str(value)
+
+
+def _shown_targets(value: Any) -> str:
+    """Return `for_each` as the text of its field: names separated by commas, or one a line; or COMMAND and a command line."""
+    if isinstance(value, Mapping):
+        return f"{COMMAND}{value['command']}" if [*value] == ["command"] else str(value)
+    return ("\n" if any("," in name for name in value) else ", ").join(value)
+
+
+def _targets(text: str) -> Any:
+    """Return what `_shown_targets` shows as *text*; None for an empty text."""
+    line = _tidy(text)
+    if line.startswith(COMMAND):
+        return {"command": line.removeprefix(COMMAND).strip()}
+    return line if line in ("branches", "*") else _names(text, "\n" if "\n" in line else ",") or None
 
 
 def _shown_schedule(value: Any) -> str:
@@ -166,6 +184,8 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
     if differs & {"what", "work"}:
         found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
         found |= {filled["what"]: _work(filled, table)} if filled["what"] in ACTIONS else {}
+    if "for_each" in differs:
+        found["for_each"] = _targets(filled["for_each"])
     if "after" in differs:
         found["after"] = _names(filled["after"], ",") or None
     if "not_between" in differs:

@@ -65,7 +65,8 @@ def _jobs(instance: Instance) -> dict[str, Any]:
 @question.limited()
 def job(request: Request) -> Response:
     """Show a job: its state, its newest output, its runs, its next slots and its settings."""
-    return page(request, "job.html", on="job", **of_job(instance_of(request), request.path_params["job"]))
+    found = of_job(instance_of(request), request.path_params["job"])
+    return page(request, "job.html", on="job" if found["job"]["target"] is None else "target", **found)
 
 
 def of_job(instance: Instance, name: str) -> dict[str, Any]:
@@ -80,18 +81,19 @@ def of_job(instance: Instance, name: str) -> dict[str, Any]:
         "runs": history,
         "durations": svg.durations(history),
         **shown(instance, newest_run(history)),
-        "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10),
+        "upcoming": [] if instance.config_error else service.upcoming(instance, name, 10, together=True),
         "can_skip": not instance.config_error and _can_skip(instance, name),
+        "can_unskip": not instance.config_error and _can_skip(instance, name, undo=True),
     }
 
 
-def _can_skip(instance: Instance, name: str) -> bool:
-    """Return whether `skip` would find an open slot or a waiting run of the job."""
+def _can_skip(instance: Instance, name: str, *, undo: bool = False) -> bool:
+    """Return whether `skip` would find an open slot or a waiting run of the job; with *undo*, whether it can be undone."""
     try:
-        found = service.skip(instance, name, dry_run=True)
-    except ScheduledError:  # it is running, or disabled
+        found = service.skip(instance, name, undo=undo, dry_run=True)
+    except ScheduledError:  # it is running, or disabled, or there is nothing to undo
         return False
-    return bool(found["skipped"] or found["retries"])
+    return bool(found["skipped"] or found["retries"] or found["undone"])
 
 
 async def act(request: Request) -> Response:
@@ -119,6 +121,7 @@ ACTIONS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
     "enable": lambda instance, name, _: service.enable(instance, [name]),
     "disable": lambda instance, name, _: service.disable(instance, [name]),
     "skip": lambda instance, name, _: service.skip(instance, name),
+    "unskip": lambda instance, name, _: service.skip(instance, name, undo=True),
 }
 
 

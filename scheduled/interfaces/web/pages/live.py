@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from scheduled import question, service
 from scheduled.instance import Instance
+from scheduled.interfaces.web.pages.filters import label
 from scheduled.interfaces.web.pages.jobs import of_job
 from scheduled.interfaces.web.pages.runs import names_of, number_in, shown
 from scheduled.interfaces.web.pages.templating import page
@@ -47,11 +48,12 @@ def live_run(request: Request) -> Response:
 def _whole(request: Request, instance: Instance, run_id: str) -> Response:
     values = shown(instance, {"run_id": run_id})
     on, names = _on(request), names_of(instance)
-    name = values["run"]["job"]
-    known = of_job(instance, name) if on == "job" and name in names else {}
+    name = values["run"]["job"] if on == "job" else label(values["run"])
+    known = of_job(instance, name) if on != "run" and name in names else {}
     return page(request, "live_log.html", **{**known, **values, "on": on, "names": names})
 
 
 def _on(request: Request) -> str:
-    """Return the page that the fragment is for: `job` or `run`."""
-    return "run" if request.query_params.get("on") == "run" else "job"
+    """Return the page that the fragment is for: that of a `job`, of a `target` or of a `run`."""
+    given = request.query_params.get("on")
+    return given if given in ("run", "target") else "job"

@@ -14,6 +14,7 @@ from scheduled import question, service
 from scheduled.core.runs import UNDER_WAY
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
+from scheduled.interfaces.web.pages.filters import label
 from scheduled.interfaces.web.pages.templating import page
 from scheduled.interfaces.web.request import instance_of, number, redirect
 from scheduled.interfaces.web.responses import RefusedError
@@ -29,8 +30,12 @@ def routes() -> Iterator[Route]:
 
 
 def names_of(instance: Instance) -> list[str]:
-    """Return the names of the jobs that have a page. A run may belong to a job that was removed."""
-    return [line["name"] for line in service.jobs(instance)]
+    """Return the names of the jobs and targets that have a page. A run may belong to a job that was removed."""
+    return [
+        label({"job": line["name"], **one})
+        for line in service.jobs(instance)
+        for one in ({}, *(line["targets"] or ()))
+    ]
 
 
 def newest_run(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -42,7 +47,11 @@ def steps_with_runs(
     written: Sequence[Sequence[str]], ran: Sequence[Sequence[Mapping[str, Any]]]
 ) -> list[list[dict[str, Any]]]:
     """Return the steps of a chain as configured, each job with its run in the chain's run, if that started it there."""
-    known = [{entry["job"]: entry for entry in step} for step in ran]
+    # Of the runs of a job with targets, one that did not succeed represents all.
+    known = [
+        {entry["job"]: entry for entry in sorted(step, key=lambda entry: entry["status"] != "success")}
+        for step in ran
+    ]
     blank = {"run_id": None, "status": None}
     return [
         [

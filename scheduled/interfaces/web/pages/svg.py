@@ -60,10 +60,15 @@ def history_bars(entries: Sequence[Mapping[str, Any]], places: int = 30) -> Pict
 
 def _bar(x: float, entry: Mapping[str, Any]) -> Bar:
     kind, height = KINDS.get(str(entry["status"]), OPEN)
+    target = f"{entry['target']} " if entry.get("target") else ""
     several = f", {entry['slots']} slots" if entry["slots"] > 1 else ""
     reason = f": {entry['reason']}" if entry["reason"] else ""
     return Bar(
-        x, TALL - height, height, kind, f"{full(entry['at'])} {state(entry['status'])}{several}{reason}"
+        x,
+        TALL - height,
+        height,
+        kind,
+        f"{full(entry['at'])} {target}{state(entry['status'])}{several}{reason}",
     )
 
 

@@ -149,6 +149,43 @@ def test_messages_that_are_not_at_the_computed_positions_are_handled_one_by_one(
     assert [message["id"] for message in json.loads(inbox.render())["messages"]] == ["1", "2", "3"]
 
 
+OTHER = '"other": {\n    "messages": [\n    {}\n  ]\n  }'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{\n  "messages": [\n    {"id": "1"}\n  ]\n}',
+        f'{{\n  {OTHER},\n  "messages": [\n    {{"id": "1"}}\n  ]\n}}',
+        f'{{\n  "messages": [{{"id": "1"}}],\n  {OTHER}\n}}',
+        '{\n  "messages": [\n    {"id": "0"}\n  ],\n  "messages": [\n    {"id": "1"}\n  ]\n}',
+        '{\n  "messages": [\n    {"id": "1"}\n  ],\n  "more": [\n    2\n  ]\n}',
+        '{\n  "messages": [\n    {"id": "1", "n": NaN}\n  ]\n}',
+    ],
+)
+def test_a_new_message_is_put_into_the_list_of_messages_and_into_no_other(text: str) -> None:
+    inbox = Inbox(text.encode())
+    inbox.put_first({"id": "new"})
+
+    found = json.loads(inbox.render())
+
+    assert [message["id"] for message in found.pop("messages")] == ["new", "1"]
+    assert {key: found[key] for key in json.loads(text) if key != "messages"} == {
+        key: value for key, value in json.loads(text).items() if key != "messages"
+    }
+
+
+def test_a_new_message_leaves_the_bytes_of_all_others() -> None:
+    messages = [mail(id=str(number), subject="ünïcode, [ and {") for number in range(3)]
+    document = {"mailbox": "inbox", "total_messages": 3, "unread_count": 3, "messages": messages}
+    inbox = Inbox(written(document))
+    inbox.put_first(mail(id="new"))
+
+    document |= {"total_messages": 4, "unread_count": 4, "messages": [mail(id="new"), *messages]}
+    assert inbox.render() == written(document)
+    assert "_pieces" not in vars(inbox)  # the others were not looked at
+
+
 def test_a_message_may_have_a_key_with_half_a_surrogate_pair() -> None:
     inbox = Inbox(b'{"messages": [{"id": "1", "status": "new", "\\ud83d": 1}]}')
 

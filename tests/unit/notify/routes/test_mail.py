@@ -11,6 +11,7 @@ from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
+from scheduled.handlers.workspace import mail_counts
 from scheduled.handlers.workspace.delivery import UnknownRecipientError
 from scheduled.handlers.workspace.mail_counts import CENTRAL, recount_central
 from scheduled.notify.routes.base import Route, UndeliverableError
@@ -61,6 +62,19 @@ def test_the_statistics_match_the_inboxes_after_a_delivery(
     assert stats["SEED"]["total"] == already_there + 1
     assert ("FLOW" in stats) == sample.inbox("FLOW").exists()
     assert recount_central(sample.root, now=NOW) is False
+
+
+def test_an_inbox_is_not_read_again_for_the_statistics(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route = route_to(sample, tmp_path)
+    route.deliver(item("@seed"))
+    read: list[str] = []
+    monkeypatch.setattr(mail_counts, "read_inbox", lambda branch, *_: read.append(branch.name))
+
+    route.finish()
+
+    assert "SEED" not in read
 
 
 def test_a_delivery_that_was_not_recorded_is_not_repeated_after_the_mail_is_gone(
