@@ -24,7 +24,7 @@ def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
     """Compare a tick with one due command with the start of Python and of that command."""
     one = due_tick(root, 1, "full tick, one due `true`")
     bare = Work("`python3 -c pass; true`", [BARE_PYTHON, ["true"]])
-    yield compare("tick", one, bare, limit=6.0, gate=8.5, runs=9 if quick else 31)
+    yield compare("tick", one, bare, limit=6.0, gate=8.8, runs=9 if quick else 31)
 
 
 def due_tick(root: Path, jobs: int, label: str) -> Work:

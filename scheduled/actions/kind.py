@@ -64,7 +64,7 @@ class ActionKind(Protocol):
     """One kind of action. Its name in the registry is also its main key in a job table.
 
     KEYS are its keys of the job table by name, including the main key. GROUP is the group of its jobs that do not
-    name one. EXECUTOR is the name of the executor that takes its claimed runs from the bus. LABEL and EXAMPLE are
+    name one. A kind may have SESSIONS = True: its runs are sessions of an agent. EXECUTOR is the name of the executor that takes its claimed runs from the bus. LABEL and EXAMPLE are
     its texts in a form, METAVAR and HELP those of its option on the command line.
     """
 

@@ -82,6 +82,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
+    ("overlap", "WORD", "What happens if a slot comes due during a run: wait, queue, replace or skip."),
     ("grace", "DURATION", "Skip a slot that is later than this."),
     ("jitter", "DURATION", "Largest delay of the slots; the delay is computed from the job's name."),
     ("between", "A-B", "The window of --once-per, such as 09:00-17:00."),

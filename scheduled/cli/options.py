@@ -90,11 +90,11 @@ def target_names(context: click.Context, parameter: click.Parameter, incomplete:
 
 
 def _config(context: click.Context) -> "Config | None":
-    from scheduled.config.files import load_config
     from scheduled.errors import ScheduledError
+    from scheduled.queries.last_known import config_of
 
     try:
-        return load_config(context.find_root().ensure_object(Instance).config_file)
+        return config_of(context.find_root().ensure_object(Instance))
     except ScheduledError:
         return None
 

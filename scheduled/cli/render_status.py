@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from scheduled.advice import complete
-from scheduled.cli.targets import failed_targets, named, of_targets
+from scheduled.cli.targets import failed_targets, named, of_targets, shortened
 from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
 from scheduled.queries.of_targets import of_all
 
@@ -16,7 +16,7 @@ from scheduled.queries.of_targets import of_all
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
     """Print current problems, the ticks, the workspace, pauses, undelivered notices, the jobs, and what is assumed."""
     screen = console()
-    for problem in document["problems"]:
+    for problem in shortened(document["problems"], document["jobs"]):
         screen.print(Text("! ", style="bold red") + Text(problem), soft_wrap=True)
     if not document["problems"]:
         screen.print("[green]all is well[/]")

@@ -1,10 +1,12 @@
 """Output on a terminal: the targets of jobs, also of jobs with many."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
+from scheduled.advice import complete
 from scheduled.cli.terminal import counted
 from scheduled.core.keys import JobKey
 from scheduled.queries.of_targets import failed, in_numbers
@@ -30,3 +32,23 @@ def failed_targets(name: str, targets: Iterable[Mapping[str, Any]]) -> Iterable[
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         shown = ", ".join(names[:MOST_NAMED])
         yield f"failed: {shown}{more}; `scheduled show {name}` lists all targets"
+
+
+def shortened(problems: Iterable[str], jobs: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """Yield *problems*, of each job only those of the first targets, and then how many more of its targets have some.
+
+    *jobs* are the entries of `status`, one for each target.
+    """
+    failing = [(job["name"], job["target"]) for job in jobs if job["failing"] and job["target"] is not None]
+    owners = {f"{JobKey(name, target)}: ": name for name, target in failing}
+    seen: Counter[str] = Counter()
+    for problem in problems:
+        owner = owners.get(problem[: problem.find(": ") + 2], "")
+        seen[owner] += 1
+        if not owner or seen[owner] <= MOST_NAMED:
+            yield problem
+    for name, count in seen.items():
+        if name and count > MOST_NAMED:
+            yield complete(
+                f"{name}: {count - MOST_NAMED} more targets are failing; `scheduled show {name}` lists all targets"
+            )

@@ -20,11 +20,11 @@ from uuid import uuid4
 
 import msgspec
 
-from scheduled.config.files import load_config
-from scheduled.config.named import known_keys, target_keys
+from scheduled.config.named import known_keys
 from scheduled.errors import EXIT_BUSY, EXIT_USAGE, BusyError, ConfigError, StateError, require_between
 from scheduled.instance import Instance
 from scheduled.paths import Paths
+from scheduled.queries.last_known import config_of
 from scheduled.state import directories
 
 ENTRY = Path(__file__).parents[1] / "__main__.py"
@@ -43,9 +43,8 @@ async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> 
     `result`, the document of `run` if it has. The ids are missing if the process has not claimed a run yet, or if no job was
     due. Raise ConfigError if there is no such job, BusyError if all the jobs are already under way.
     """
-    config = await asyncio.to_thread(load_config, instance.config_file)
-    named, keys = known_keys(config, jobs), target_keys(config, jobs)
-    found = await _start(instance, ["run", *dict.fromkeys(jobs)], requests=len(keys), wait=wait)
+    named = await asyncio.to_thread(lambda: known_keys(config_of(instance), jobs))
+    found = await _start(instance, ["run", *dict.fromkeys(jobs)], wait=wait)
     return {**found, "jobs": [{"job": key.job, "target": key.target or None} for key in named]}
 
 
@@ -55,11 +54,11 @@ async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> di
     from scheduled.engine.runtime import open_runtime
 
     await asyncio.to_thread(lambda: request_again(open_runtime(instance), run_id))
-    return await _start(instance, ["rerun", run_id], requests=1, wait=wait)
+    return await _start(instance, ["rerun", run_id], wait=wait)
 
 
-async def _start(instance: Instance, words: Sequence[str], *, requests: int, wait: float) -> dict[str, Any]:
-    """Start `run` or `rerun` with *requests* requested runs, and wait up to *wait* seconds for its end."""
+async def _start(instance: Instance, words: Sequence[str], *, wait: float) -> dict[str, Any]:
+    """Start `run` or `rerun`, and wait up to *wait* seconds for its end."""
     require_between("wait", wait, 0, LONGEST)
     _reap()
     command = [
@@ -75,7 +74,7 @@ async def _start(instance: Instance, words: Sequence[str], *, requests: int, wai
         with _claims_of(instance.paths) as (reader, writer, claimed):
             process = _spawn([*_through(), *command, "--json", "--claimed", claimed], stdout, stderr, writer)
             run_ids, code = await _wait(process, reader, wait)
-        result = None if code is None else _result(code, _content(stdout), _content(stderr), requests)
+        result = None if code is None else _result(code, _content(stdout), _content(stderr), run_ids)
         first = run_ids[0] if run_ids else None
         return {"run_id": first, "run_ids": run_ids, "over": code is not None, "result": result}
 
@@ -184,10 +183,10 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _result(code: int, stdout: bytes, stderr: bytes, requests: int) -> Any:
+def _result(code: int, stdout: bytes, stderr: bytes, run_ids: Sequence[str]) -> Any:
     if stdout:
         document = msgspec.json.decode(stdout)
-        if document["busy"] and len(document["busy"]) == requests:
+        if document["busy"] and not run_ids:
             raise BusyError(
                 f"{', '.join(document['busy'])}: it, or another job of its group, is already running"
             )

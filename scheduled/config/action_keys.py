@@ -43,7 +43,8 @@ def read_action(raw: JobTable, name: str) -> Action:
         for key in foreign.KEYS.keys() - kind.KEYS.keys():
             if getattr(raw, key) is not None:
                 raise ConfigError(f"{key}: only valid with `{other}`, and this job has `{name}`; remove it")
-    return kind.read({key: getattr(raw, key) for key in kind.KEYS})
+    action = kind.read({key: getattr(raw, key) for key in kind.KEYS})
+    return msgspec.structs.replace(action, session=True) if getattr(kind, "SESSIONS", False) else action
 
 
 def _is_empty(value: object) -> bool:

@@ -106,7 +106,7 @@ def check(
         from scheduled.config import adapters  # it starts an interpreter
 
         warnings += adapters.doubts(found, {"PATH": CRON_PATH, **environment})
-    if found.max_sessions is not None:
+    if found.max_sessions is not None and not any(job.action.session for job in found.jobs.values()):
         warnings.insert(
             0,
             f"{found.path}: catch_up.max_sessions: no job starts sessions, so it has no effect; remove it",

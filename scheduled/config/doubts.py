@@ -50,6 +50,7 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = No
     if job.only_if and job.only_if.command:
         gate = Action("command", line=job.only_if.command)
         yield from (f"only_if.{doubt}" for doubt in missing(gate, given["PATH"], given.get("HOME", "~")))
+    yield from _overlap(job)
     if job.on:
         yield from _event(job, jobs)
     yield from _targets(job, given)
@@ -76,6 +77,20 @@ def wake_doubts(job: Job) -> Iterator[str]:
         yield "wake: the job has no schedule, so it has no effect; add one, or remove it"
     elif not job.enabled:
         yield "wake: the job is disabled, so it has no effect"
+
+
+def _overlap(job: Job) -> Iterator[str]:
+    """Yield why `overlap` of *job* does nothing, or contradicts its `catch_up`."""
+    if job.overlap == "wait":
+        return
+    if not job.is_by_time:
+        yield 'overlap: has no effect on a job without a schedule; remove it, or write overlap = "wait" if it is from [defaults]'
+    elif job.overlap == "queue" and job.catch_up == "all":
+        yield 'overlap: "queue" has no effect with catch_up = "all", which runs every slot; remove it'
+    elif job.overlap == "replace" and job.action.steps:
+        yield 'overlap: "replace" has no effect on a chain, which has no process to stop; write "wait", "queue" or "skip"'
+    elif job.overlap == "replace" and job.catch_up == "all":
+        yield 'overlap: "replace" stops runs of slots that catch_up = "all" wants to run to the end; write one of the two'
 
 
 def _paths_in(env_file: str | None) -> dict[str, str]:

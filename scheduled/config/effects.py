@@ -36,7 +36,7 @@ JOB_KEYS: dict[str, Kind] = {
     "on_interrupted": "schedules",  # rerun, skip and ask; any other text is a command
     **dict.fromkeys(("chain", "on_failure"), "starts"),
     **dict.fromkeys(
-        ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "grace", "retry",
+        ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "overlap", "grace", "retry",
          "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
          "ionice",
          "limits", "output_limit", "wake", *reading.known_keys()), "schedules",

@@ -76,6 +76,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         priority=raw.priority,
         catch_up=raw.catch_up,
         catch_up_limit=count("catch_up_limit", raw.catch_up_limit) or 0,
+        overlap=raw.overlap,
         grace=None if raw.grace is None else seconds("grace", raw.grace, least=0),
         retry=retry(raw.retry),
         on_interrupted=raw.on_interrupted,

@@ -54,7 +54,8 @@ def _no_target(job: Job, text: str) -> str:
     near = get_close_matches(unquote(target), job.targets, n=3)
     if near:
         return f"no such target: {text}; did you mean {' or '.join(labels(job, near))}?"
-    return f"no such target: {text}; {targets_in_words(job)}"
+    again = f"; `scheduled run {job.name}` reads the list again" if job.has_changing_targets else ""
+    return f"no such target: {text}; {targets_in_words(job)}{again}"
 
 
 def labels(job: Job, targets: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from scheduled.core.conditions import FOOTER_COMMAND
-from scheduled.core.jobs import SHELL, CatchUp, Priority
+from scheduled.core.jobs import SHELL, CatchUp, Overlap, Priority
 
 MAX_EVENT_RUNS = 1000  # of one tick, by default
 
@@ -67,6 +67,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
+    overlap: Overlap = "wait"
     grace: int | str | None = None
     retry: RetryTable | bool = msgspec.field(default_factory=RetryTable)
     on_interrupted: str = "rerun"

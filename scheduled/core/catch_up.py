@@ -1,12 +1,50 @@
-"""Which open slots are given up: too late, beyond `catch_up_limit`, or not caught up with `catch_up = "none"`."""
+"""Which open slots are given up (too late, beyond `catch_up_limit`, or not caught up with "none"), and which one is due."""
+
+from typing import NamedTuple
 
 from scheduled.core import no_catch_up
 from scheduled.core.epochs import span_between
-from scheduled.core.holds import Holds, last_too_late, unseen
+from scheduled.core.holds import Holds, is_refused, last_too_late, unseen
 from scheduled.core.jobs import Job
-from scheduled.core.runs import Skip, Span
+from scheduled.core.runs import JobState, Skip, Span
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
+
+
+class Due(NamedTuple):
+    """The *slot* that is due (None: no slot), and the older ones that are *given_up*.
+
+    *in_order*: runs of older slots go first. *during* are spans of slots that came due while a run was under way, see
+    `overlap`.
+    """
+
+    slot: Instant | None
+    given_up: tuple[Skip, ...] = ()
+    in_order: bool = False
+    during: tuple[tuple[Instant, Instant], ...] = ()
+
+
+def due_slots(
+    job: Job,
+    job_state: JobState,
+    times: Timetable,
+    base: Instant,
+    until: Instant,
+    now: Instant,
+    holds: Holds,
+) -> Due:
+    """Return which of the open slots in (*base*, *until*] is due at *now*, and which ones are given up."""
+    refused = is_refused(job, job_state.key, now, holds)
+    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds, refused=refused)
+    if job_state.occupied and not job_state.busy:
+        from scheduled.core import overlap  # only for jobs with this key
+
+        during = overlap.came_due(job, job_state, base, until, now, holds)
+        if during:
+            return overlap.due(job, times, base, until, given_up, during)
+    newest, passed = times.last_until(until), given_up[-1].span.last if given_up else base
+    slot = newest if newest is not None and newest > passed else None
+    return Due(slot, given_up, in_order=job.catch_up == "all")
 
 
 def slots_given_up(

@@ -28,7 +28,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     means all its targets, `ALL_JOBS` every job. *closed* are the jobs with a closed gate,
     *refused* those of them of which the gate skips their slots.
     *unchecked* are the jobs with a gate that was not checked: a later tick has to check it. *budget* is how
-    many runs may start (None: any number), *events* how many for events. *start_requests* are the start requests; the
+    many runs may start (None: any number), *events* how many for events, *sessions* how many sessions of agents. *start_requests* are the start requests; the
     planner needs only the oldest of each job or target. *planned* is the instant of the last planning: a tick saw the
     open slots up to then and deferred them, so they were not missed. *seen* is the same instant, also if the clock was set
     back since and it is in the future. *gaps* are older gaps between ticks, oldest first; they were longer than *on_time*,
@@ -45,6 +45,7 @@ class Holds(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: frozenset[str] = frozenset()
     budget: int | None = None
     events: int | None = None
+    sessions: int | None = None
     start_requests: RequestQueue = RequestQueue()
     planned: Instant = 0
     seen: Instant = 0

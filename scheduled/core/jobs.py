@@ -18,6 +18,7 @@ Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
+Overlap = Literal["wait", "queue", "replace", "skip"]
 
 SHELL = "/bin/sh"
 KILL_AFTER: Seconds = 10  # between SIGTERM and SIGKILL: enough for most jobs to clean up, as in init systems
@@ -30,8 +31,8 @@ class Action(msgspec.Struct, frozen=True):
     """What a job does. *kind* is the name of an action kind, which uses some of the fields.
 
     *words* is an argument list and *line* a shell command line to execute; *name* names code to call. *steps*
-    are the steps of a chain: each holds the names of jobs that run in parallel. A kind that needs more fields
-    defines a subclass.
+    are the steps of a chain: each holds the names of jobs that run in parallel. *session*: each run is a session of an
+    agent, which `[catch_up] max_sessions` limits. A kind that needs more fields defines a subclass.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Action(msgspec.Struct, frozen=True):
     line: str = ""
     name: str = ""
     steps: tuple[tuple[str, ...], ...] = ()
+    session: bool = False
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -139,7 +141,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     *on_interrupted* is `rerun`, `skip`, `ask`, or a command that exits with 0 if the work was done before the
     interruption. A job with *for_each* has a run for each of its *targets*, which may change between ticks; the user has
     disabled the *disabled_targets*. *on* is the event that starts the job if the event's payload contains *where*. A due slot
-    waits until the jobs in *after* have finished. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
+    waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a
+    run of the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
     *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
     *warnings* are warnings about settings that are valid, but
     probably not intended. *secrets* are sources of secrets by the names of their variables, as in
@@ -161,6 +164,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "medium"
     catch_up: CatchUp = "latest"
     catch_up_limit: int = 100
+    overlap: Overlap = "wait"
     grace: Seconds | None = None
     retry: Retry = Retry()
     on_interrupted: str = "rerun"

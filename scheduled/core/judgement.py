@@ -15,6 +15,7 @@ MAX_INTERRUPTIONS = 3
 DEFERRAL = 5 * MINUTE
 DEFERRED = "not now"
 STOPPED = "stopped"  # by hand, with `stop`
+REPLACED = "stopped for a newer slot"
 UNTIL_NEXT_SLOT = "it was deferred until its next slot"
 BY_HAND = "by hand"  # with `skip`
 
@@ -45,8 +46,10 @@ def judge(job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Ins
         return Judgement(
             status=attempt_result.status, verdict=attempt_result.status, reason=attempt_result.reason
         )
-    if run.stop_requested or attempt_result.status == "stopped":  # a chain ends like its steps
-        return Judgement(status="skipped", verdict="skipped", reason=STOPPED)
+    if (
+        run.stop_requested or run.replaced or attempt_result.status == "stopped"
+    ):  # a chain ends like its steps
+        return _judge_stopped(job, run, now)
     if attempt_result.status == "interrupted":
         return _judge_interrupted(job, run, attempt_result, now)
     if attempt_result.status == "deferred":
@@ -64,8 +67,11 @@ def judge_superseded(run: OpenRun, by: str, *, coalesced: bool) -> Judgement:
     """Return the new state of *run*, which waits for a retry, when the run *by* of a newer slot replaces it.
 
     It has failed if an attempt of it was made; an attempt that ended with "not now" does not count. Its slot is
-    *coalesced* into *by*, or shares the fate of the run. The reason has that of the last attempt too, if one failed.
+    *coalesced* into *by*, or shares the fate of the run. The reason has that of the last attempt too, if one failed. A run that was stopped for the newer slot has not failed.
     """
+    if run.replaced:
+        verdict: Verdict = "coalesced" if coalesced else "skipped"
+        return Judgement(status="stopped", verdict=verdict, reason=f"replaced by {by}")
     tried = run.attempt > run.deferrals
     reason = f"superseded by {by}{_of_last_attempt(run) if tried else ''}"
     if coalesced:
@@ -100,6 +106,13 @@ def _is_outside_schedule(run: OpenRun) -> bool:
 
 def _final(attempt_result: AttemptResult) -> RunStatus:
     return FINAL.get(attempt_result.status, "failed")
+
+
+def _judge_stopped(job: Job | None, run: OpenRun, now: Instant) -> Judgement:
+    """Return the new state of a stopped *run*: if a newer slot replaces it, it waits until the run of that is claimed."""
+    if run.replaced and job is not None:
+        return Judgement(status="waiting_retry", verdict=None, retry_at=now, reason=REPLACED)
+    return Judgement(status="skipped", verdict="skipped", reason=STOPPED)
 
 
 def _judge_interrupted(

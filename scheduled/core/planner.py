@@ -5,11 +5,11 @@ from itertools import chain
 
 import msgspec
 
-from scheduled.core.catch_up import slots_given_up
+from scheduled.core.catch_up import Due, due_slots
 from scheduled.core.deferrals import next_expiry
-from scheduled.core.epochs import base_of, open_slots_of
+from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, is_refused, pauses_of
+from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -56,9 +56,15 @@ def plan(
     """
     planned_busy = [key.job for key, job_state in job_states.items() if job_state.busy]
     busy = busy_groups(jobs, [*planned_busy, *holds.busy])
+    crowded = groups_with_several(jobs, [*planned_busy, *holds.busy])
     plans = {
         key: plan_job(
-            jobs[key.job], job_state, now, until=until, held=jobs[key.job].group in busy, holds=holds
+            jobs[key.job],
+            job_state,
+            now,
+            until=until,
+            held=jobs[key.job].group in (busy if not job_state.busy else crowded),
+            holds=holds,
         )
         for key, job_state in job_states.items()
         if key.job in jobs
@@ -71,16 +77,20 @@ def plan(
         (found.start for key, found in plans.items() if found.start and (only is None or key.job in only)),
         key=lambda start: rank(jobs[start.claim.job], start, order),
     )
-    kept = _within_limits(starts, holds)
+    kept = _within_limits(jobs, starts, holds)
     for key in {start.claim.key for start in starts} - {start.claim.key for start in kept}:
         plans[key] = msgspec.structs.replace(plans[key], start=None, waits="budget")
     return Plan(starts=kept, jobs=plans)
 
 
-def _within_limits(starts: list[Start], holds: Holds) -> list[Start]:
+def _within_limits(jobs: Mapping[str, Job], starts: list[Start], holds: Holds) -> list[Start]:
     """Return the first of *starts*, as many as the limits of the tick allow."""
     if holds.events is not None:
         later = set(map(id, [start for start in starts if is_for_event(start)][holds.events :]))
+        starts = [start for start in starts if id(start) not in later]
+    if holds.sessions is not None:
+        sessions = [start for start in starts if jobs[start.claim.job].action.session]
+        later = set(map(id, sessions[holds.sessions :]))
         starts = [start for start in starts if id(start) not in later]
     return starts if holds.budget is None else starts[: holds.budget]
 
@@ -135,6 +145,12 @@ def busy_groups(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
     return {jobs[name].group for name in busy if name in jobs} - {""}
 
 
+def groups_with_several(jobs: Mapping[str, Job], busy: Iterable[str]) -> set[str]:
+    """Return the groups of which more than one run is claimed: a run of it that is stopped makes no place for another."""
+    groups = [jobs[name].group for name in busy if name in jobs and jobs[name].group]
+    return {group for group in groups if groups.count(group) > 1}
+
+
 def plan_job(
     job: Job,
     job_state: JobState,
@@ -148,32 +164,30 @@ def plan_job(
     times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
-    refused = is_refused(job, job_state.key, now, holds)
-    given_up = () if job_state.busy else slots_given_up(job, times, base, until, now, holds, refused=refused)
+    open_slots = due_slots(job, job_state, times, base, until, now, holds)
     # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
-    skips = given_up if run is None else ()
+    skips = open_slots.given_up if run is None else ()
     base = skips[-1].span.last if skips else base
-    newest = times.last_until(until)
-    passed = given_up[-1].span.last if given_up else base
-    due = newest if newest is not None and newest > passed else None
+    due, newest = open_slots.slot, times.last_until(until)
     requested = _requested(job_state, holds, now)
     if job_state.busy or (held and (due is not None or run is not None or requested is not None)):
-        waits: OpenReason | None = "group"
-        if job_state.busy:
-            waits = "queued" if due is not None else None
-        return JobPlan(waits=waits, next_due=now, skips=skips)
+        return _busy(job, job_state, due, skips, now, held=held, holds=holds)
     if requested is not None and not holds.starts_slots(job.name):
         found = JobPlan(start=requested, next_due=now)
     elif run is not None and run.retry_at is None:
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
+    elif run is not None and run.replaced and due is None and span_between(times, base, latest) is not None:
+        return JobPlan(waits="queued", next_due=now)  # another tick starts the run that takes its place
     else:
-        found = _first_in_line(job, job_state, times, base, due, requested, now)
+        found = _first_in_line(job, job_state, times, base, open_slots, requested, now)
     if skips:
         found = msgspec.structs.replace(found, skips=skips)
     if found.start is None and not _is_paused_retry(found, run, job_state.key, holds):
         return found
     if found.start is not None and found.start.superseded is not None and not found.start.coalesces:
-        found = msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, skips=given_up))
+        found = msgspec.structs.replace(
+            found, start=msgspec.structs.replace(found.start, skips=open_slots.given_up)
+        )
     last_seen = max(latest, holds.seen - job.delay)
     newest = newest if until == last_seen else times.last_until(last_seen)
     held_back = hold(job, job_state.key, now, holds)
@@ -185,6 +199,28 @@ def plan_job(
     if job.start_delay:
         found = _after_boot(found, job, _upcoming(job, times, now, base), now, holds)
     return _leading(found, newest, base)
+
+
+def _busy(
+    job: Job,
+    job_state: JobState,
+    due: Instant | None,
+    skips: tuple[Skip, ...],
+    now: Instant,
+    *,
+    held: bool,
+    holds: Holds,
+) -> JobPlan:
+    """Return the plan of a job that is running, or of which the group is. A slot that may start now may stop the run."""
+    if not job_state.busy:
+        return JobPlan(waits="group", next_due=now, skips=skips)
+    if job.overlap == "replace" and due is not None and not held and holds.starts_slots(job.name):
+        from scheduled.core import overlap  # only for jobs with this key
+
+        start = overlap.replacing(job, job_state, due)
+        if start is not None and hold(job, job_state.key, now, holds) is None:
+            return JobPlan(start=start, next_due=now)
+    return JobPlan(waits="queued" if due is not None else None, next_due=now)
 
 
 def _after_boot(found: JobPlan, job: Job, upcoming: Instant | None, now: Instant, holds: Holds) -> JobPlan:
@@ -227,16 +263,17 @@ def _first_in_line(
     job_state: JobState,
     times: Timetable,
     base: Instant,
-    due: Instant | None,
+    due: Due,
     requested: Start | None,
     now: Instant,
 ) -> JobPlan:
     """Return the plan for the first that exists: the open run (unless *due* replaces it), *due*, *requested*."""
     run = job_state.open_run
-    if run is not None and (due is None or job.catch_up == "all"):
+    if run is not None and (due.slot is None or (due.in_order and not run.replaced)):
         return _retry(run, job, job_state, times, now, base)
-    if due is not None:
-        return JobPlan(start=caught_up(job, job_state, times, base, due), next_due=now)
+    if due.slot is not None:
+        start = caught_up(job, job_state, times, base, due.slot, due.during)
+        return JobPlan(start=start, next_due=now)
     if requested is not None:
         return JobPlan(start=requested, next_due=now)
     return _nothing_due(job, job_state, times, base, now)

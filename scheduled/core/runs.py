@@ -32,7 +32,15 @@ OpenReason = Literal[
 
 
 RunStatus = Literal[
-    "claimed", "running", "waiting_retry", "success", "failed", "timed_out", "interrupted", "skipped"
+    "claimed",
+    "running",
+    "waiting_retry",
+    "success",
+    "failed",
+    "timed_out",
+    "interrupted",
+    "skipped",
+    "stopped",
 ]
 
 
@@ -57,6 +65,8 @@ class JobState(Keyed, frozen=True, kw_only=True):
     the position that already have a verdict. *last_status* is what became last of the job, by which the jobs go that come
     after it: of its newest run, but not of one by hand that failed without a slot, or of a slot that was skipped since.
     *expected* is how long a prediction assumes that a run takes.
+    *occupied* are the spans of time (began, ended] in which its runs were under way, as far as the job's `overlap` depends on
+    them.
     """
 
     job: str
@@ -73,6 +83,7 @@ class JobState(Keyed, frozen=True, kw_only=True):
     former: tuple["FormerEpoch", ...] = ()
     last_run_at: float | None = None
     last_status: str | None = None
+    occupied: tuple[tuple[Instant, Instant], ...] = ()
     expected: Seconds = 0
 
     def has_retry_due(self, now: Instant) -> bool:
@@ -166,6 +177,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
 
     A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
     *interrupted* are about the last attempt. *first_started_at* is the start of its first ended attempt.
+    *stop_requested*: the user ends it. *replaced*: a newer slot of a job with `overlap = "replace"` ends it.
     """
 
     run_id: str
@@ -184,6 +196,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     interruptions: int = 0
     deferrals: int = 0
     stop_requested: bool = False
+    replaced: bool = False
     reason: str = ""
     interrupted: bool = False
     event: str = ""

@@ -1,6 +1,6 @@
 """The runs that a tick can start: for slots, retries, start requests and manual requests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,7 +22,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     replaces. *coalesces* is false with `catch_up = "none"`: the run covers no older slot, and *skips* are the
     older slots that are skipped when it starts. *again* is true for another attempt of an existing run.
     *leads* is true if later slots of the job are due and wait for its end. *request* is the id of the start
-    request. *not_before* is when the `start_delay` of the job let it start; 0 if that did not hold it back.
+    request. With *replaces* the superseded run is still under way, and has to be stopped first.
+    *not_before* is when the `start_delay` of the job let it start; 0 if that did not hold it back.
     """
 
     claim: Claim
@@ -32,6 +33,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     skips: tuple[Skip, ...] = ()
     again: bool = False
     leads: bool = False
+    replaces: bool = False
     request: int | None = None
     not_before: Instant = 0
 
@@ -77,21 +79,40 @@ def again(run: OpenRun) -> Start:
     return Start(claim=claim, again=True)
 
 
-def caught_up(job: Job, job_state: JobState, times: Timetable, base: Instant, newest: Instant) -> Start:
+def caught_up(
+    job: Job,
+    job_state: JobState,
+    times: Timetable,
+    base: Instant,
+    newest: Instant,
+    during: Sequence[tuple[Instant, Instant]] = (),
+) -> Start:
     """Return the start that catches up on the slots after *base*, up to *newest*.
 
     It is for the newest slot and covers the older ones; with `catch_up = "all"` it is for the oldest slot
-    only. With `catch_up = "none"` it covers no other slot.
+    only. With `catch_up = "none"` it covers no other slot. Older slots in the spans *during*, which came due while runs were
+    under way, are not covered but skipped.
     """
     slot = (times.next_after(base) or newest) if job.catch_up == "all" else newest
     superseded = job_state.open_run
     if job.catch_up == "none":
         return Start(claim=_of_slot(job_state, slot, 1), superseded=superseded, coalesces=False)
-    older = span_between(times, base, slot - 1)
-    slots = 1 + (older.count if older else 0) + (superseded.slots if superseded else 0)
-    return Start(
-        claim=_of_slot(job_state, slot, slots), coalesced=(older,) if older else (), superseded=superseded
-    )
+    older, skips = _older(job, times, base, slot, during)
+    slots = 1 + sum(span.count for span in older) + (superseded.slots if superseded else 0)
+    return Start(claim=_of_slot(job_state, slot, slots), coalesced=older, superseded=superseded, skips=skips)
+
+
+def _older(
+    job: Job, times: Timetable, base: Instant, slot: Instant, during: Sequence[tuple[Instant, Instant]]
+) -> tuple[tuple[Span, ...], tuple[Skip, ...]]:
+    """Return the slots between *base* and *slot* that the run for *slot* covers, and those that are skipped."""
+    if not during:
+        older = span_between(times, base, slot - 1)
+        return (older,) if older else (), ()
+    from scheduled.core import overlap  # rarely needed
+
+    reason = overlap.OVERLAP if job.overlap == "skip" else overlap.LIMIT
+    return overlap.parts(times, base, slot - 1, tuple(during), reason)
 
 
 def _of_slot(job_state: JobState, slot: Instant, slots: int) -> Claim:
@@ -128,8 +149,20 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     After its newest slot succeeded none is due. A retry of another run, which waited for its end, is left to the
     next tick.
     """
-    newest = claim.slot is not None and job.catch_up != "all"
+    newest = claim.slot is not None and not runs_in_order(job)
     return not (newest and succeeded)
+
+
+def sessions_left(jobs: Mapping[str, Job], sessions: int | None, starts: Iterable[Start]) -> int | None:
+    """Return how many of *sessions* a tick may still start after *starts*: each attempt is one. None: any number."""
+    if sessions is None:
+        return None
+    return max(0, sessions - sum(jobs[start.claim.job].action.session for start in starts))
+
+
+def runs_in_order(job: Job) -> bool:
+    """Return whether older slots of *job* may still be due after the run of a slot."""
+    return job.catch_up == "all" or job.overlap == "queue"
 
 
 def spends(jobs: Mapping[str, Job], start: Start) -> bool:
@@ -143,8 +176,11 @@ def places(jobs: Iterable[str]) -> dict[str, int]:
 
 
 def rank(job: Job, start: Start, order: Mapping[str, int]) -> Rank:
-    """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`."""
-    slot = start.claim.slot if start.claim.slot is not None else 0
+    """Return the rank of *start*, a start of *job*: a tick starts runs with a smaller one first. *order* is from `places`.
+
+    The oldest slot that the run covers counts. Otherwise a limit of a tick could hold back the same job at every tick.
+    """
+    slot = start.coalesced[0].first if start.coalesced else start.claim.slot or 0
     return PRIORITIES.index(job.priority), max(slot, start.not_before), order[job.name], start.claim.target
 
 
@@ -165,5 +201,7 @@ def why(start: Start) -> str:
             if start.claim.event == AFTER
             else f"on {start.claim.event}"
         )
+    if start.replaces and start.superseded is not None:
+        return f"due; stops {start.superseded.run_id}, which is under way, and replaces it"
     missed = start.claim.slots - 1
     return f"due; also covers {missed} missed slot{'s' * (missed > 1)}" if missed > 0 else "due"

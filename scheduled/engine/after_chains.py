@@ -6,6 +6,7 @@ from typing import Any
 from scheduled.core.jobs import Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import until_next
+from scheduled.core.starts import runs_in_order
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -25,7 +26,7 @@ def follow(
     }
     runs = {key: run for key, run in runs.items() if key.job in jobs and jobs[key.job].action.steps}
     keys = {row.key for row in ledger.oldest_start_requests(runs)}
-    keys |= {key for key in runs if jobs[key.job].catch_up == "all"}
+    keys |= {key for key in runs if runs_in_order(jobs[key.job])}
     behind: dict[JobKey, Instant] = {}
     for key, run_id in runs.items():
         names = jobs.coming_after.get(key.job, ())

@@ -36,7 +36,10 @@ from scheduled.state.locks import create_locked
 
 if TYPE_CHECKING:
     from scheduled.core.events import Event
+    from scheduled.engine.replacing import Replacing
     from scheduled.engine.tick_gates import TickGates
+
+POLL = 0.1  # seconds between two looks at the runs that are being stopped
 
 
 class Dispatcher:
@@ -61,6 +64,7 @@ class Dispatcher:
         self._events: list[Event] = []  # to publish after the commit
         self._checked = 0  # the newest start request that was found to have a job
         self._stopped = False
+        self._replacing: Replacing | None = None
         self.out_of_time = False  # whether the limit `max_minutes` kept a claimed run from its start
         runtime.bus.subscribe(RunClaimed, self._take_over)
         for take_over in EXECUTORS:
@@ -106,6 +110,8 @@ class Dispatcher:
         """Claim and begin *starts*, and the runs that they request, such as the steps of a chain."""
         while starts:
             now = clock.now()
+            if any(start.replaces for start in starts):
+                starts = self._stop_first(ledger, starts, now)
             started = claims.take(ledger, starts, self.claimant, now)
             self._follow_ups.count(started)
             context = settle.context_of(self._runtime, now)
@@ -114,6 +120,19 @@ class Dispatcher:
             self.claimed += taken
             requested = [self._begin(ledger, claim, now) for claim in taken]
             starts = self._requested(ledger, now) if any(requested) else ()
+
+    def _stop_first(self, ledger: Ledger, starts: Sequence[Start], now: float) -> list[Start]:
+        """Request the end of the runs that some of *starts* replace; return the other starts."""
+        from scheduled.engine.replacing import Replacing  # few jobs have `overlap = "replace"`
+
+        self._replacing = self._replacing or Replacing(self._runtime)
+        self._replacing.request(ledger, [start for start in starts if start.replaces], int(now))
+        return [start for start in starts if not start.replaces]
+
+    @property
+    def _waits_for_end(self) -> bool:
+        """Whether this tick waits for the end of runs that it stops."""
+        return bool(self._replacing) and not self._stopped
 
     def _requested(self, ledger: Ledger, now: float) -> Sequence[Start]:
         """Return the starts that the runs which have just begun requested."""
@@ -146,6 +165,11 @@ class Dispatcher:
         return self._follow_ups.events_left
 
     @property
+    def sessions_left(self) -> int | None:
+        """How many sessions of agents this tick may still start; None for any number."""
+        return self._follow_ups.sessions_left
+
+    @property
     def untaken(self) -> Collection[JobKey]:
         """The jobs and targets with a claimed run that no executor took."""
         return self._follow_ups.untaken
@@ -172,12 +196,16 @@ class Dispatcher:
         SIGKILL ends only this process: the jobs keep running, and the next tick loads their results.
         """
         self._publish_events()
-        if self._supervisor is not None and (self.claimed or self._follow_ups.expected):
+        if self._supervisor is not None and (
+            self.claimed or self._follow_ups.expected or self._waits_for_end
+        ):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._stop())
             try:
                 self._submit(self._supervisor, ledger)
-                while (self._claims or self._follow_ups.expected) and self._step(ledger, self._supervisor):
+                while (self._claims or self._follow_ups.expected or self._waits_for_end) and self._step(
+                    ledger, self._supervisor
+                ):
                     pass
             except StateError as error:
                 self._problems.append(str(error))
@@ -222,7 +250,10 @@ class Dispatcher:
         from scheduled.engine import large_reports, supervised  # only if a run was claimed
 
         pending, self._pending = self._pending, []
-        records = pending or supervisor.records(self._follow_ups.left(), self._follow_ups.descriptor)
+        left = self._follow_ups.left()
+        if self._waits_for_end:
+            left = POLL if left is None else min(left, POLL)
+        records = pending or supervisor.records(left, self._follow_ups.descriptor)
         if records is None:
             self._supervisor_lost(ledger)
             return False
@@ -235,6 +266,9 @@ class Dispatcher:
             if (claim := self._claims.get(attempt_result.run_id)) is not None
         ]
         answered = self._follow_ups.collect()
+        gone = self._replacing.look() if self._replacing is not None and self._waits_for_end else []
+        if self._waits_for_end and not (records or answered or gone or self._follow_ups.left() == 0):
+            return True
         for attempt_result in ends:
             large_reports.record(ledger, self._runtime, attempt_result)
         with self._runtime.settling(ledger):
@@ -247,8 +281,14 @@ class Dispatcher:
             self._checked = ledger.newest_start_request()
             if answered:
                 events += expire(ledger, self._runtime, self.gates, self.claimant, clock.now())
+            free = set[JobKey]()
+            if self._replacing is not None and gone:
+                settled, free = self._replacing.settle(ledger, gone, clock.now())
+                events += settled
             if not self._stopped:
-                self._take(ledger, self._follow_ups.starts(ledger, ended, events, answered=answered))
+                self._take(
+                    ledger, self._follow_ups.starts(ledger, ended, events, answered=answered, free=free)
+                )
         self._runtime.publish(events)
         self._publish_events()
         self._submit(supervisor, ledger)

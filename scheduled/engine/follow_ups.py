@@ -9,7 +9,7 @@ from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
 from scheduled.core.runs import AttemptResult, Claim, OpenReason, OpenRun, is_event
-from scheduled.core.starts import Start, is_for_event, plans_again, spends
+from scheduled.core.starts import Start, is_for_event, plans_again, sessions_left, spends
 from scheduled.engine import after_chains, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
@@ -60,6 +60,7 @@ class FollowUps:
         self._only = only
         self._budget = runtime.config.max_runs
         self._events_left = runtime.config.max_event_runs
+        self._sessions = runtime.config.max_sessions
         self._seen: int | None = None  # the newest start request that was planned
         self._requested: set[JobKey] = set()  # with a start request that waits, but not for a later tick
         self.asked: TickGates | None = None
@@ -76,13 +77,20 @@ class FollowUps:
             self._budget = max(0, self._budget - 1)
 
     def count(self, starts: Iterable[Start]) -> None:
-        """Subtract *starts*, which were claimed, from the number of runs for events that this tick may start."""
+        """Subtract *starts*, which were claimed, from the numbers of runs for events and of sessions that this tick may start."""
+        starts = [*starts]
+        self._sessions = sessions_left(self._runtime.config.jobs, self._sessions, starts)
         self._events_left = max(0, self._events_left - sum(map(is_for_event, starts)))
 
     @property
     def events_left(self) -> int:
         """How many runs for events this tick may still start."""
         return self._events_left
+
+    @property
+    def sessions_left(self) -> int | None:
+        """How many sessions of agents this tick may still start; None for any number."""
+        return self._sessions
 
     def take_events(self) -> list[Event]:
         """Return the events of the plans since the last call, to publish after their commit."""
@@ -138,14 +146,16 @@ class FollowUps:
         events: Iterable[Event],
         *,
         answered: bool = False,
+        free: Collection[JobKey] = (),
     ) -> list[Start]:
         """Return the starts that follow from the runs that have *ended*, and the retries that are due now.
 
         *events* are those of the same transaction: they name the chains that ended. *answered*: also the starts that follow
-        from new answers of gates.
+        from new answers of gates. *free* are those of which this tick has stopped a run: their newest slot now starts.
         """
         now, jobs = clock.now(), self._runtime.config.jobs
         keys, behind = self.after_chains(ledger, events)
+        behind |= dict.fromkeys(free, int(now))
         keys |= {claim.key for claim, attempt_result in ended if self._may_continue(claim, attempt_result)}
         keys |= {key for key, retry_at in self.retries.items() if retry_at <= now}
         held = {*self._held} if ended else set()
@@ -236,6 +246,7 @@ class FollowUps:
             gates=self.gates,
             budget=budget,
             events=max(0, events),
+            sessions=sessions_left(jobs, self._sessions, before),
             slots_of=self._only,
             tick=self._tick,
         )

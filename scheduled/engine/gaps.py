@@ -44,11 +44,16 @@ def remember_tick(ledger: Ledger, jobs: Jobs, now: Instant, clock: Instant = 0) 
 
 
 def _with_open_slots(ledger: Ledger, jobs: Jobs, gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
-    """Return the gaps that a job waits to account for: its missed slots get their verdict after its open run."""
+    """Return the gaps that a job waits to account for: its missed slots get their verdict after its open run.
+
+    With `overlap`, a slot that came due during a run and in a gap was missed.
+    """
     waiting = [base_of(job_state) for job_state in ledger.job_states().values() if _waits(jobs, job_state)]
     return tuple(gap for gap in gaps if waiting and min(waiting) < gap[1])
 
 
 def _waits(jobs: Jobs, job_state: JobState) -> bool:
     job = jobs.get(job_state.job)  # None: its configuration file can't be read now
-    return job is None or (job.catch_up == "none" and (job_state.busy or job_state.open_run is not None))
+    if job is None or job.overlap in ("queue", "skip"):
+        return True
+    return job.catch_up == "none" and (job_state.busy or job_state.open_run is not None)

@@ -18,7 +18,7 @@ from scheduled.core.planner import Plan
 from scheduled.core.records import CHAIN
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import UNDER_WAY, Claim, JobState, OpenReason, Span
-from scheduled.core.starts import is_for_event
+from scheduled.core.starts import is_for_event, sessions_left
 from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
@@ -77,10 +77,23 @@ def foreseen(ledger: Ledger, config: Config, now: Instant) -> dict[JobKey, JobSt
     """Return the job states as they will be after `register`, without writing."""
     job_states = epochs.after(ledger.job_states(), edits.changes(ledger, config, now))
     if not config.jobs.counts_from_end:
-        return job_states
+        return _with_occupied(ledger, config.jobs, job_states, now)
     from scheduled.core import intervals  # most configurations have none
 
-    return intervals.overdue_renewed(job_states, now)
+    job_states = intervals.overdue_renewed(job_states, now)
+    return _with_occupied(ledger, config.jobs, job_states, now)
+
+
+def _with_occupied(
+    ledger: Runs, jobs: Jobs, job_states: dict[JobKey, JobState], now: Instant
+) -> dict[JobKey, JobState]:
+    """Add to the states of jobs with `overlap` when their runs were under way; *now* is the end of a run that still is."""
+    for key, job_state in job_states.items():
+        if key.job in jobs and jobs[key.job].overlap in ("queue", "skip"):
+            spans = ((began, now if ended is None else ended)
+                     for began, ended in ledger.occupied(key, job_state.position))  # fmt: skip
+            job_states[key] = msgspec.structs.replace(job_state, occupied=tuple(spans))
+    return job_states
 
 
 def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
@@ -121,6 +134,7 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
     events: int | None = None,
+    sessions: int | None = None,
     slots_of: Collection[str] | None = None,
     tick: str = "",
 ) -> Plan:
@@ -131,7 +145,15 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     subscribe to the event of a skip are planned as well.
     """
     holds = holds_now(
-        ledger, config.jobs, now, keys, gates=gates, budget=budget, events=events, slots_of=slots_of
+        ledger,
+        config.jobs,
+        now,
+        keys,
+        gates=gates,
+        budget=budget,
+        events=events,
+        sessions=sessions,
+        slots_of=slots_of,
     )
     if keys is not None:
         holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
@@ -143,7 +165,15 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
     holds = holds_now(
-        ledger, config.jobs, now, heard, gates=gates, budget=left, events=events, slots_of=slots_of
+        ledger,
+        config.jobs,
+        now,
+        heard,
+        gates=gates,
+        budget=left,
+        events=events,
+        sessions=sessions_left(config.jobs, sessions, found.starts),
+        slots_of=slots_of,
     )
     holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
@@ -175,6 +205,7 @@ def _plan_and_record(
     holds: Holds,
 ) -> Plan:
     job_states = ledger.job_states(None if keys is None else _with_those_before(config.jobs, keys))
+    job_states = _with_occupied(ledger, config.jobs, job_states, now)
     found = planner.plan(config.jobs, job_states, now, only, until, holds)
     events = []
     for key, job in found.jobs.items():
@@ -202,7 +233,7 @@ def _with_those_before(jobs: Mapping[str, Job], keys: Collection[JobKey]) -> set
     return {*keys, *(key for name in names if name in jobs for key in keys_of(jobs[name]))}
 
 
-def holds_now(
+def holds_now(  # noqa: PLR0913 - each caller gives few of them
     ledger: Ledger,
     jobs: Jobs,
     now: Instant,
@@ -211,9 +242,10 @@ def holds_now(
     gates: Gates = Gates(),  # noqa: B008 - immutable
     budget: int | None = None,
     events: int | None = None,
+    sessions: int | None = None,
     slots_of: Collection[str] | None = None,
 ) -> Holds:
-    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget*, *events* and *slots_of*.
+    """Return what holds back starts at *now*: pauses, start requests, *gates*, *budget*, *events*, *sessions* and *slots_of*.
 
     Of the start requests it has the oldest of each of *keys* (None: of every job and target).
     """
@@ -230,6 +262,7 @@ def holds_now(
         unchecked=gates.unchecked,
         budget=budget,
         events=events,
+        sessions=sessions,
         start_requests=RequestQueue(ledger.oldest_start_requests(asked)),
         planned=gaps.last_planned(ledger, now),
         seen=int(ledger.meta(gaps.PLANNED) or 0),
@@ -253,11 +286,11 @@ def record_left_over(
     """Record why slots that were due at *planned*, when a tick last planned, have not started.
 
     The open reason is `queued` for the jobs *queued*, of which another run is under way or no executor took the run.
-    Otherwise it is *rest*: the next tick starts it.
+    Otherwise it is *rest*: the next tick starts it. It is also `queued` as long as the run that it replaces has not ended.
     """
     for key, job in found.jobs.items():
         if job.start is not None and left_open.has_seen(job.start, planned):
-            ledger.wait(key, "queued" if key in queued else rest, job.next_due)
+            ledger.wait(key, "queued" if key in queued or job.start.replaces else rest, job.next_due)
 
 
 def record_unclaimed(

@@ -7,6 +7,7 @@ in the report of its handler decides, and without one it was interrupted. Locks 
 import os
 import signal
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,15 +31,21 @@ from scheduled.state.locks import is_held
 OUTPUT_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+def settle_ended(
+    ledger: Ledger, runtime: Runtime, now: float, only: Collection[str] | None = None
+) -> list[Event]:
     """Settle every open run that has ended, even if its tick is still alive; return the events to publish.
 
-    The files of the runs stay until `leftovers.remove` is called after the commit.
+    With *only*, settle no other runs than those with these ids. The files of the runs stay until `leftovers.remove` is called after the commit.
     """
     events: list[Event] = []
     ticks: dict[str, _Tick] = {}
     for run in ledger.open_runs():
-        if run.status == "waiting_retry" or run.tick == CHAIN:
+        if (
+            run.status == "waiting_retry"
+            or run.tick == CHAIN
+            or (only is not None and run.run_id not in only)
+        ):
             continue
         try:
             if run.tick not in ticks:
@@ -46,6 +53,8 @@ def settle_ended(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
             events += _settle_one(ledger, runtime, run, ticks[run.tick], now)
         except OSError as error:
             leave_to_next_tick(runtime, run, error)
+    if only is not None:
+        return events
     events += lost_steps.close_waiting(ledger, runtime, now)
     events += lost_steps.drop(ledger, runtime, now)
     return events
@@ -114,7 +123,8 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
     of_run = tick.of(run)
     for record in of_run:
         if isinstance(record, Ended):
-            return settle_finished(ledger, runtime, run, record.attempt_result, now)
+            lingers = run.replaced and _lingers(runtime, run, record, now)
+            return [] if lingers else settle_finished(ledger, runtime, run, record.attempt_result, now)
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
@@ -136,6 +146,12 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
         _ended_unseen(runtime, run, started, now), output_bytes=_close_output(runtime, run)
     )
     return settle_finished(ledger, runtime, run, attempt_result, now)
+
+
+def _lingers(runtime: Runtime, run: OpenRun, record: Ended, now: float) -> bool:
+    from scheduled.engine import replacing  # few jobs have runs that replace others
+
+    return replacing.lingers(runtime, run, record.attempt_result.finished_at, now)
 
 
 def _close_output(runtime: Runtime, run: OpenRun) -> int:

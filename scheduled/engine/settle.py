@@ -11,7 +11,7 @@ from scheduled.clock import stamp
 from scheduled.core.conditions import Change, Notice
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, Jobs, job_of
-from scheduled.core.judgement import Judgement, judge, judge_superseded
+from scheduled.core.judgement import REPLACED, Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
 from scheduled.core.starts import Start
@@ -92,7 +92,8 @@ def settle_attempt(
         intervals.run_ended(ledger, run.key, min(int(attempt_result.finished_at), int(context.now)))
     events = reports.take(ledger, run, reported, context.now)
     events += reports.take_conditions(ledger, context, run, attempt_result, reported)
-    events.append(_end_event(run, attempt_result, judgement, context.zone))
+    if judgement.reason != REPLACED:  # the claim of the run that takes its place publishes it
+        events.append(_end_event(run, attempt_result, judgement, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
         of_its_own = attempt_result.status in ("stopped", "deferred")
@@ -176,8 +177,8 @@ def _record(
 
 
 def _stopped(run: OpenRun, attempt_result: AttemptResult) -> AttemptResult:
-    """Replace the status of an attempt that the user stopped; one that ended well all the same keeps it."""
-    if not run.stop_requested or attempt_result.status in ("success", "skipped"):
+    """Replace the status of an attempt that the user, or a newer slot, stopped; one that ended well all the same keeps it."""
+    if not (run.stop_requested or run.replaced) or attempt_result.status in ("success", "skipped"):
         return attempt_result
     return msgspec.structs.replace(attempt_result, status="stopped")
 

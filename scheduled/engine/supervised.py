@@ -8,7 +8,7 @@ import signal
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.core.events import Event
-from scheduled.core.runs import Claim
+from scheduled.core.runs import UNDER_WAY, Claim, OpenRun
 from scheduled.engine import settle, start_requests
 from scheduled.engine.runtime import Runtime
 from scheduled.execution import process
@@ -38,13 +38,21 @@ def settled(
 
 def _ended(ledger: Ledger, runtime: Runtime, record: Ended) -> list[Event]:
     run = ledger.open_run(record.attempt_result.run_id)
-    if run is None or run.attempt != record.attempt_result.attempt:
+    if run is None or run.attempt != record.attempt_result.attempt or run.status not in UNDER_WAY:
         return []  # another tick has already settled it
+    if run.replaced and _lingers(runtime, run, record):
+        return []  # the tick that stopped it waits for the rest of its group, or the next one
     try:
         return settle.settle_finished(ledger, runtime, run, record.attempt_result, clock.now())
     except OSError as error:
         settle.leave_to_next_tick(runtime, run, error)
         return []
+
+
+def _lingers(runtime: Runtime, run: OpenRun, record: Ended) -> bool:
+    from scheduled.engine import replacing  # few jobs have runs that replace others
+
+    return replacing.lingers(runtime, run, record.attempt_result.finished_at, clock.now())
 
 
 def _started(ledger: Ledger, runtime: Runtime, record: Started, claim: Claim | None) -> list[Event]:

@@ -206,7 +206,14 @@ def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Colle
     budget = runtime.config.max_runs
     events = runtime.config.max_event_runs
     found = planning.plan_and_record(
-        ledger, runtime.config, int(now), only=only, gates=gates, budget=budget, events=events
+        ledger,
+        runtime.config,
+        int(now),
+        only=only,
+        gates=gates,
+        budget=budget,
+        events=events,
+        sessions=runtime.config.max_sessions,
     )
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now), int(clock.now()))
@@ -254,6 +261,7 @@ def _finish(
             gates=gates,
             budget=budget,
             events=None if dispatcher.events_left else 0,
+            sessions=0 if dispatcher.sessions_left == 0 else None,
         )
         # Read `planned` again: a later tick may have planned by now.
         planning.record_left_over(

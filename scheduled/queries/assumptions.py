@@ -14,7 +14,7 @@ from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 
 CADENCE, GATE, ZONE, SUCCESS, CHAIN = "cadence", "gate", "zone", "success", "chain"
-BUDGET, TARGETS, DURATION = "budget", "targets", "duration"
+BUDGET, TARGETS, DURATION, OVERLAP = "budget", "targets", "duration", "overlap"
 IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
@@ -25,12 +25,14 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     `chain` that the job is a chain, or comes after one, with gated steps: their gates are taken as open, so that it ends, `zone`
     that it is not known in which time zone the next tick will be, which the schedules of the job follow, `targets` that the list
     of the job changes by itself: the last known targets are taken as those of the run, and `duration` that its runs take as long
-    as the median of the last ones: its interval counts from their ends.
+    as the median of the last ones: its interval counts from their ends, and `overlap` that
+    runs of a job with this key end before its next slot, and one under way before the next tick.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
     doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
     found = [CADENCE] * unknown + [GATE] * gated
+    found += [OVERLAP] * (view.config.jobs[key.job].overlap != "wait")
     found += [CHAIN] * _has_gated_steps(view, key.job) + [ZONE] * doubtful
     found += [TARGETS] * view.config.jobs[key.job].has_changing_targets
     found += [DURATION] * counts_from_end(view.config.jobs[key.job].schedules)
@@ -56,6 +58,12 @@ def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"gates are open (assumed) of {', '.join(names)}"] if names else []
 
 
+def of_overlaps(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if the predicted runs *entries* are of jobs with `overlap`: how long they last is not known."""
+    names = dict.fromkeys(entry["job"] for entry in entries if OVERLAP in entry.get("assumed", ()))
+    return [f"runs end before the next slot of their job (assumed): {', '.join(names)}"] if names else []
+
+
 def of_targets(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if predicted runs are for the last known targets of lists that change by themselves; it names the jobs."""
     names = dict.fromkeys(entry["job"] for entry in entries if TARGETS in entry.get("assumed", ()))
@@ -66,7 +74,7 @@ def of_durations(view: View, entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if the predicted runs *entries* assume how long runs take; it has the jobs and their durations."""
     names = dict.fromkeys(entry["job"] for entry in entries if DURATION in entry.get("assumed", ()))
     found = {key.job: state.expected for key, state in view.job_states.items() if key.job in names}
-    texts = [f"{name} takes {duration(found[name]) if found[name] else 'no time'}" for name in names]
+    texts = [f"{name} takes {duration(found[name]) if found.get(name) else 'no time'}" for name in names]
     return (
         [f"runs take as long as the median of the last ones (assumed): {', '.join(texts)}"] if texts else []
     )

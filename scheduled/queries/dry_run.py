@@ -21,7 +21,7 @@ from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, is_for_event, spends
+from scheduled.core.starts import Start, is_for_event, sessions_left, spends
 from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -140,6 +140,7 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
                 ledger, runtime.config.jobs, now, (), gates=gates, budget=runtime.config.max_runs
             ),
             events=runtime.config.max_event_runs,
+            sessions=runtime.config.max_sessions,
             start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )
         job_states = planning.foreseen(ledger, runtime.config, now)
@@ -206,7 +207,7 @@ def _plans_again(
 ) -> bool:
     """Return whether the tick plans the job of *start* again. It plans a chain only if this ends in the same tick."""
     job = jobs[start.claim.job]
-    if job.action.steps and (job.catch_up != "all" or _waits_in(jobs, job_states, job, now, holds)):
+    if job.action.steps and (not starts.runs_in_order(job) or _waits_in(jobs, job_states, job, now, holds)):
         return False
     return starts.plans_again(job, start.claim, succeeded=True)
 
@@ -244,7 +245,8 @@ def _ran(job_state: JobState, start: Start) -> JobState:
     if claim.slot is None:
         return ran
     position = max(job_state.position, claim.slot)
-    return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot)
+    busy = job_state.busy and not start.replaces
+    return msgspec.structs.replace(ran, position=position, open_run=None, window_start=claim.slot, busy=busy)
 
 
 def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:
@@ -253,7 +255,10 @@ def _left(jobs: Jobs, holds: Holds, starts: Collection[Start]) -> Holds:
     slots = sum(spends(jobs, start) for start in starts)
     budget = None if holds.budget is None else max(0, holds.budget - slots)
     events = None if holds.events is None else max(0, holds.events - sum(map(is_for_event, starts)))
-    return msgspec.structs.replace(holds, start_requests=requests, budget=budget, events=events)
+    sessions = sessions_left(jobs, holds.sessions, starts)
+    return msgspec.structs.replace(
+        holds, start_requests=requests, budget=budget, events=events, sessions=sessions
+    )
 
 
 def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:

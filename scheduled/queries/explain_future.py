@@ -9,10 +9,11 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.queries.explain_overlap import overlap
 from scheduled.queries.explain_slot import when
 from scheduled.queries.explain_waits import (
-    BUDGET,
     attempts,
+    budget,
     due_now,
     held_until,
     pauses_in_words,
@@ -36,7 +37,7 @@ def future(view: View, ledger: Ledger, key: JobKey, job_state: JobState | None, 
             return f"It will not run: it was disabled with `scheduled disable`; {hint}."
         return f"It will not run: it is disabled in {job.source}."
     if job_state.busy:
-        return _running(view, ledger, key)
+        return _running(view, ledger, key, plan)
     if plan.waits is not None:
         return waits_now(view, key, job_state, plan)
     if plan.start is not None:
@@ -81,8 +82,10 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
-        later = view.ticks_from(view.now).at_or_after(due) < at and view.config.max_runs is not None
-        why = f"{slot} waits until then ({BUDGET})" if later else f"the first tick after {slot}"
+        later = view.ticks_from(view.now).at_or_after(due) < at and budget(view, key.job) != ""
+        why = (
+            f"{slot} waits until then ({budget(view, key.job)})" if later else f"the first tick after {slot}"
+        )
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
     return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, key, due, start)})."
@@ -107,7 +110,7 @@ def _unscheduled(view: View, key: JobKey) -> str:
     )
 
 
-def _running(view: View, ledger: Ledger, key: JobKey) -> str:
+def _running(view: View, ledger: Ledger, key: JobKey, plan: JobPlan) -> str:
     job = view.config.jobs[key.job]
     under_way = [run for run in ledger.open_runs() if run.status != "waiting_retry"]
     own = [run for run in under_way if run.key == key]
@@ -118,7 +121,8 @@ def _running(view: View, ledger: Ledger, key: JobKey) -> str:
         return f"It waits in{_step(view, run).partition(':')[0].removeprefix(',')}: {waits}"
     row = ledger.run(run.run_id)
     since = f", since {when(int(row.started_at), view)}" if row and row.started_at else ""
-    return f"It is running: {run.run_id}{since}, attempt {attempts(job, run)}{_step(view, run)}."
+    then = overlap(view, job, view.job_states.get(run.key), run, plan)
+    return f"It is running: {run.run_id}{since}, attempt {attempts(job, run)}{_step(view, run)}.{then}"
 
 
 def _is_queued(run: OpenRun) -> bool:

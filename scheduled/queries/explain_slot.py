@@ -18,6 +18,7 @@ STATUSES = {
     "success": "succeeded",
     "timed_out": "timed out",
     "skipped": "was skipped",
+    "stopped": "was stopped",
     "interrupted": "was interrupted",
     "claimed": "is about to start",
     "running": "is running",
@@ -32,6 +33,7 @@ SKIPPED = {
     "edited": "the schedule was changed before it ran",
     "disabled": "the job was disabled before it ran",
     "removed": "the job was removed from the configuration before it ran",
+    "overlap": 'a run of the job was under way when it came due, and the job has `overlap = "skip"`',
     "gate": "its gate stayed closed until `gate_deadline`",
     "by hand": "you skipped it with `scheduled skip`",
 }
@@ -49,6 +51,12 @@ OPEN = {
     "ask": "its run was interrupted and waits for your decision",
     "deferred": "its run was deferred (exit code 75)",
     "due": "the next tick starts its run",
+}
+
+
+OVERLAPS = {
+    "queue": 'if it came due during it, it runs after it (`overlap = "queue"`)',
+    "skip": 'if it came due during it, it will be skipped (`overlap = "skip"`)',
 }
 
 
@@ -158,7 +166,7 @@ def _undecided(view: View, ledger: Meta, key: JobKey, slot: Instant) -> str:
     row = view.rows.get(key)
     reason = row.open_reason if row else None
     why = OPEN.get(reason, reason) if reason else "it runs at the next tick"
-    if reason == "budget" and view.config.max_runs is None:
+    if reason == "budget" and view.config.max_runs is None and key.job not in view.with_sessions:
         why = "the last tick was stopped before it started its run"
     return f"is open: {why}.{assumptions.no_tick(view)}"
 
@@ -173,6 +181,8 @@ def _goes_first(view: View, key: JobKey, slot: Instant) -> str | None:
     first = own if own is not None else span.first if span else slot
     if job.catch_up == "all" and first < slot:
         return f"the older slot of {when(first, view)} runs first"
+    if job_state.busy and job.overlap in OVERLAPS and span is not None and slot >= span.first:
+        return f"a run of the job is under way; {OVERLAPS[job.overlap]}"
     if job.catch_up == "latest" and span is not None and slot < span.last:
         return f"the run of the slot of {when(span.last, view)} will cover it"
     return None

@@ -16,7 +16,12 @@ from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
-BUDGET = "the ticks before reach `max_runs` of `[catch_up]`"
+
+def budget(view: View, name: str) -> str:
+    """Return which limit the ticks before a run of the job *name* reach; "" if none can hold it back."""
+    if name in view.with_sessions:
+        return "the ticks before reach `max_sessions` of `[catch_up]`"
+    return "the ticks before reach `max_runs` of `[catch_up]`" if view.config.max_runs is not None else ""
 
 
 def attempts(job: Job, run: OpenRun) -> str:
@@ -174,6 +179,8 @@ def _limit(view: View, start: Start) -> str:
     """Return the key of `[catch_up]` that can have kept a tick from *start*; "" if there is none."""
     if is_for_event(start):
         return "max_event_runs"
+    if start.claim.job in view.with_sessions:
+        return "max_sessions"
     if view.config.max_runs is not None:
         return "max_runs"
     return "max_minutes" if view.config.max_minutes is not None else ""
@@ -219,7 +226,7 @@ def _later(view: View, key: JobKey, job_state: JobState, start: Start, at: Insta
         return f"{'It waits' if at is None else then}: it runs after {' and '.join(job.after)}."
     if at is None:
         return _starts(view, start)
-    why = f" ({BUDGET})" if view.config.max_runs is not None else ""
+    why = f" ({budget(view, job.name)})" if budget(view, job.name) else ""
     return f"{then}: {what} waits until then{why}."
 
 

@@ -183,6 +183,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], key: JobKey 
             *assumptions.of_gates(found),
             *assumptions.of_targets(found),
             *assumptions.of_chains(found),
+            *assumptions.of_overlaps(found),
             *assumptions.of_durations(view, found),
             *assumptions.of_budget(found),
         ]

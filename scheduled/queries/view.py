@@ -111,6 +111,13 @@ class View(msgspec.Struct, kw_only=True):
         """Return a configured job. Raise ConfigError with the nearest name if there is no such job."""
         return self.config.jobs[known_jobs(self.config, [name])[0]]
 
+    @property
+    def with_sessions(self) -> frozenset[str]:
+        """The jobs that share the sessions of a tick; none if `max_sessions` does not limit them."""
+        if self.config.max_sessions is None:
+            return frozenset()
+        return frozenset(name for name, job in self.config.jobs.items() if job.action.session)
+
     def holders(self, key: JobKey) -> list[str]:
         """Return the jobs and targets of the same group that are under way: *key* waits for them."""
         group = self._group(key.job)
@@ -170,7 +177,7 @@ class View(msgspec.Struct, kw_only=True):
         job_state = self.job_states.get(key)
         if job_state is None or self.config.unreadable:
             return None
-        held = job.group in self.busy
+        held = bool(self.holders(key)) if job_state.busy else job.group in self.busy
         given = deferrals.given_up(job, job_state, self.pauses, instant)
         return plan_job(job, deferrals.without(job_state, given), instant, held=held, holds=holds)
 

@@ -82,6 +82,18 @@ class Runs(Protocol):
     def request_stop(self, run_id: str) -> None:
         """Record that the user requested the end of a run. Its process is not signalled."""
 
+    def request_replacement(self, run_id: str) -> None:
+        """Record that a run ends for a newer slot of its job, unless the user requested its end.
+
+        The next attempt of the run, if there is one, is not affected. Its process is not signalled.
+        """
+
+    def occupied(self, key: JobKey, after: Instant) -> list[tuple[Instant, Instant | None]]:
+        """Return the spans of time (began, ended] in which attempts of *key* were under way that ended later than *after*.
+
+        They are in no order and may overlap. *ended* is None for a run that is under way. Instants are rounded down.
+        """
+
     def open_runs(self, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
         """Return every run that has not ended: claimed, running or waiting for a retry.
 

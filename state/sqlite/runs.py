@@ -24,16 +24,26 @@ _ATTEMPT = """
 """
 _OPEN_RUN = f"""
     SELECT run_id, job, target, slot, status, attempt, slots, trigger, tick, boot, host, retry_at, window_start,
-           interruptions, deferrals, stop_requested, reason,
+           interruptions, deferrals, stop_requested = 1, stop_requested = 2, reason,
            exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
                   AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at,
            (SELECT min(started_at) FROM attempts a WHERE a.run_id = runs.run_id) FROM runs WHERE status IN {OPEN_STATUSES}
 """  # noqa: S608 - a constant
 
 
+_OCCUPIED = """
+    SELECT claimed_at, NULL FROM runs
+    WHERE job = :job AND target = :target AND status IN ('claimed', 'running')
+    UNION ALL SELECT claimed_at, finished_at FROM runs
+    WHERE job = :job AND target = :target AND status NOT IN ('claimed', 'running') AND finished_at > :after
+    UNION ALL SELECT attempts.started_at, attempts.finished_at FROM attempts JOIN runs USING (run_id)
+    WHERE job = :job AND target = :target AND attempts.finished_at > :after AND attempts.started_at IS NOT NULL
+"""
+
+
 def _open_run(row: tuple[Any, ...]) -> OpenRun:
     fields = dict(zip(OpenRun.__struct_fields__, row, strict=True))
-    flags = {name: bool(fields[name]) for name in ("stop_requested", "interrupted")}
+    flags = {name: bool(fields[name]) for name in ("stop_requested", "replaced", "interrupted")}
     return OpenRun(**{**fields, **flags, "payload": msgspec.json.decode(fields["payload"])})
 
 
@@ -91,7 +101,7 @@ class Runs:
         return (
             self._db.execute(
                 "UPDATE runs SET status = 'claimed', attempt = ?, tick = ?, boot = ?, host = ?, retry_at = NULL,"
-                " claimed_at = ?, started_at = NULL WHERE run_id = ? AND status = 'waiting_retry'",
+                " claimed_at = ?, started_at = NULL, stop_requested = stop_requested % 2 WHERE run_id = ? AND status = 'waiting_retry'",
                 (claim.attempt, claimant.tick, claimant.boot, claimant.host, at, claim.run_id),
             ).rowcount
             == 1
@@ -197,6 +207,17 @@ class Runs:
     def request_stop(self, run_id: str) -> None:
         """See `Runs.request_stop`."""
         self._db.execute("UPDATE runs SET stop_requested = 1 WHERE run_id = ?", (run_id,))
+
+    def request_replacement(self, run_id: str) -> None:
+        """See `Runs.request_replacement`."""
+        self._db.execute(
+            "UPDATE runs SET stop_requested = 2 WHERE run_id = ? AND stop_requested = 0", (run_id,)
+        )
+
+    def occupied(self, key: JobKey, after: Instant) -> list[tuple[Instant, Instant | None]]:
+        """See `Runs.occupied`."""
+        rows = self._db.execute(_OCCUPIED, {**key._asdict(), "after": after})
+        return [(int(began), None if ended is None else int(ended)) for began, ended in rows]
 
     def open_runs(self, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
         """See `Runs.open_runs`."""

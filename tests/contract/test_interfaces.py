@@ -45,6 +45,10 @@ JOBS = """
     labels = {added_by = "mcp"}
     [jobs.sleeper]
     command = ["sleep", "60"]
+    [jobs.each]
+    cron = "0 4 1 1 *"
+    for_each = ["a", "b/c d"]
+    command = ["echo", "{target}"]
 """
 NEXT_YEAR = {"first": "2027-01-01", "last": "2029-01-01"}
 READS = [
@@ -59,6 +63,14 @@ READS = [
     ("explain", {"job": "yearly"}),
     ("explain", {"job": "broken", "at": "2027-06-01"}),
     ("upcoming", {"job": "yearly", "limit": 3}),
+    ("job", {"name": "each"}),
+    ("job", {"name": "each@b%2Fc%20d"}),
+    ("history", {"job": "each@a"}),
+    ("logs", {"name": "each@b/c d"}),
+    ("explain", {"job": "each"}),
+    ("explain", {"job": "each@a", "at": "2027-06-01"}),
+    ("upcoming", {"job": "each@a", "limit": 2}),
+    ("forecast", {**NEXT_YEAR, "job": "each@b/c d"}),
     ("forecast", NEXT_YEAR),
     ("forecast", {**NEXT_YEAR, "job": "yearly"}),
     ("audit", {}),
@@ -79,6 +91,12 @@ CHANGES = [
     ("skip", {"job": "yearly", "slot": "2027-01-01T03:00:00+00:00"}),
     ("run", {"job": "greet"}),
     ("run", {"job": "broken"}),
+    ("disable", {"jobs": ["each@a"]}),
+    ("pause", {"jobs": ["each@b/c d"], "until": "2030-01-01"}),
+    ("skip", {"job": "each", "slot": "2027-01-01T04:00:00+00:00"}),
+    ("skip", {"job": "each@a", "slot": "2027-01-01T04:00:00+00:00"}),
+    ("run", {"job": "each"}),
+    ("run", {"job": "each@b%2Fc%20d"}),
     (
         "add",
         {
@@ -98,6 +116,9 @@ NUMBERS = [
 MISTAKES = [
     ("job", {"name": "yearl"}),
     ("explain", {"job": "unknown"}),
+    ("explain", {"job": "each@c"}),
+    ("logs", {"name": "each@unknown"}),
+    ("disable", {"jobs": ["greet@a"]}),
     ("explain", {"job": "greet", "at": "noon"}),
     ("history", {"since": "yesterday"}),
     ("logs", {"name": "unknown"}),
@@ -126,7 +147,7 @@ def shared_world(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("interfaces"))
     crontab.give(world.root / "bin")
     _configured(world)
-    for job in ("greet", "broken"):
+    for job in ("greet", "broken", "each"):
         world.run("run", job)
     world.run("run")
     world.run("web", "--url")  # creates the token, which must stay the same while the server runs
@@ -251,8 +272,13 @@ def test_the_same_change_has_the_same_answer_and_the_same_effect(world, expected
 
 def _state(world):
     files = {path.name: path.read_text() for path in sorted(world.config.parent.rglob("*.toml"))}
-    runs = world.sql("SELECT job, slot, trigger, attempt, status, reason FROM runs ORDER BY claimed_at")
-    overrides = world.sql("SELECT job, enabled FROM overrides"), world.sql("SELECT job, until FROM pauses")
+    runs = world.sql(
+        "SELECT job, target, slot, trigger, attempt, status, reason FROM runs ORDER BY claimed_at, target"
+    )
+    overrides = (
+        world.sql("SELECT job, target, enabled FROM overrides"),
+        world.sql("SELECT job, target, until FROM pauses"),
+    )
     return files, runs, overrides, world.sql("SELECT job FROM start_requests")
 
 

@@ -261,3 +261,44 @@ def test_a_request_to_stop_a_run_is_recorded(ledger):
         ledger.request_stop("run-3600")
 
     assert ledger.open_run("run-3600").stop_requested is True
+
+
+def test_a_run_that_is_replaced_is_not_one_that_the_user_stops(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.request_replacement("run-3600")
+    asked = ledger.open_run("run-3600")
+    with ledger.transaction():
+        ledger.request_stop("run-3600")
+        ledger.request_replacement("run-3600")
+    stopped = ledger.open_run("run-3600")
+
+    assert ((asked.replaced, asked.stop_requested), (stopped.replaced, stopped.stop_requested)) == (
+        (True, False), (False, True),
+    )  # fmt: skip
+
+
+def test_the_next_attempt_of_a_replaced_run_is_not_replaced(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.request_replacement("run-3600")
+    wait_for_retry(ledger, HOUR)
+    waiting = ledger.open_run("run-3600")
+    with ledger.transaction():
+        ledger.reclaim(a_claim(HOUR, attempt=2), OTHER, 9)
+
+    assert (waiting.replaced, ledger.open_run("run-3600").replaced) == (True, False)
+
+
+def test_the_time_of_all_attempts_is_occupied_by_them(ledger):
+    claimed(ledger, HOUR)
+    key = JobKey("job")
+    under_way = ledger.occupied(key, 0)
+    wait_for_retry(ledger, HOUR)
+    ended = ledger.occupied(key, 0)
+
+    assert [span[1] for span in under_way] == [None]
+    assert ended
+    assert all(until is not None for _, until in ended)
+    assert ledger.occupied(key, 1 + max(until for _, until in ended)) == []
+    assert ledger.occupied(JobKey("other"), 0) == []

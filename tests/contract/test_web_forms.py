@@ -63,6 +63,10 @@ UNCHANGED = {
     "description": "command = 'true'\ndescription = '''\n\nfirst  \n\n  second\n'''\n",
     "chain": 'chain = ["other"]\ndescription = " & <b> \\" "\n',
     "no retry": "command = 'true'\nretry = false\n",
+    "targets": 'command = "true"\nfor_each = ["a", "b/c d"]\n',
+    "targets with commas": 'command = "true"\nfor_each = ["a, b", "c"]\n',
+    "branches": 'command = "true"\nfor_each = "branches"\n',
+    "a command that prints targets": 'command = "true"\nfor_each = { command = "ls ~/bots" }\n',
     "handler": 'handler = "metrics"\nevery = "1h"\npriority = "low"\n',
 }
 
@@ -106,6 +110,27 @@ def test_the_page_without_allow_edit_shows_the_lines_and_keeps_them(world, brows
 
     assert '<pre class="output">\n\nset -e\nif true; then\n  echo yes' in page
     assert SCRIPT in world.config.read_text()
+
+
+TARGETS = {
+    "a, b/c d": ["a", "b/c d"],
+    "a, b\r\nc": ["a, b", "c"],
+    "branches": "branches",
+    "command: ls ~/bots": {"command": "ls ~/bots"},
+}
+
+
+@pytest.mark.parametrize("text", TARGETS)
+def test_the_targets_of_a_job_are_written_as_they_are_meant(world, browser, text):
+    world.configure(HEAD + SCRIPT)
+
+    page = browser.get("/jobs/job/edit").text
+    assert browser.post("/jobs/job/edit", data=sent(page, for_each=text)).status_code == 303
+
+    assert tomllib.loads(world.config.read_text())["jobs"]["job"]["for_each"] == TARGETS[text]
+    page = browser.get("/jobs/job/edit").text
+    browser.post("/jobs/job/edit", data=sent(page, for_each=""))
+    assert "for_each" not in tomllib.loads(world.config.read_text())["jobs"]["job"]
 
 
 INVALID = {

@@ -408,3 +408,40 @@ def test_the_forecast_names_what_it_assumes(world, connect):
         for page in pages[:2]
     )
     assert "this span is over" in pages[2] and "every gate" not in pages[2]
+
+
+# Targets
+
+
+def test_the_page_of_a_job_lists_its_targets_and_each_has_a_page(world, connect):
+    world.configure(
+        'timezone = "UTC"\n[web]\nallow_edit = true\n[jobs.each]\ncron = "0 4 1 1 *"\nfor_each = ["a", "b c"]\n'
+        'command = ["sh", "-c", "test $SCHEDULED_TARGET = a"]\n[jobs.all]\nchain = ["each"]\n'
+    )
+    world.run("run", "each")
+    browser = connect("browser")
+    job, home = browser.get("/jobs/each").text, browser.get("/").text
+
+    assert "1 ok, 1 failed (b c)" in job and "1 ok, 1 failed (b c)" in home
+    page = "/jobs/each%40b%2520c"
+    assert page in links(job)
+    # The test client decodes a path twice, so the name of the target arrives as it is written in `for_each`.
+    assert browser.post(f"{page}/pause").headers["location"] == "/jobs/each%40b%20c"
+    [paused] = [one for one in world.json("jobs")[0]["targets"] if one["paused"]]
+    assert (paused["target"], world.json("jobs")[0]["paused"]) == ("b c", False)
+    target = browser.get(page).text
+    assert "<h1>each@b%20c</h1>" in target and "Resume" in target and "/jobs/each/edit" not in links(target)
+    shown = [
+        browser.get(path)
+        for path in ("/jobs/all", "/runs", "/incidents", "/chains", "/forecast?day=2027-01-01")
+    ]
+    assert [answer.status_code for answer in shown] == [200] * 5
+    assert page in links(shown[1].text)
+
+
+def test_an_unknown_target_is_not_found_and_the_page_names_the_known_ones(world, connect):
+    world.configure('timezone = "UTC"\n[jobs.each]\nfor_each = ["a"]\ncommand = "true"\n')
+
+    answer = connect("browser").get("/jobs/each%40zzz")
+
+    assert (answer.status_code, "the targets of each are each@a" in answer.text) == (404, True)

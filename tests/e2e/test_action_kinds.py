@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -164,3 +165,30 @@ def test_a_run_without_an_executor_is_attempted_once_in_a_tick(
 
     assert ran.returncode == 1
     assert (ran.stderr + ran.stdout).count("no executor for actions of kind beep") == 1
+
+
+def test_max_sessions_limits_the_runs_of_a_kind_that_declares_them(world: World) -> None:
+    agents = WithBeep(world, "SUPERVISOR\nbeep.SESSIONS = True")
+    now = datetime.now(UTC)  # the slots of this minute and the next one, should it begin during the test
+    cron = f"{now.minute},{(now.minute + 1) % 60} * * * *"
+    jobs = "".join(f'[jobs.agent{n}]\ncron = "{cron}"\nbeep = "x"\n' for n in range(3))
+    plain = '[jobs.plain]\ncron = "* * * * *"\npriority = "low"\ncommand = "true"\n'
+    world.configure(f'timezone = "UTC"\n[catch_up]\nmax_sessions = 1\n{jobs}{plain}')
+
+    planned = agents.json("run", "--dry-run")
+    ticked = agents.run("run")
+    ran = {run["job"] for run in agents.json("history")}
+    waiting = {job["name"] for job in agents.json("jobs") if job["open_reason"] == "budget"}
+    explained = agents.json("explain", "agent2")["sentence"]
+    agents.run("run")
+    then = {run["job"] for run in agents.json("history")}
+
+    assert (ticked.returncode, ticked.stderr, ran) == (0, "", {"agent0", "plain"})
+    assert {row["job"] for row in planned if "open_reason" not in row} == ran
+    assert {row["job"]: row["open_reason"] for row in planned if "open_reason" in row} == dict.fromkeys(
+        waiting, "budget"
+    )
+    assert waiting == {"agent1", "agent2"}
+    assert "`max_sessions` of `[catch_up]`" in explained
+    assert then - ran == {"agent1"}
+    assert "max_sessions" not in agents.run("check").stdout

@@ -115,6 +115,8 @@ def test_a_killed_supervisor_leaves_the_job_to_its_end_and_counts_the_attempt_as
     world.run("emit", "go")
     runner = world.start("run")
     until((world.root / "started").exists)
+    results = next((world.state / "results").glob("*.jsonl"))
+    until(lambda: results.read_bytes().count(b"started") >= 2)  # `pre`, and the command
     os.kill(supervisor_of(world, runner.pid), signal.SIGKILL)
     runner.kill()
     runner.wait()

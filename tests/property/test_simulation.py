@@ -53,7 +53,7 @@ def test_half_a_year_with_many_disturbances(seed, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("seed", FEATURED)
 def test_a_season_with_targets_and_chains_and_edits(seed, tmp_path, monkeypatch):
-    simulate(seed, 0.3, tmp_path, monkeypatch, jobs=3, disturbances=15.0, features=True)
+    simulate(seed, 0.12, tmp_path, monkeypatch, jobs=1, disturbances=20.0, features=True)
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="SCHEDULED_NIGHTLY=1 selects it")

@@ -9,6 +9,7 @@ from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import OpenRun
+from scheduled.core.starts import runs_in_order
 from scheduled.core.tick_times import began_at
 from scheduled.engine.follow_ups import RETRY_LIMIT, RETRY_WAIT
 from scheduled.engine.gaps import last_planned
@@ -74,8 +75,7 @@ def _is_close(ledger: Ledger, job: Job, run: OpenRun, retry_at: Instant, began: 
     return any(
         retry_at - row.finished_at <= RETRY_WAIT
         for row in ended
-        if row.finished_at is not None
-        and (row.slot is None or row.status != "success" or job.catch_up == "all")
+        if row.finished_at is not None and (row.slot is None or row.status != "success" or runs_in_order(job))
     )
 
 

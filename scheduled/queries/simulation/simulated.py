@@ -66,7 +66,9 @@ def state_at(job_state: JobState, begin: Instant, now: Instant) -> JobState:
     before = minute_before(begin)
     # For a span in the past the forecast assumes that the job already existed.
     epoch = min(job_state.epoch, before)
-    return msgspec.structs.replace(job_state, busy=False, open_run=None, position=before, epoch=epoch)
+    return msgspec.structs.replace(
+        job_state, busy=False, open_run=None, position=before, epoch=epoch, occupied=()
+    )
 
 
 def _expected_end(job_state: JobState, now: Instant) -> Instant:

@@ -13,7 +13,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan, Plan, plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, is_event
-from scheduled.core.starts import Start, is_for_event, plans_again, spends
+from scheduled.core.starts import Start, is_for_event, plans_again, runs_in_order, sessions_left, spends
 from scheduled.core.tick_times import Ticks
 from scheduled.queries.simulation.chains import Chains, is_foreseen
 from scheduled.queries.simulation.dependencies import with_those_before
@@ -60,6 +60,7 @@ class _Together:
     ) -> None:
         self._view, self._ticks, self._requests = view, ticks, requests
         self._jobs, self._states = view.config.jobs, job_states
+        self._sessions = view.config.max_sessions  # that the present tick may still start
         self._order = {name: place for place, name in enumerate(self._jobs)}
         self._waiting: list[tuple[Instant, int, JobKey]] = []
         # with a retry that an earlier run of the job left to the next tick
@@ -97,6 +98,7 @@ class _Together:
         """Yield the steps of the regular *tick*."""
         now, budget = tick + self._ticks.late, self._view.config.max_runs
         events: int | None = self._view.config.max_event_runs
+        self._sessions = self._view.config.max_sessions
         due, waiting, behind = self._pop(tick), set[JobKey](), dict[JobKey, Instant]()
         while due:
             given = self._give_up(due, now)
@@ -209,13 +211,14 @@ class _Together:
         until: Instant | None = None,
     ) -> Plan:
         holds = holds_at(self._ticks, self._view.pauses, now, self._requests)
-        holds = msgspec.structs.replace(holds, budget=budget, events=events)
+        holds = msgspec.structs.replace(holds, budget=budget, events=events, sessions=self._sessions)
         states = with_those_before(self._jobs, self._states, due)
         needed = {
             key.job: self._jobs[key.job] for key in sorted(states, key=lambda key: self._order[key.job])
         }
         found = plan(needed, states, now, until=until, holds=holds)
         self._requests = left(self._requests, found.starts)
+        self._sessions = sessions_left(self._jobs, self._sessions, found.starts)
         return found
 
     def _done(
@@ -260,7 +263,7 @@ class _Together:
             self._states[key] = msgspec.structs.replace(self._states[key], busy=False, last_status=status)
             self._push(self._ticks.at_or_after(now + 1), key)
         again = [row.key for row in requests]
-        again += [key for key in ended if self._jobs[key.job].catch_up == "all" or key in self._requests]
+        again += [key for key in ended if runs_in_order(self._jobs[key.job]) or key in self._requests]
         behind = behind_chains(self._jobs, self._states, ended, now, began)
         again += [key for key, until in behind.items() if until >= began]
         return again, {key: until for key, until in behind.items() if until < began}

@@ -86,3 +86,12 @@ def test_a_form_shows_several_expressions_in_one_field_and_reads_them_back():
     assert forms.changes(table, shown) == {}
     assert forms.schedule(shown) == {"cron": table["cron"]}
     assert forms.changes(table, shown | {"schedule": "0 12 * * *"}) == {"cron": "0 12 * * *"}
+
+
+def test_a_form_that_chooses_another_schedule_removes_the_keys_of_the_old_one():
+    table = {"every": "1h", "from": "end", "command": "true"}
+    shown = forms.fields("x", table)
+
+    assert forms.changes(table, shown | {"schedule": "2h"}) == {"every": "2h"}
+    changed = forms.changes(table, shown | {"when": "cron", "schedule": "@daily"})
+    assert changed == {"every": None, "from": None, "cron": "@daily"}

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from scheduled.core import planner, starts
@@ -274,3 +275,28 @@ def test_a_tick_starts_a_limited_number_of_runs_for_events_and_any_number_of_oth
     left = {key.job for key, job in found.jobs.items() if job.waits == "budget"}
     assert left == set("abcd") - set(started)
     assert {job.next_due for key, job in found.jobs.items() if key.job in left} <= {at("13:40")}
+
+
+# Sessions of agents
+
+
+def test_max_sessions_holds_back_sessions_and_nothing_else():
+    session = msgspec.structs.replace(ACTION, session=True)
+    jobs = {name: msgspec.structs.replace(a_job(name), action=session) for name in ("a", "b", "c")}
+    jobs["plain"] = a_job("plain", priority="low")
+    states = {JobKey(name): a_state(at("13:00"), job=name) for name in jobs}
+
+    found = planner.plan(jobs, states, at("14:00"), holds=Holds(sessions=1, budget=2))
+
+    assert [start.claim.job for start in found.starts] == ["a", "plain"]
+    assert {key.job for key, one in found.jobs.items() if one.waits == "budget"} == {"b", "c"}
+    assert starts.sessions_left(jobs, 3, found.starts) == 2
+
+
+def test_a_job_that_a_limit_held_back_starts_before_one_that_ran_since():
+    jobs = {name: a_job(name) for name in ("a", "b")}
+    states = {JobKey("a"): a_state(at("13:30"), job="a"), JobKey("b"): a_state(at("13:00"), job="b")}
+
+    found = planner.plan(jobs, states, at("14:00"), holds=Holds(budget=1))
+
+    assert [(start.claim.job, start.claim.slot) for start in found.starts] == [("b", at("14:00"))]

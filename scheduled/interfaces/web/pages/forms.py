@@ -6,7 +6,7 @@ from typing import Any
 from scheduled.actions.registry import KINDS as ACTIONS
 from scheduled.errors import ConfigError
 from scheduled.interfaces.web.request import number
-from scheduled.schedules.kinds.reading import choosing_keys
+from scheduled.schedules.kinds.reading import choosing_keys, known_keys
 from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 from scheduled.schedules.kinds.registry import MANUAL
 
@@ -179,7 +179,8 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
     differs = {name for name in FIELDS if filled[name] != shown[name]}
     found: dict[str, Any] = {key: _tidy(filled[key]) or None for key in PLAIN if key in differs}
     if differs & {"when", "schedule"}:
-        found |= dict.fromkeys((key for key in when_keys() if key in table), None)
+        gone = [*known_keys(), "on"] if "when" in differs else when_keys()
+        found |= dict.fromkeys((key for key in gone if key in table), None)
         found |= _when(filled)
     if differs & {"what", "work"}:
         found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
