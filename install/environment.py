@@ -5,13 +5,14 @@ A tick that cron started has it already. For every other way it is computed from
 
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 # Variables that a shell sets for itself. They differ between shells and are not meant for jobs.
 OF_SHELLS = frozenset({"PWD", "OLDPWD", "SHLVL", "_"})
 # What Debian's `crontab -l` prints for a carriage return and a backspace: the exact bytes are then not known.
 _ESCAPES = (rb"\r", rb"\b")
+Layer = tuple[str, dict[str, str]]  # a source, and the variables that it sets
 
 
 def of_jobs(config: Path, state: Path, *, with_crontab: Callable[[], bool] = lambda: True) -> dict[str, str]:
@@ -20,10 +21,28 @@ def of_jobs(config: Path, state: Path, *, with_crontab: Callable[[], bool] = lam
     If *with_crontab* returns false, the variables of the user's crontab are left out, and `crontab` is not called. It is
     called only if cron did not start this process.
     """
+    return _merged(layers(config, state, with_crontab=with_crontab))
+
+
+def layers(config: Path, state: Path, *, with_crontab: Callable[[], bool] = lambda: True) -> list[Layer]:
+    """Return the same environment by its sources; a later source wins over an earlier one."""
     if is_from_cron(os.getppid()):
-        return complete(of_caller(), config, state)
-    given = from_crontab(crontab_variables() if with_crontab() else {})
-    return complete(given, config, state)
+        found: list[Layer] = [("cron", of_caller())]
+    else:
+        found = _of_crontab(crontab_variables() if with_crontab() else {})
+    complete_one = complete(_merged(found), config, state)
+    usable = [(source, {name: one[name] for name in one if name in complete_one}) for source, one in found]
+    known = _merged(usable)
+    added = {name: value for name, value in complete_one.items() if known.get(name) != value}
+    return [
+        *usable,
+        ("cron", {name: added.pop(name) for name in ("USER",) if name in added}),
+        ("scheduled", added),
+    ]
+
+
+def _merged(found: Iterable[Layer]) -> dict[str, str]:
+    return {name: value for _, variables in found for name, value in variables.items()}
 
 
 def inherited(
@@ -46,6 +65,13 @@ def of_caller() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in excluded}
 
 
+def compare(caller: Mapping[str, str], given: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return the names of the variables of *caller* that *given* does not have, and of those with another value."""
+    names = sorted(caller)
+    missing = [name for name in names if name not in given]
+    return missing, [name for name in names if name in given and given[name] != caller[name]]
+
+
 def complete(given: Mapping[str, str], config: Path, state: Path) -> dict[str, str]:
     """Return *given* with USER and with the paths of the instance."""
     # Other names can't be used in a shell, and the shell that cron starts does not pass them on.
@@ -63,11 +89,20 @@ def from_crontab(crontab: Mapping[str, str]) -> dict[str, str]:
 
     cron sets LOGNAME; HOME, SHELL and PATH unless the crontab does; those of PAM only fill in what is missing.
     """
+    return _merged(_of_crontab(crontab))
+
+
+def _of_crontab(crontab: Mapping[str, str]) -> list[Layer]:
     from scheduled.install import pam_environment
 
     name, home = _user()
     defaults = {"HOME": home, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
-    return {**pam_environment.variables(), **defaults, **crontab, "LOGNAME": name}
+    return [
+        ("PAM", pam_environment.variables()),
+        ("cron", defaults),
+        ("crontab", dict(crontab)),
+        ("cron", {"LOGNAME": name}),
+    ]
 
 
 def _user() -> tuple[str, str]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from scheduled.queries.calendar import calendar
     from scheduled.queries.check import check
     from scheduled.queries.dry_run import dry_run
+    from scheduled.queries.environment import environment
     from scheduled.queries.explain import explain
     from scheduled.queries.forecast import forecast
     from scheduled.queries.history import history, one_run, recent_statuses
@@ -82,6 +83,7 @@ __all__ = [
     "effects",
     "emit",
     "enable",
+    "environment",
     "explain",
     "follow",
     "forecast",
@@ -132,6 +134,7 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("jobs", "job", "chains", "chain"), "queries.jobs"),
     "upcoming": "queries.upcoming",
     "explain": "queries.explain",
+    "environment": "queries.environment",
     "forecast": "queries.forecast",
     "calendar": "queries.calendar",
     "dry_run": "queries.dry_run",

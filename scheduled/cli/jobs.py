@@ -117,6 +117,19 @@ def explain(instance: Instance, job: str, at: str | None, as_json: bool) -> None
 
 
 @click.command()
+@click.argument("job", metavar="JOB[@TARGET]", shell_complete=target_names)
+@click.option("--diff-shell", is_flag=True, help="List only what differs from the variables of your shell.")
+@as_json
+@subcommand
+def env(instance: Instance, job: str, diff_shell: bool, as_json: bool) -> None:
+    """List the environment that JOB would get now, with the source of each variable. Secrets are masked and not read."""
+    from scheduled import service
+
+    found = service.environment(instance, job, diff_shell=diff_shell)
+    show(found, "environment", as_json=as_json, module="render_environment")
+
+
+@click.command()
 @click.argument("jobs", nargs=-1, metavar="[JOB[@TARGET]]...", shell_complete=target_names)
 @click.option(
     "--until",

@@ -13,7 +13,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # The module of this package that defines each command.
 MODULES = {
     **dict.fromkeys(("run", "daily-report", "status", "check", "try", "install", "uninstall"), "ticks"),
-    **dict.fromkeys(("jobs", "show", "next", "explain", "forecast"), "jobs"),
+    **dict.fromkeys(("jobs", "show", "next", "explain", "forecast", "env"), "jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "jobs"),
     **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit"), "runs"),
     "state": "state",

@@ -34,6 +34,9 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         screen.print(
             f"[yellow]paused[/]     {name} until {when(until) if until else complete('`scheduled resume`')}"
         )
+    if document.get("wake"):
+        alarm = document["wake"]
+        screen.print(f"wakes      at {when(alarm['at'])} for {escape(alarm['job'])}")
     if document["undelivered"]:
         screen.print(f"outbox     {counted(document['undelivered'], 'undelivered notice')}")
     if document["jobs"]:

@@ -86,6 +86,7 @@ def uninstall(instance: Instance, *, dry_run: bool = False) -> dict[str, Any]:
     done = crontab.uninstall(state=paths.root, dry_run=dry_run)
     if not dry_run:
         _expect_no_ticks(paths)
+        _clear_alarm(instance)
     return _document(done, service_files.uninstall(dry_run=dry_run), dry_run=dry_run)
 
 
@@ -95,6 +96,19 @@ def _expect_no_ticks(paths: Paths) -> None:
         if exists(paths):
             with using(open_ledger(paths, clock.now())[0]) as ledger, ledger.transaction():
                 heartbeat.uninstalled(ledger, clock.now())
+
+
+def _clear_alarm(instance: Instance) -> None:
+    """Clear the alarm that wakes the machine for a job: no tick would start it."""
+    from scheduled.core.wake import META
+    from scheduled.engine import rtc, wake
+
+    with suppress(ScheduledError):  # an alarm that can't be cleared wakes the machine once
+        if exists(instance.paths):
+            with using(open_ledger(instance.paths, clock.now())[0]) as ledger:
+                if ledger.meta(META):
+                    command = load_config(instance.config_file).wake_command
+                    wake.clear(ledger, rtc.Rtc(command), clock.now())
 
 
 def _document(done: crontab.InstallResult, services: list[str], *, dry_run: bool) -> dict[str, Any]:

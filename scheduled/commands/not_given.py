@@ -1,6 +1,7 @@
 """What a run by hand did not get of its caller's environment: a job that fails may need it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 
 from scheduled.actions.registry import kind_of
 from scheduled.core.jobs import Job
@@ -9,17 +10,20 @@ from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import directory_of, environment_of
 from scheduled.handlers.registry import BUILT_IN
-from scheduled.install.environment import of_caller, unreadable_crontab
+from scheduled.install.environment import compare, of_caller, unreadable_crontab
 
 NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
+WITHOUT_SECRET = re.compile(r"secret \w+ \((file|credential):")
 
 
 def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | None) -> bool:
     """Return whether missing variables may be why an attempt of *job* ended with *status* for *reason*.
 
-    They are not if the job deferred itself, had too little time, or has a directory that does not exist.
+    They are not if the job deferred itself, had too little time, or lacks its directory or a secret that no command prints.
     """
     if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
+        return False
+    if WITHOUT_SECRET.match(reason or ""):
         return False
     if kind_of(job.action).handler(job.action) in BUILT_IN:
         return False  # they read no variables of the user
@@ -47,14 +51,8 @@ def _lines(job: Job, runtime: Runtime) -> Iterator[str]:
         given = environment_of(job, runtime.environment)[1]
     except ScheduledError:
         return  # its env_file can't be read, which is why it failed
-    missing, other = compare(of_caller(), given)
+    caller = {name: value for name, value in of_caller().items() if name not in job.secrets}
+    missing, other = compare(caller, given)
     names = [*(f"{name} (another value)" for name in other), *missing]
     if names:
         yield f"{job.name}: was not given these variables of your shell, as under cron: {', '.join(names)}"
-
-
-def compare(caller: Mapping[str, str], given: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return the names of the variables of *caller* that *given* does not have, and of those with another value."""
-    names = sorted(caller)
-    missing = [name for name in names if name not in given]
-    return missing, [name for name in names if name in given and given[name] != caller[name]]

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,9 @@ def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:
         attempt_result = _wait(supervisor)
         supervisor.close()
         reason = read_report(Path(spec.report)).outcome
-        printed, _ = masked_output.MaskedOutput(Path(spec.output), Path(spec.kept)).end(None, final=True)
+        printed = b""
+        with suppress(FileNotFoundError):  # its secrets can't be had, so that it was not started
+            printed, _ = masked_output.MaskedOutput(Path(spec.output), Path(spec.kept)).end(None, final=True)
     return attempt_result if reason is None else _with_reason(attempt_result, reason.reason), printed.decode(
         errors="replace"
     )

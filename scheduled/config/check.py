@@ -93,7 +93,7 @@ def check(
     warnings += [
         f"{job.source}: jobs.{job.name}: {doubt}"
         for job in question.each(found.jobs.values())
-        for doubt in doubts(job, found.jobs, environment)
+        for doubt in doubts(job, found.jobs, environment, found.tables.get(job.name))
     ]
     warnings += [
         f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "

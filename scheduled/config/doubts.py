@@ -8,11 +8,12 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from scheduled.actions.command import TARGET
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import handler_of, kind_of
+from scheduled.config import secret_doubts
 from scheduled.config.execution_doubts import of_execution
 from scheduled.core.events import PUBLISHED
 from scheduled.core.jobs import Action, Job, Jobs
@@ -27,8 +28,11 @@ MAX_ENV_FILE = 1 << 20  # bytes; a run reads no more either
 CRON_PATH = "/usr/bin:/bin"  # what cron gives to jobs
 
 
-def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`."""
+def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = None) -> Iterator[str]:
+    """Yield the warnings about *job*, each beginning with its key. *environment* is that of every job, before `env`.
+
+    *table* is the table of the job as it is written.
+    """
     given = {"PATH": CRON_PATH, **environment, **_paths_in(job.env_file), **job.env}
     directory = os.path.expanduser(job.cwd or given.get("HOME", "~"))
     if job.cwd and not os.path.isdir(directory):
@@ -37,6 +41,10 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str]) -> Iterator[str
         yield from missing_file("env_file", job.env_file, directory="", limit=MAX_ENV_FILE)
     yield from kind_of(job.action).missing(job.action, given, directory)
     yield from of_execution(job, given["PATH"], directory)
+    if job.wake:
+        yield from wake_doubts(job)
+    if job.secrets:
+        yield from secret_doubts.doubts(job, table, given, directory)
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.only_if and job.only_if.command:
@@ -61,6 +69,14 @@ def _targets(job: Job, given: Mapping[str, str]) -> Iterator[str]:
     if job.for_each.command:
         listing = Action("command", line=job.for_each.command)
         yield from (f"for_each.{doubt}" for doubt in missing(listing, given["PATH"], given.get("HOME", "~")))
+
+
+def wake_doubts(job: Job) -> Iterator[str]:
+    """Yield a warning if *job* can't wake the machine."""
+    if not job.is_by_time:
+        yield "wake: the job has no schedule, so it has no effect; add one, or remove it"
+    elif not job.enabled:
+        yield "wake: the job is disabled, so it has no effect"
 
 
 def _overlap(job: Job) -> Iterator[str]:

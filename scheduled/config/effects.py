@@ -28,7 +28,7 @@ Table = Mapping[str, Any]
 
 JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
-        ("command", "python", "options", "env", "env_file", "cwd", "umask", "only_if", "inhibit_sleep",
+        ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post"),
         "executes",
     ),
@@ -39,7 +39,7 @@ JOB_KEYS: dict[str, Kind] = {
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "overlap", "grace", "retry",
          "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
          "ionice",
-         "limits", "output_limit", *reading.known_keys()), "schedules",
+         "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
     **dict.fromkeys(("description", "labels"), "describes"),
@@ -63,7 +63,7 @@ SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
-         "compat.timeout"), "executes",
+         "compat.timeout", "wake.command"), "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")

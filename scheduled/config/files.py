@@ -53,6 +53,7 @@ class Config(msgspec.Struct, kw_only=True):
     max_event_runs: int = MAX_EVENT_RUNS
     interfaces: InterfacesTable = msgspec.field(default_factory=InterfacesTable)
     compat: CompatTable = msgspec.field(default_factory=CompatTable)
+    wake_command: str = ""
     read_at: float = 0
     fingerprint: int = 0
     of_host: bool = False
@@ -114,6 +115,7 @@ def load_config(
         workspace_layout=settings.workspace_layout,
         interfaces=InterfacesTable(mcp=settings.mcp, dbus=settings.dbus, web=settings.web),
         compat=settings.compat,
+        wake_command=settings.wake.command,
         jobs=Jobs(),
         problems=[],
         warnings=warnings,

@@ -22,6 +22,7 @@ from scheduled.config.values import (
     known_zone,
     nice,
     seconds,
+    secret_source,
     size,
     umask,
 )
@@ -99,10 +100,12 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         cwd=raw.cwd,
         env={key: environment_value(key, value) for key, value in raw.env.items()},
         env_file=raw.env_file,
+        secrets={name: secret_source(name, source) for name, source in raw.secrets.items()},
         umask=umask(raw.umask),
         nice=nice(raw.nice),
         ionice=ionice(raw.ionice),
         inhibit_sleep=raw.inhibit_sleep,
+        wake=raw.wake,
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
@@ -143,7 +146,7 @@ def _refuse_nul(key: str, value: Any) -> None:
 
 def _merged(defaults: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     merged = {**defaults, **table}
-    for key in ("env", "retry", "limits"):
+    for key in ("env", "secrets", "retry", "limits"):
         if isinstance(defaults.get(key), dict) and isinstance(table.get(key), dict):
             merged[key] = {**defaults[key], **table[key]}
     return merged

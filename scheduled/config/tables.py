@@ -85,10 +85,12 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cwd: str | None = None
     env: dict[str, str | int | float | bool] = {}
     env_file: str | None = None
+    secrets: dict[str, str] = {}
     umask: int | str | None = None
     nice: int | None = None
     ionice: str | int | None = None
     inhibit_sleep: bool = False
+    wake: bool = False
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
 
@@ -173,6 +175,12 @@ class CompatTable(msgspec.Struct, forbid_unknown_fields=True):
     timeout: int | str = "30s"
 
 
+class WakeTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[wake]: the command that sets the alarm of the real-time clock, such as `sudo -n rtcwake`."""
+
+    command: str = ""
+
+
 class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
     """[mcp], [dbus] and [web]: the permissions of the interfaces other than the command line."""
 
@@ -196,4 +204,5 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     dbus: DbusTable = msgspec.field(default_factory=DbusTable)
     web: WebTable = msgspec.field(default_factory=WebTable)
     compat: CompatTable = msgspec.field(default_factory=CompatTable)
+    wake: WakeTable = msgspec.field(default_factory=WakeTable)
     jobs: dict[str, Any] = {}

@@ -91,6 +91,21 @@ def environment_value(key: str, value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def secret_source(name: str, source: str) -> str:
+    """Return the *source* of the secret in the variable *name*. A wrong one is not shown: it may be the secret itself."""
+    from scheduled.core.secret_sources import NAME, read_source  # most jobs have no secrets
+
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"secrets: {name!r} is not a valid variable; write letters, digits and _")
+    if name.startswith("SCHEDULED_"):
+        raise ConfigError(f"secrets.{name}: `scheduled` sets variables with such names itself; write another")
+    if read_source(source) is None:
+        raise ConfigError(
+            f'secrets.{name}: must be where the secret comes from: "file:PATH", "command:LINE" or "credential:NAME"'
+        )
+    return source
+
+
 def codes(raw: list[int]) -> tuple[int, ...]:
     """Return the exit codes that count as success."""
     if not raw or not all(0 <= code <= 255 for code in raw):  # noqa: PLR2004 - exit codes

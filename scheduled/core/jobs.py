@@ -145,7 +145,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     run of the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
     *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
     *warnings* are warnings about settings that are valid, but
-    probably not intended. *labels* are texts for other programs.
+    probably not intended. *secrets* are sources of secrets by the names of their variables, as in
+    `core.secret_sources`. *labels* are texts for other programs.
     A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
     *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     """
@@ -188,10 +189,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str | None = None
     env: dict[str, str] = {}
     env_file: str | None = None
+    secrets: dict[str, str] = {}
     umask: int | None = None
     nice: int | None = None
     ionice: str = ""
     inhibit_sleep: bool = False
+    wake: bool = False
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT

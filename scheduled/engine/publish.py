@@ -13,11 +13,19 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.locks import exclusive
 
 
-def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat: int | None = None) -> None:
+def snapshot(
+    runtime: Runtime,
+    ledger: Ledger,
+    plan: Plan,
+    now: float,
+    heartbeat: int | None = None,
+    alarm: int | None = None,
+) -> None:
     """Write the snapshot after a tick. Raise StateError if it can't be written.
 
     It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds. *heartbeat* is that
     of a tick that shows that cron works (UTC nanoseconds); None for another one, which keeps the last heartbeat.
+    *alarm* is when the machine wakes up (UTC seconds): a tick then sets the next alarm, in case the machine sleeps again.
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         if runtime.is_ledger_older(ledger):
@@ -28,7 +36,7 @@ def snapshot(runtime: Runtime, ledger: Ledger, plan: Plan, now: float, heartbeat
             return
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         delivery = ledger.next_delivery()
-        others = [*([] if delivery is None else [delivery]), *_lists_due(runtime, int(now))]
+        others = [*(at for at in (delivery, alarm) if at is not None), *_lists_due(runtime, int(now))]
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)

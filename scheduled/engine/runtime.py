@@ -29,6 +29,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
     from scheduled.execution.report_file import Reported
+    from scheduled.install.environment import Layer
     from scheduled.notify.adapter import Adapter
     from scheduled.notify.routes.base import Route
     from scheduled.state.ledger import Ledger
@@ -186,6 +187,12 @@ class Runtime:
 
         found = environment.inherited if inherit else environment.of_jobs
         return found(self.config.path, self.paths.root, with_crontab=self._has_crontab)
+
+    def layers(self) -> "list[Layer]":
+        """Return the environment of all jobs by its sources, see `install.environment.layers`."""
+        from scheduled.install import environment
+
+        return environment.layers(self.config.path, self.paths.root, with_crontab=self._has_crontab)
 
     def _has_crontab(self) -> bool:
         """Return whether a crontab may have variables for the jobs: cron never starts a demo."""

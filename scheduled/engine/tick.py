@@ -271,19 +271,28 @@ def _finish(
             dispatcher.untaken,
             "budget" if dispatcher.out_of_time else "due",
         )
-        news = _news(runtime, ledger, new, now) if fired is None else []
+        wakes = ledger.meta("wake") or any(job.wake for job in runtime.config.jobs.values())
+        at_once = fired is None and not wakes
+        news = _news(runtime, ledger, new, now) if at_once else []
     if not dispatcher.events_left:
         follow_ups.log_limit(runtime, plan)
     runtime.publish(plan.events)
     for text in unanswered:
         runtime.log_line("WARNING", text)
+    alarm = None
+    # Outside of a transaction, since both may take until their timeout.
     if fired is not None:
-        runtime.fire(fired)  # outside of a transaction, since it may take until its timeout
+        runtime.fire(fired)
+    if wakes:
+        from scheduled.engine import wake  # most configurations have no job that wakes the machine
+
+        alarm = wake.update(runtime, ledger, plan, clock.now())
+    if not at_once:
         with ledger.transaction():
             news = _news(runtime, ledger, new, now)
     for text in set(news).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
-    publish.snapshot(runtime, ledger, plan, now, heartbeat)
+    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
     return news
 
 

@@ -55,7 +55,7 @@ class GateCommands:
         if started is None:
             return False
         pid, mark = started
-        succeeded = _ends(pid, until) and _exit_code(pid) == 0
+        succeeded = _ends(pid, until) and exit_code(pid) == 0
         self._kill(pid, mark)
         return succeeded
 
@@ -120,11 +120,16 @@ class GateCommands:
                 os.waitpid(pid, 0)
 
     def _start(
-        self, command: str, environment: Mapping[str, str], printing: tuple[str, int] | None = None
+        self,
+        command: str,
+        environment: Mapping[str, str],
+        printing: tuple[str, int] | None = None,
+        errors: int | str = os.devnull,
     ) -> tuple[int, str] | None:
         """Start a command; return its process id, which is that of its session, and its mark. None after `close`.
 
-        With *printing*, a directory and a descriptor, it is executed there and prints to the descriptor.
+        With *printing*, a directory and a descriptor, it is executed there and prints to the descriptor. Its errors go to the
+        descriptor or file *errors*.
         """
         with self._lock:
             if self._closed:
@@ -137,7 +142,7 @@ class GateCommands:
                 pid = _spawn(COMMAND, [command], given, os.devnull, self._groups)
             else:
                 directory, output = printing
-                pid = _spawn(SCRIPT, [command, directory], given, os.devnull, self._groups, output)
+                pid = _spawn(SCRIPT, [command, directory], given, os.devnull, self._groups, output, errors)
             self._started.append(pid)
             self._left.add(pid)
             return pid, mark
@@ -163,8 +168,9 @@ def _spawn(
     stdin: int | str,
     stdout: int | str,
     output: int | None = None,
+    errors: int | str = os.devnull,
 ) -> int:
-    """Execute a shell *script* in a session of its own, without standard error; return its process id.
+    """Execute a shell *script* in a session of its own, with *errors* as its standard error; return its process id.
 
     It has the descriptor *output* as `OUTPUT`.
     """
@@ -173,7 +179,7 @@ def _spawn(
         SHELL,
         [SHELL, "-c", script, *arguments],
         environment,
-        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, os.devnull), *_closed(), *further],
+        file_actions=[_opened(0, stdin), _opened(1, stdout), _opened(2, errors), *_closed(), *further],
         setsid=True,
         setsigdef=DEFAULT_SIGNALS,
     )
@@ -206,7 +212,7 @@ def _ends(pid: int, until: float) -> bool:
         os.close(pidfd)
 
 
-def _exit_code(pid: int) -> int | None:
+def exit_code(pid: int) -> int | None:
     """Return the exit code of a child that has ended, without reaping it; None if a signal ended it."""
     found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     return found.si_status if found is not None and found.si_code == os.CLD_EXITED else None
@@ -236,7 +242,7 @@ def _fault(pid: int, output: bytes, until: float, limit: int) -> str:
         return f"printed more than {limit:,} bytes"
     if not _ends(pid, until):
         return "did not end in time"
-    code = _exit_code(pid)
+    code = exit_code(pid)
     if code is None:
         return "was killed by a signal"
     return f"exited with {code}" if code else ""

@@ -25,6 +25,13 @@ def kill_all(sessions: Collection[int], mark: str, *, within: float = REAP) -> N
         found.append(kill_found(sessions, mark))
 
 
+def kill_session(session: int) -> None:
+    """Kill the processes of a *session*, and none that have left it."""
+    for pid in _processes():
+        if _belongs(pid, [session], b""):
+            _kill(pid)
+
+
 def kill_found(sessions: Collection[int], mark: str) -> bool:
     """Kill the processes of the *sessions*, and those of this user with a `MARK` that begins with *mark*.
 
@@ -39,11 +46,16 @@ def _processes() -> Iterator[int]:
 
 
 def _belongs(pid: int, sessions: Collection[int], beginning: bytes) -> bool:
-    """Return whether process *pid* has one of the *sessions*, or a variable with this *beginning*, and has not ended."""
+    """Return whether process *pid* has one of the *sessions*, or a variable with this *beginning*, and has not ended.
+
+    Without a *beginning* no variable counts.
+    """
     state, _, _, session = (_read(f"/proc/{pid}/stat").rpartition(b")")[2].split() or [b"X"] * 4)[:4]
     if state in (b"Z", b"X"):
         return False
-    return int(session) in sessions or b"\0" + beginning in b"\0" + _read(f"/proc/{pid}/environ")
+    if int(session) in sessions or not beginning:
+        return int(session) in sessions
+    return b"\0" + beginning in b"\0" + _read(f"/proc/{pid}/environ")
 
 
 def _read(path: str) -> bytes:

@@ -35,7 +35,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         argv=_wrapped(job, _verifying(job, work.argv) if claim.verify else work.argv),
         task=work.task,
         cwd=directory_of(job, context.environment),
-        env={**given, **_about(job, claim)},
+        env={**without(given, job.secrets), **about_run(job, claim)},
         umask=job.umask,
         nice=job.nice,
         limits=job.limits,
@@ -48,6 +48,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         urgent=claim.slot is None or job.priority == "critical",
         report=str(context.paths.report_of(claim.run_id, claim.attempt)),
         secrets=masking.secrets_of(given, written),
+        secret_sources=job.secrets,
         kept=str(context.paths.secrets_of(claim.run_id, claim.attempt)),
         stdin=_stdin(job),
         fails_if=job.fails_if,
@@ -74,6 +75,11 @@ def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], d
     """
     written = read_env_file(job.env_file) if job.env_file else {}
     return written, {**base, **written, **job.env}
+
+
+def without(given: dict[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return *given* without the variables *names*, which are secrets."""
+    return {name: value for name, value in given.items() if name not in names} if names else given
 
 
 def unprepared(claim: Claim, reason: str) -> AttemptResult:
@@ -116,7 +122,7 @@ def directory_of(job: Job, environment: Mapping[str, str]) -> str:
     return os.path.expanduser(job.cwd) if job.cwd else home
 
 
-def _about(job: Job, claim: Claim) -> dict[str, str]:
+def about_run(job: Job, claim: Claim) -> dict[str, str]:
     """Return the environment variables that describe the run to the job."""
     zone = job.zone
     return {

@@ -20,7 +20,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     one at a time. *kill_after* is the time from SIGTERM to SIGKILL in seconds. *urgent* runs start even after the time limit
     of the tick. *secrets* are masked in the output and the report; if there are any, they are kept in the file *kept* until
     the output is masked. *pre* and *post* are executed before and after it, as *argv* is. *fails_if* makes it fail in spite of
-    its exit code.
+    its exit code. *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see
+    `core.secret_sources`.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     report: str = ""
     urgent: bool = False
     secrets: tuple[str, ...] = ()
+    secret_sources: dict[str, str] = {}
     kept: str = ""
     stdin: Stdin | None = None
     fails_if: FailsIf | None = None

@@ -23,6 +23,7 @@ from scheduled.execution.attempt import (
 )
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
+from scheduled.execution.secret_runs import SecretRuns
 from scheduled.execution.starter import Starter
 
 CHECK_SOON, CHECK_LATER = 0.05, 0.5  # seconds between checks of the outputs; a job may write 1 GB per second
@@ -42,6 +43,7 @@ class Supervisor:
         self._orders: int | None = orders
         self._results = ResultFile(results, notify)
         self._running: list[Attempt] = []
+        self._secrets = SecretRuns()
         self._starter = Starter(self._results.sync_now, self._running)
         self._max_parallel = max_parallel
         self._start_until = None if start_within is None else time.monotonic() + start_within
@@ -62,14 +64,18 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         process.make_ready()
-        while self._orders is not None or self._running or self._queue or self._results.pending():
+        while self._orders is not None or self._is_busy() or self._results.pending():
             self._wait(wakeup)
             if self._to_stop:
                 self._stop()
             self._reap()
             self._enforce()
+            self._collect_secrets()
             self._start_queued()
             self._results.sync(busy=bool(self._running))
+
+    def _is_busy(self) -> bool:
+        return bool(self._running or self._queue or self._secrets)
 
     def _on_sigterm(self, *_: object) -> None:
         """Stop in the next round: now a record may be half written, or a run taken from the queue and not started."""
@@ -83,6 +89,7 @@ class Supervisor:
         for running in self._running:
             if running.host is not None and not running.host.disconnected:
                 poll.register(running.host, select.POLLIN)
+        self._secrets.register(poll)
         ready = {fd for fd, _ in poll.poll(self._poll_timeout())}
         if wakeup in ready:
             with suppress(BlockingIOError):
@@ -92,7 +99,7 @@ class Supervisor:
 
     def _poll_timeout(self) -> float | None:
         """Return the milliseconds until the next timeout, output check or sync; None if there is none."""
-        moments = [running.deadline for running in self._running]
+        moments = [*(running.deadline for running in self._running), *self._secrets.moments()]
         if self._running:
             moments.append(time.monotonic() + self._check_after)
         if self._results.pending():
@@ -115,7 +122,7 @@ class Supervisor:
 
     def _start_queued(self) -> None:
         held_back = []
-        while self._queue and len(self._running) < self._max_parallel:
+        while self._queue and len(self._running) + self._secrets.places < self._max_parallel:
             spec = self._queue.popleft()
             if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
                 self._record_not_started(
@@ -124,11 +131,32 @@ class Supervisor:
             elif not spec.urgent and self._running and len(self._queue) >= STORM and self._is_pressed():
                 held_back.append(spec)
                 break  # checked again when an attempt ends, or with the next check of the outputs
-            elif spec.group and any(running.spec.group == spec.group for running in self._running):
+            elif (spec.group and spec.group in self._groups()) or not self._has_begun(spec):
                 held_back.append(spec)
-            else:
-                self._start(spec)
         self._queue.extendleft(reversed(held_back))
+
+    def _groups(self) -> list[str]:
+        """Return the groups of the attempts that run, and of those that wait for their secrets."""
+        return [*(running.spec.group for running in self._running), *self._secrets.groups()]
+
+    def _has_begun(self, spec: Spec) -> bool:
+        """Start *spec*, or begin to get its secrets; return False if it has to wait for that."""
+        if not spec.secret_sources:
+            self._start(spec)
+            return True
+        try:
+            return self._secrets.begin(spec)
+        except OSError as error:
+            self._record_not_started(spec, f"its secrets can't be read: {error.strerror}")
+            return True
+
+    def _collect_secrets(self) -> None:
+        """Put the attempts that have got their secrets at the head of the queue; record which do not start."""
+        for found in self._secrets.collect():
+            if isinstance(found, Spec):
+                self._queue.appendleft(found)
+            else:
+                self._results.append(found)
 
     def _is_pressed(self) -> bool:
         now = time.monotonic()
@@ -214,7 +242,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._to_stop = False
-        for spec in self._queue:
+        for spec in [*self._queue, *self._secrets.stop()]:
             self._record_not_started(spec, "the tick was stopped", deferred=True)
         self._queue.clear()
         for running in self._running:

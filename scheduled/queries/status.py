@@ -19,7 +19,7 @@ from scheduled.instance import Instance
 from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
-from scheduled.queries import assumptions, ticks
+from scheduled.queries import assumptions, ticks, wake_alarm
 from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_run import next_run
@@ -76,6 +76,7 @@ def status(instance: Instance) -> dict[str, Any]:
             "queue": queue(found.jobs, listed) | (OF_CONFIG if found.unreadable else {}),
             "health": _health(rows, found),
             "undelivered": len(ledger.outbox()),
+            "wake": wake_alarm.document(ledger, zone, now),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
         }
 

@@ -15,7 +15,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, scheduled_for
 from scheduled.errors import require_between
 from scheduled.instance import Instance
-from scheduled.queries import assumptions
+from scheduled.queries import assumptions, wake_alarm
 from scheduled.queries.explain import sentence
 from scheduled.queries.jobs import future_slots
 from scheduled.queries.last_known import NOTHING_RUNS
@@ -55,7 +55,8 @@ def upcoming(
             later = islice(combined(_upcoming(view, key, longest, budget=False)), len(found), limit)
             found += [assumptions.without_budget(entry) for entry in later]
         question.refuse_long(len(found))
-        instance.notes = _notes(view, ledger, found, key)
+        marks = wake_alarm.mark(found, wake_alarm.document(ledger, view.zone, view.now))
+        instance.notes = [*_notes(view, ledger, found, key), *marks]
         return found
 
 

@@ -87,6 +87,7 @@ def test_a_tick_run_and_try_give_all_variables_the_same_values(cli: World, calle
         "EVENT_DATA": "{}",
         "JOB": "a",
         "MISSED": "0",
+        "TARGET": "",
         "WINDOW_START": january,
     }
     of_slot = {**about, "FOR": january, "RUN_ID": slot_id, "TRIGGER": "schedule", "WINDOW_START": ""}

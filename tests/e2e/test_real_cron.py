@@ -95,6 +95,7 @@ BY_HAND = """
 export FOO=of-the-caller PATH=/caller:/usr/bin:/bin LANG=de_DE.UTF-8 SHELL=/bin/zsh QUOTED=no
 {scheduled} run hand
 {scheduled} try hand > new && mv new try
+{scheduled} env hand --json > new && mv new env
 """
 CONFIG = """
 [jobs.cron]
@@ -103,7 +104,18 @@ command = "env -0 > new-cron; mv new-cron cron"
 [jobs.hand]
 command = "env -0 > new-hand; mv new-hand hand; env -0"
 """
-ABOUT = "ATTEMPT", "EVENT", "EVENT_DATA", "FOR", "JOB", "MISSED", "RUN_ID", "TRIGGER", "WINDOW_START"
+ABOUT = (
+    "ATTEMPT",
+    "EVENT",
+    "EVENT_DATA",
+    "FOR",
+    "JOB",
+    "MISSED",
+    "RUN_ID",
+    "TARGET",
+    "TRIGGER",
+    "WINDOW_START",
+)
 OF_THE_RUN = {f"SCHEDULED_{name}" for name in ABOUT}
 
 
@@ -135,6 +147,8 @@ def test_a_job_gets_the_same_environment_from_cron_by_hand_and_by_try(world, she
     assert of_cron == given(world.home / "plain") | own
     assert given(world.home / "hand") == of_cron
     assert given(world.home / "try") == of_cron
+    shown = {one["name"]: one["value"] for one in json.loads((world.home / "env").read_text())["variables"]}
+    assert {name: value for name, value in shown.items() if name not in OF_THE_RUN} == of_cron
 
 
 class Resident:

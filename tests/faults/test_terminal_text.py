@@ -71,7 +71,7 @@ OUTPUT = {
 # The words of each verb, and the function that returns its document.
 READING = {
     "status": "status", "jobs": "jobs", "show good": "job_or_run", "show all": "job_or_run", "show each": "job_or_run", "explain each": "explain", "explain each@d": "explain", "show RUN": "job_or_run",
-    "next": "upcoming", "explain good": "explain", "explain bad": "explain", "history": "history", "audit": "audit",
+    "next": "upcoming", "env good": "environment", "env good --diff-shell": "environment", "explain good": "explain", "explain bad": "explain", "history": "history", "audit": "audit",
     "forecast --from 2026-01-01 --to 2026-01-03": "forecast", "check": "check", "run --dry-run": "dry_run",
     "report": "report",
 }  # fmt: skip

@@ -2,8 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scheduled.commands.not_given import compare, may_explain
+from scheduled.commands.not_given import may_explain
 from scheduled.core.jobs import Action, Job
+from scheduled.install.environment import compare
 
 
 def test_the_names_of_missing_and_of_different_variables_are_sorted_and_without_values():
