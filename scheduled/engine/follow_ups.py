@@ -235,14 +235,14 @@ class FollowUps:
         budget, events = self._budget, self._events_left - sum(map(is_for_event, before))
         if budget is not None:
             budget = max(0, budget - sum(spends(jobs, start) for start in before))
-        # Slots that became due after the tick began belong to later ticks. Retries are not limited by
-        # `until`.
+        # Slots that became due after the tick began belong to later ticks, and so do slots after now, if the clock was
+        # set back meanwhile. Retries are not limited by `until`.
         plan = planning.plan_and_record(
             ledger,
             self._runtime.config,
             int(now),
             keys=keys,
-            until=int(self._now) if until is None else until,
+            until=min(int(self._now) if until is None else until, int(now)),
             gates=self.gates,
             budget=budget,
             events=max(0, events),

@@ -104,3 +104,18 @@ def test_a_tick_starts_no_more_runs_for_events_than_it_may_but_steps_of_chains(t
     assert waits["b"] == ("budget", int(NOW))
     assert requested(tick.ledger.oldest_start_requests([JobKey("b")])[0], None).claim.payload == {"n": 1}
     tick.ledger.close()
+
+
+@pytest.mark.parametrize(("set_back", "slots"), [(0, 1), (7200, 0)])
+def test_a_tick_starts_no_slot_that_a_clock_set_back_has_moved_into_the_future(tmp_path, set_back, slots):
+    ledger, runtime = (
+        LEDGERS["sqlite"](tmp_path),
+        a_runtime(tmp_path, 'timezone = "UTC"\n[jobs.job]\nat = "2027-01-15T07:50:00"\ncommand = "true"\n'),
+    )
+    follow_ups = FollowUps(runtime, CLAIMANT.tick, NOW, None)
+    with ledger.transaction():
+        planning.register(ledger, runtime.config, int(NOW) - 10_000)
+        starts = follow_ups.next_starts(ledger, [JobKey("job")], NOW - set_back)
+
+    assert len(starts) == slots
+    ledger.close()
