@@ -95,7 +95,6 @@ CHANGES = [
     ("pause", {"jobs": ["each@b%2Fc%20d"], "until": "2030-01-01"}),
     ("skip", {"job": "each", "slot": "2027-01-01T04:00:00+00:00"}),
     ("skip", {"job": "each@a", "slot": "2027-01-01T04:00:00+00:00"}),
-    ("run", {"job": "each"}),
     ("run", {"job": "each@b%2Fc%20d"}),
     (
         "add",
