@@ -83,8 +83,9 @@ class SchedulerTools:
         return {**SUCCESS, "task_id": task_id, **service.remove(self._permissions.instance, task_id)}
 
     def _task(self, task_id: str) -> dict[str, Any]:
-        service.job(self._permissions.instance, task_id)  # raises UnknownError with the nearest name
-        return next(task for task in service.tasks(self._permissions.instance) if task["id"] == task_id)
+        # A target is part of the task of its job. This raises UnknownError with the nearest name.
+        name = service.job(self._permissions.instance, task_id)["name"]
+        return next(task for task in service.tasks(self._permissions.instance) if task["id"] == name)
 
     def scheduler_daemon_status(self) -> schema.Document:
         """Return whether ticks start jobs: `running` is false after `scheduler_stop_daemon`, or if ticks are late."""
