@@ -349,6 +349,23 @@ def test_a_guard_skips_a_start_that_was_requested_and_the_chain_continues(world,
     assert runs == {"gated": ("skipped", reason), **chained}
 
 
+@pytest.mark.parametrize(
+    "chain", ['["gated", "last"]', '["last", "gated", "gated", "again"]', '[["gated", "last"]]']
+)
+@pytest.mark.parametrize("asked", [("run", "all"), ("run", "--verbose")])
+def test_the_tick_that_runs_a_chain_skips_a_step_with_a_guard_and_continues_at_once(world, chain, asked):
+    world.configure(
+        f"[jobs.all]\ncron = '* * * * *'\nchain = {chain}\n[jobs.last]\ncommand = 'true'\n"
+        f"[jobs.again]\ncommand = 'true'\n[jobs.gated]\ncommand = 'true'\n{GUARDED.format(root=world.root)}"
+    )
+    done = world.run(*asked)
+
+    runs = {run["job"]: run["status"] for run in world.json("history")}
+    again = {"again": "success"} if "again" in chain else {}
+    assert done.returncode == 0, done.stderr
+    assert runs == {"gated": "skipped", "last": "success", "all": "success", **again}
+
+
 def test_a_guard_skips_a_slot_quietly_with_its_condition_as_the_reason(world):
     world.configure(f"[jobs.job]\ncron = '* * * * *'\ncommand = 'true'\n{GUARDED.format(root=world.root)}")
     done = world.run("run", "--verbose")
