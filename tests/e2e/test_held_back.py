@@ -366,6 +366,27 @@ def test_the_tick_that_runs_a_chain_skips_a_step_with_a_guard_and_continues_at_o
     assert runs == {"gated": "skipped", "last": "success", "all": "success", **again}
 
 
+def test_a_dry_run_has_a_line_for_what_a_guard_skips(world):
+    guard = GUARDED.format(root=world.root)
+    world.configure(
+        f"[jobs.event]\non = 'go'\ncommand = 'true'\n{guard}[jobs.slot]\ncron = '* * * * *'\ncommand = 'true'\n{guard}"
+    )
+    world.run("emit", "go")
+
+    rows = world.json("run", "--dry-run")
+
+    reason = f"is skipped: its gate was closed (it requires: {world.root}/flag exists)"
+    assert [(row["job"], row["reason"], row["status"]) for row in rows] == [
+        ("slot", reason, "skipped"),
+        ("event", reason, "skipped"),
+    ]
+    world.run("run")
+    assert {run["job"]: run["status"] for run in world.json("history")} == {
+        "event": "skipped",
+        "slot": "skipped",
+    }
+
+
 def test_a_guard_skips_a_slot_quietly_with_its_condition_as_the_reason(world):
     world.configure(f"[jobs.job]\ncron = '* * * * *'\ncommand = 'true'\n{GUARDED.format(root=world.root)}")
     done = world.run("run", "--verbose")
