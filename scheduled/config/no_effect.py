@@ -15,6 +15,8 @@ def warnings(job: Job, table: Mapping[str, Any]) -> Iterator[str]:
         yield 'catch_up: "all" has no effect with `once_per`: missed periods become one run; remove it'
     if counts_from_end(job.schedules) and table.get("catch_up") == "all":
         yield 'catch_up: "all" has no effect with from = "end": there is one slot at a time; remove it'
+    if counts_from_end(job.schedules) and job.overlap != "wait":
+        yield 'overlap: has no effect with from = "end": no slot comes due during a run; remove it'
     if job.is_once_per_period and job.grace is not None:
         yield (
             f"grace: a machine that is off longer than {duration(job.grace)} at the beginning of a period skips all of"

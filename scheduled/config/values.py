@@ -37,7 +37,8 @@ def seconds(key: str, value: int | str, least: int = 1) -> int:
 
 def kill_after(value: int | str) -> int:
     """Return the seconds from SIGTERM to SIGKILL; 0 means SIGKILL at once. A tick that is stopped waits as long."""
-    found = seconds("kill_after", value, least=0)
+    at_once = isinstance(value, str) and value.strip() in ("0", "0s")
+    found = 0 if at_once else seconds("kill_after", value, least=0)
     if found > LONGEST_KILL_AFTER:
         raise ConfigError(f"kill_after: must be from 0 (KILL at once) to 1h, got {value}")
     return found

@@ -32,10 +32,11 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
     doubtful = bool(view.next_zone.doubt) and follows_host(view.config, key.job)
     found = [CADENCE] * unknown + [GATE] * gated
-    found += [OVERLAP] * (view.config.jobs[key.job].overlap != "wait")
+    from_end = counts_from_end(view.config.jobs[key.job].schedules)
+    found += [OVERLAP] * (view.config.jobs[key.job].overlap != "wait" and not from_end)
     found += [CHAIN] * _has_gated_steps(view, key.job) + [ZONE] * doubtful
     found += [TARGETS] * view.config.jobs[key.job].has_changing_targets
-    found += [DURATION] * counts_from_end(view.config.jobs[key.job].schedules)
+    found += [DURATION] * from_end
     return {"assumed": found} if found else {}
 
 

@@ -1,9 +1,12 @@
 """An interval that counts from the end of the last run has one slot at a time."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduled.config import no_effect
+from scheduled.config.values import kill_after
 from scheduled.core import intervals
 from scheduled.core.epochs import open_slots_of, slots_of
 from scheduled.core.jobs import Action, Job
@@ -104,3 +107,15 @@ def test_runs_are_an_interval_apart_with_any_duration(runs, cadence):
         found = intervals.renewed(found, tick + duration)
         expected = tick + duration + HOUR
         assert plan_job(JOB, found, tick + duration).next_due == expected
+
+
+def test_overlap_has_no_effect_with_an_interval_that_counts_from_the_end():
+    job = msgspec.structs.replace(JOB, overlap="skip")
+
+    assert [text.partition(":")[0] for text in no_effect.warnings(job, {})] == ["overlap"]
+    assert list(no_effect.warnings(JOB, {})) == []
+
+
+@pytest.mark.parametrize("written", ["0", "0s", 0])
+def test_a_run_that_has_to_end_gets_kill_at_once_if_kill_after_is_zero(written):
+    assert kill_after(written) == 0
