@@ -40,6 +40,15 @@ def _candidates(text: str) -> Iterator[JobKey]:
             yield from (JobKey(name, one) for one in dict.fromkeys((target, unquote(target))) if one)
 
 
+def refuse_target(found: Config, text: str) -> None:
+    """Raise UnknownError if *text* names a target of a job: only the job has a definition. The target need not be known."""
+    if text in found.jobs:
+        return
+    job = next((key.job for key in _candidates(text) if key.job in found.jobs), None)
+    if job is not None and found.jobs[job].for_each is not None:
+        raise UnknownError(f"{text}: is a target of the job {job}, not a job; only {job} has a definition")
+
+
 def named_keys(text: str) -> list[JobKey]:
     """Return the targets that *text* can mean, also of jobs that are not configured."""
     return [key for key in dict.fromkeys(_candidates(text)) if key.target]
