@@ -1,4 +1,4 @@
-"""A call in a thread ends, whatever it raises."""
+"""A call in a thread ends with any exception."""
 
 import asyncio
 
