@@ -17,7 +17,11 @@ def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     """Print which jobs are paused, and until when."""
     for found in done:
         verb = "would be" if dry_run else "is" if found["job"] else "are"
-        end = when(found["until"]) if found["until"] else complete("`scheduled resume`")
+        end = (
+            when(found["until"])
+            if found["until"]
+            else complete(f"`scheduled resume{'' if found['job'] is None else f' {named(found)}'}`")
+        )
         console().print(Text(f"{named(found) or 'all jobs'} {verb} paused until {end}"), soft_wrap=True)
 
 

@@ -50,7 +50,7 @@ def _explain(view: View, ledger: Ledger, key: JobKey, at: Instant | None) -> dic
 def _gone(view: View, ledger: Ledger, key: JobKey) -> dict[str, Any]:
     """Return what became of *key*, a target that its job no longer has."""
     ends = [epoch.ends_at for epoch in ledger.epochs() if epoch.key == key and epoch.ends_at is not None]
-    since = f"; its last slot was not after {when(max(ends), view)}" if ends else ""
+    since = f"; it has no slots after {when(max(ends), view)}" if ends else ""
     return {
         "job": key.job,
         "target": key.target,

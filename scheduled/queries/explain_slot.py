@@ -128,8 +128,9 @@ def _no_slot(view: View, key: JobKey, epoch: Epoch | None, at: Instant) -> str:
     if unknown is not None:
         return f"It had no slot at {when(at, view)}: no target of {key.job} was known then, because {unknown.why}."
     if epoch is None:
+        was_no = f"was no target of {key.job}" if key.target else "did not exist yet"
         return (
-            f"It was not scheduled at {when(at, view)}: it did not exist yet, it was disabled,"
+            f"It was not scheduled at {when(at, view)}: it {was_no}, it was disabled,"
             " or its records of that time were deleted."
         )
     return f"It had no slot between {when(epoch.starts_at, view)}, when its schedule took effect, and {when(at, view)}."

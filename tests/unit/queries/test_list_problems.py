@@ -1,4 +1,4 @@
-"""What is answered about a job of which the list of targets could not be read, or whose targets failed."""
+"""What is answered about a job of which the list of targets could not be read, or has targets that failed."""
 
 from contextlib import closing
 
