@@ -31,6 +31,7 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
     for job, until in document["paused"].items():
         name = "all jobs" if job == "*" else escape(job)
+        name += " (gone)" if job in document.get("gone", ()) else ""
         screen.print(
             f"[yellow]paused[/]     {name} until {when(until) if until else complete('`scheduled resume`')}"
         )
