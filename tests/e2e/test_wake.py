@@ -204,6 +204,17 @@ def test_the_tick_after_the_alarm_sets_the_next_one(world, clock):
 
 
 @pytest.mark.usefixtures("clock")
+def test_check_warns_if_the_alarm_cannot_be_set_and_only_if_a_job_wants_it(world):
+    well = world.json("check")["warnings"]
+    (world.root / "rtc/rtc0/wakealarm").unlink()
+    warned = world.json("check")["warnings"]
+    world.configure(CONFIG.replace("wake = true", ""))
+
+    assert (well, world.json("check")["warnings"]) == ([], [])
+    assert ["this machine has no real-time clock" in text for text in warned] == [True]
+
+
+@pytest.mark.usefixtures("clock")
 def test_without_such_a_job_nothing_of_it_is_imported(world):
     world.configure(CONFIG.replace("wake = true", ""))
     command = world.command("run")
