@@ -252,7 +252,8 @@ def test_after_a_boot_with_a_wrong_clock_no_slot_is_repeated(world: World, wrong
 
     assert "the clock is right again" in right.stderr
     assert world.json("history") == before
-    assert world.json("audit") == {**world.json("audit"), "problems": [], "slots": 3}
+    audit = world.json("audit")
+    assert (audit["problems"], audit["slots"]) == ([], 3)
     world.run("run", at="2026-03-11 08:00:00")
     assert len(runs(world)) == len(before) + 1
 
