@@ -53,11 +53,12 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
         from scheduled.engine import intervals  # most configurations have none
 
         intervals.renew_overdue(ledger, ledger.job_states(), now)
+    stranded = dropped.retries(ledger, config, now)
     changes = edits.changes(ledger, config, now, made_now)
     for change in changes:
         _write(ledger, change, now)
     edits.remember(ledger, config)
-    events = [event for change in changes for event in _skipped_by(change, config.timezone)]
+    events = [*stranded, *(event for change in changes for event in _skipped_by(change, config.timezone))]
     events += dropped.by_changes(ledger, config, changes, made_now, now)
     skips.announce(ledger, config.jobs, events, now)
     return events

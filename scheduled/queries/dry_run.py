@@ -14,7 +14,7 @@ from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
-from scheduled.core.holds import Holds, hold, quiet
+from scheduled.core.holds import Holds, hold, is_refused, quiet
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
@@ -27,6 +27,7 @@ from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
+from scheduled.queries.dry_run_skips import of_requests, of_slots, refused_requests
 from scheduled.queries.next_zone import NextZone, follows_host, in_zone, next_zone
 from scheduled.queries.unasked_gates import unasked, without_commands
 from scheduled.schedules.instants import read
@@ -154,14 +155,21 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         jobs = runtime.config.jobs
         config = without_commands(runtime.config) if question.is_limited() else runtime.config
         gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
-        holds = msgspec.structs.replace(
-            planning.holds_now(
-                ledger, runtime.config.jobs, now, (), gates=gates, budget=runtime.config.max_runs
-            ),
+        holds = planning.holds_now(
+            ledger,
+            runtime.config.jobs,
+            now,
+            (),
+            gates=gates,
+            budget=runtime.config.max_runs,
             events=runtime.config.max_event_runs,
             sessions=runtime.config.max_sessions,
-            start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )
+        requests = ledger.start_requests()
+        refused = refused_requests(requests, holds)
+        requests = [row for row in requests if row not in refused] if refused else requests
+        queue = RequestQueue([*requests, *_new_requests(ledger, runtime)])
+        holds = msgspec.structs.replace(holds, start_requests=queue)
         job_states = planning.foreseen(ledger, runtime.config, now)
     job_states |= {
         key: deferrals.without(state, deferrals.given_up(jobs[key.job], state, holds.pauses, now))
@@ -176,7 +184,8 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
     waits = [
         _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
     ]
-    return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
+    skips = [*of_slots(found.plans, runtime.zone), *of_requests(jobs, refused)]
+    return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits, *skips)], zone
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
@@ -242,7 +251,7 @@ def _waits_in(
     """Return whether a step of *chain*, or of a chain among its steps, can't start now."""
     keys = (key for step in chain.action.steps for name in step for key in keys_of(jobs[name]))
     return any(
-        hold(jobs[key.job], key, now, holds) is not None
+        (hold(jobs[key.job], key, now, holds) is not None and not is_refused(jobs[key.job], key, now, holds))
         or (state := job_states.get(key)) is None
         or state.busy
         or state.open_run is not None

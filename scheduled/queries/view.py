@@ -22,6 +22,7 @@ from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
+from scheduled.paths import Paths
 from scheduled.queries import ticks
 from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
@@ -198,46 +199,52 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """
     earlier = config_of(instance)
     instance.problems = earlier.problems
-    now = int(clock.now())
     with read_only(instance.paths) as ledger:
-        zone = next_zone(ledger, earlier)
-        found = in_zone(earlier, zone)
-        overridden = _override(earlier, ledger)
-        _override(found, ledger)
-        job_states = planning.foreseen(ledger, earlier, now)
-        if found.jobs.counts_from_end:
-            job_states = with_expected(ledger, job_states)
-        seen = ticks.ticks(ledger, instance.paths, now)
-        busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
-        holds = planning.holds_with_all(ledger, found.jobs, now)
-        view = View(
-            config=found,
-            now=now,
-            job_states=job_states,
-            rows={row.key: row for row in ledger.job_rows()},
-            holds=holds,
-            overridden=overridden,
-            cadence=seen.cadence.seconds,
-            phase=seen.cadence.phase,
-            late=seen.cadence.late,
-            cadence_source=seen.cadence.source,
-            stopped_at=seen.stopped_at,
-            busy=frozenset(busy),
-            next_zone=zone,
-            without_answer=without_answer(ledger),
-            chains=tuple(chains_under_way(ledger.open_runs())),
-            at_work=is_any_at_work(ledger, instance.paths),
-            own_retries=own_retries(ledger, found, instance.paths, now),
-            crowded=_crowded(found, holds.start_requests),
-            lists=recorded(ledger) if found.jobs.with_changing_targets else {},
-        )
-        if holds.first_tick > now:  # the next tick is the first one of this boot
-            view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
-        if zone.changes:
-            view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
-            view.job_states = view.states_with()
+        view = view_of(earlier, ledger, instance.paths)
         question.check()
         yield view, ledger
+
+
+def view_of(earlier: Config, ledger: Ledger, paths: Paths) -> View:
+    """Return a view of *ledger*, which belongs to the state *paths*, with the configuration as it was read last."""
+    now = int(clock.now())
+    zone = next_zone(ledger, earlier)
+    found = in_zone(earlier, zone)
+    overridden = _override(earlier, ledger)
+    _override(found, ledger)
+    job_states = planning.foreseen(ledger, earlier, now)
+    if found.jobs.counts_from_end:
+        job_states = with_expected(ledger, job_states)
+    seen = ticks.ticks(ledger, paths, now)
+    busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
+    holds = planning.holds_with_all(ledger, found.jobs, now)
+    view = View(
+        config=found,
+        now=now,
+        job_states=job_states,
+        rows={row.key: row for row in ledger.job_rows()},
+        holds=holds,
+        overridden=overridden,
+        cadence=seen.cadence.seconds,
+        phase=seen.cadence.phase,
+        late=seen.cadence.late,
+        cadence_source=seen.cadence.source,
+        stopped_at=seen.stopped_at,
+        busy=frozenset(busy),
+        next_zone=zone,
+        without_answer=without_answer(ledger),
+        chains=tuple(chains_under_way(ledger.open_runs())),
+        at_work=is_any_at_work(ledger, paths),
+        own_retries=own_retries(ledger, found, paths, now),
+        crowded=_crowded(found, holds.start_requests),
+        lists=recorded(ledger) if found.jobs.with_changing_targets else {},
+    )
+    if holds.first_tick > now:  # the next tick is the first one of this boot
+        view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
+    if zone.changes:
+        view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
+        view.job_states = view.states_with()
+    return view
 
 
 def _crowded(config: Config, requests: RequestQueue) -> frozenset[str]:
