@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from scheduled.actions.command import TARGET
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import handler_of, kind_of
+from scheduled.actions.target_words import TARGET
 from scheduled.config import secret_doubts
 from scheduled.config.execution_doubts import of_execution
 from scheduled.core.events import PUBLISHED

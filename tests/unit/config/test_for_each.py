@@ -83,6 +83,9 @@ def test_a_listed_target_that_a_shell_could_interpret_is_refused_in_a_line_for_i
         for name in ("'b c'", "'$(id)'")
     ]
     assert problems('command = ["echo", "{target}"]') == []
+    assert len(problems('command = ["sh", "-c", "echo {target}"]')) == 2
+    assert len(problems('command = "true"\npost = ["ssh", "host", "echo", "{target}"]')) == 2
+    assert len(problems('command = ["rm", "{target}"]', '["-rf"]')) == 1
     assert problems("""command = 'echo "$SCHEDULED_TARGET"'""") == []
     assert problems('command = "echo {target}"', '["a"]') == []
 
