@@ -29,6 +29,7 @@ class Paths:
         self.results = root / "results"
         self.backups = root / "backups"
         self.spool = root / "spool"
+        self.trials = root / "trials"
         # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
         # The message that the ledger is lost, if an answer was restored from the snapshot; the command line exits with 1.
@@ -54,6 +55,13 @@ class Paths:
         """Return whether the secrets of an attempt are kept: its output is still to be masked."""
         try:
             return any(name.endswith(SECRETS) for name in os.listdir(self.results))
+        except OSError:
+            return False
+
+    def has_trials(self) -> bool:
+        """Return whether there are directories of `try`: of one that runs, or one that was killed."""
+        try:
+            return bool(os.listdir(self.trials))
         except OSError:
             return False
 

@@ -27,6 +27,8 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
 
     Damaged result files are moved aside. What can't be removed is logged; the next tick retries.
     """
+    if runtime.paths.has_trials():
+        _remove_trials(runtime)
     # The files are listed before the runs are read: a file of a later claim is not among them.
     listed = list(runtime.paths.results.iterdir())
     if kept := [path for path in listed if path.suffix == SECRETS]:
@@ -43,6 +45,16 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
             continue  # another tick removed it first, or it belonged to a tick that claimed no run
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
+
+
+def _remove_trials(runtime: Runtime) -> None:
+    """Remove what a `try` that was killed has left: it may hold secrets."""
+    from scheduled.state import trials  # most states have none
+
+    try:
+        trials.remove_left(runtime.paths)
+    except (OSError, StateError) as error:
+        runtime.cannot_record(f"{runtime.paths.trials}: can't be removed: {error}; the next tick retries")
 
 
 def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
