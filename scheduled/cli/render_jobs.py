@@ -32,6 +32,9 @@ def jobs(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> Non
     columns = ("job", "schedule", "next run", "last run", "status", "description")
     rows_or(columns, rows, "no jobs are configured; add one with `scheduled add`")
     remarks([line for entry in entries for line in failed_targets(entry["name"], entry["targets"] or ())])
+    remarks(
+        [f"{entry['name']}: for_each: {entry['list_problem']}" for entry in entries if entry["list_problem"]]
+    )
     remarks(notes)
 
 
@@ -74,6 +77,8 @@ def job(document: dict[str, Any]) -> None:
         screen.print(f"  next slot         {when(slot)}")
     if document["targets"] is not None:
         _targets(document["targets"])
+    if document["list_problem"]:
+        screen.print(Text(f"for_each: {document['list_problem']}", style="yellow"), soft_wrap=True)
 
 
 def _targets(targets: Sequence[Mapping[str, Any]]) -> None:

@@ -17,8 +17,8 @@ from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.settle import context_of, settle_attempt
 from scheduled.errors import ConfigError
-from scheduled.execution import process
-from scheduled.execution.protocol import Ended, Started, read_records
+from scheduled.execution import process, run_group
+from scheduled.execution.protocol import Record, Started, read_records
 from scheduled.execution.report_file import Reported
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
@@ -103,30 +103,21 @@ def _settle(ledger: Ledger, runtime: Runtime, run: OpenRun, now: float) -> Seque
 
 def _process(runtime: Runtime, run: OpenRun) -> Started | None:
     """Return the process that executes the attempt of *run*; None if there is none (yet, or any more)."""
-    found = None
-    for record in _records(runtime, run):
-        if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
-            found = record
-        # The process of a handler executes several runs in turn, so it may already execute another run.
-        if _ends(record, run):
-            return None
-    return found
+    records = _records(runtime, run)
+    # The process of a handler executes several runs in turn, so it may already execute another run.
+    if run_group.has_ended(records, run.run_id, run.attempt):
+        return None
+    return run_group.started_of(records, run.run_id, run.attempt)
 
 
-def _records(runtime: Runtime, run: OpenRun) -> Sequence[object]:
+def _records(runtime: Runtime, run: OpenRun) -> list[Record]:
     path = runtime.paths.results_of(run.tick)
     return read_records(path.read_bytes()) if path.exists() else []
 
 
-def _ends(record: object, run: OpenRun) -> bool:
-    if not isinstance(record, Ended):
-        return False
-    return (record.attempt_result.run_id, record.attempt_result.attempt) == (run.run_id, run.attempt)
-
-
 def _refuse_ended(runtime: Runtime, run: OpenRun) -> None:
     """Raise ConfigError if the attempt of *run* has ended and is not recorded in the ledger yet."""
-    if run.status != "waiting_retry" and any(_ends(record, run) for record in _records(runtime, run)):
+    if run.status != "waiting_retry" and run_group.has_ended(_records(runtime, run), run.run_id, run.attempt):
         raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from scheduled.core.holds import pauses_of
+from scheduled.core.holds import first_allowed, first_quiet, pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED, UNTIL_NEXT_SLOT, deferral_ends
 from scheduled.core.keys import JobKey
@@ -32,14 +32,20 @@ def is_deferred(run: OpenRun) -> bool:
 def expires(job: Job, run: OpenRun) -> tuple[Instant, str] | None:
     """Return the first instant at which *run* is given up, and why; None if it is not deferred.
 
-    None too if a newer slot replaces it at its bound, unless `catch_up = "all"`: its slot is then coalesced, not given up.
+    A newer slot that may start at its bound replaces it, unless `catch_up = "all"`: its slot is then coalesced, not given
+    up. It is given up in the first quiet hours from its bound on, if it still waits then; None if there are none.
     """
     if not is_deferred(run) or run.first_started_at is None:
         return None
     ends, why = deferral_ends(job, run.slot, int(run.first_started_at))
-    if why == UNTIL_NEXT_SLOT and job.catch_up != "all":
-        return None
+    if _is_replaced(job, why):
+        found = first_quiet(job, ends + 1)
+        return None if found is None else (found, why)
     return ends + 1, why
+
+
+def _is_replaced(job: Job, why: str) -> bool:
+    return why == UNTIL_NEXT_SLOT and job.catch_up != "all"
 
 
 def next_expiry(job: Job, job_state: JobState) -> Instant | None:
@@ -55,9 +61,12 @@ def given_up(
     waiting = _waiting(job_state)
     if not any(map(is_deferred, waiting)) or pauses_of(job_state.key, pauses):
         return ()
+    startable = first_allowed(job, now) == now
     found = ((run, expires(job, run)) for run in waiting)
     return tuple(
-        GivenUp(run, f"{DEFERRED}; {one[1]}") for run, one in found if one is not None and now >= one[0]
+        GivenUp(run, f"{DEFERRED}; {one[1]}")
+        for run, one in found
+        if one is not None and now >= one[0] and not (startable and _is_replaced(job, one[1]))
     )
 
 

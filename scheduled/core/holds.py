@@ -12,6 +12,7 @@ from scheduled.core.jobs import Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import OpenReason, StartRequest
+from scheduled.schedules.clock_changes import changes
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 
 # With `catch_up = "none"` a slot that no tick saw within this time counts as missed. It is longer than
@@ -131,6 +132,15 @@ def first_allowed(job: Job, instant: Instant) -> Instant:
     return instant if quiet_until is None else quiet_until
 
 
+def first_quiet(job: Job, instant: Instant) -> Instant | None:
+    """Return the first instant, from *instant* on, in the quiet hours of *job*; None if it has none."""
+    if job.not_between is None or first_allowed(job, instant) != instant:
+        return None if job.not_between is None else instant
+    day = datetime.fromtimestamp(instant, ZoneInfo(job.zone)).date()
+    begins = (_local(day + timedelta(days=more), job.not_between.start, job.zone) for more in (0, 1))
+    return next((begin for begin in begins if begin >= instant), None)
+
+
 def gate_expires(job: Job, due: Instant) -> Instant | None:
     """Return the first instant at which a closed gate skips what is due at *due*; None if the gate has no deadline.
 
@@ -174,11 +184,22 @@ def _quiet_around(window: Window, zone: str, now: Instant) -> tuple[Instant, Ins
         return None
     began = here.date() - timedelta(days=1 if wraps and minute < window.end else 0)
     ends = began + timedelta(days=1 if wraps else 0)
-    return _local(began, window.start, zone), _local(ends, window.end, zone)
+    found = _local(began, window.start, zone), _local(ends, window.end, zone)
+    if wraps and found[0] == _local(
+        began, window.end, zone
+    ):  # a clock change skips all of the time between them
+        found = found[0] + (window.start - window.end) * MINUTE, found[1]
+    return found if found[0] <= now else None
 
 
 def _local(day: date, minute: int, zone: str) -> Instant:
-    return int(datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone)).timestamp())
+    """Return the instant of a local time; of one that a clock change skips, the first instant after the gap."""
+    wanted = datetime.combine(day, time(*divmod(minute, 60)), ZoneInfo(zone))
+    instant = int(wanted.timestamp())
+    if datetime.fromtimestamp(instant, ZoneInfo(zone)).replace(tzinfo=None) == wanted.replace(tzinfo=None):
+        return instant
+    gap = changes(zone, int(wanted.replace(fold=1).timestamp()), instant)
+    return next((change.at for change in gap), instant)
 
 
 def on_time(cadence: Seconds) -> Seconds:

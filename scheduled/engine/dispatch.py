@@ -136,11 +136,24 @@ class Dispatcher:
 
     def _requested(self, ledger: Ledger, now: float) -> Sequence[Start]:
         """Return the starts that the runs which have just begun requested."""
-        # A disabled step ends its chain now, not in a later tick.
-        dropped = lost_steps.drop(ledger, self._runtime, now)
-        self._events += dropped
-        keys, behind = self._follow_ups.after_chains(ledger, dropped)
+        # A disabled step ends its chain now, and one that its gate skips lets it continue: not in a later tick.
+        ended = self._ended(ledger, now)
+        self._events += ended
+        keys, behind = self._follow_ups.after_chains(ledger, ended)
         return self._follow_ups.planned(ledger, keys | self._follow_ups.requested(ledger), behind, now)
+
+    def _ended(self, ledger: Ledger, now: float, after: int = 0) -> "list[Event]":
+        """End the steps of chains that can't run, and the start requests with an id over *after* that their gate skips.
+
+        Return the events to publish.
+        """
+        events: list[Event] = []
+        newest = -1
+        while newest != (newest := ledger.newest_start_request()):  # each may request the next step
+            if self.gates.refused:
+                events += expire(ledger, self._runtime, self.gates, self.claimant, now, after)
+            events += lost_steps.drop(ledger, self._runtime, now, after)
+        return events
 
     def _begin(self, ledger: Ledger, claim: Claim, now: float) -> bool:
         """Publish a claimed run and let the executor that takes it begin it; undo the claim if none does.
@@ -277,10 +290,10 @@ class Dispatcher:
                 for record in records
                 for event in supervised.settled(ledger, self._runtime, record, self._claims, self._problems)
             ]
-            events += lost_steps.drop(ledger, self._runtime, clock.now(), self._checked)
-            self._checked = ledger.newest_start_request()
             if answered:
                 events += expire(ledger, self._runtime, self.gates, self.claimant, clock.now())
+            events += self._ended(ledger, clock.now(), self._checked)
+            self._checked = ledger.newest_start_request()
             free = set[JobKey]()
             if self._replacing is not None and gone:
                 settled, free = self._replacing.settle(ledger, gone, clock.now())

@@ -1,12 +1,12 @@
 """Skip what was held back until its deadline: start requests at a closed gate, and runs that answered "not now"."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from scheduled.core import deferrals, gate_words, starts
 from scheduled.core.events import Event
 from scheduled.core.holds import pauses_of, request_expired
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AttemptResult
+from scheduled.core.runs import AttemptResult, StartRequest
 from scheduled.core.starts import Start
 from scheduled.engine import claims
 from scheduled.engine.giving_up import give_up
@@ -17,13 +17,30 @@ from scheduled.execution.report_file import Reported
 from scheduled.state.ledger import Ledger
 
 
-def expire(ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, now: float) -> list[Event]:
+def expire(
+    ledger: Ledger, runtime: Runtime, gates: Gates, claimant: Claimant, now: float, after: int = 0
+) -> list[Event]:
     """Skip start requests that are older than the deadline of their closed gate, or that it skips; their chains continue.
 
+    The next step of such a chain may be skipped in the same way. Requests with an id up to *after* were checked before.
     Return the events to publish.
     """
+    events: list[Event] = []
+    while gates.closed and (rows := ledger.start_requests(after)):  # there may be many
+        after = rows[-1].id
+        events += _expire(ledger, runtime, gates, rows, claimant, now)
+    return events
+
+
+def _expire(
+    ledger: Ledger,
+    runtime: Runtime,
+    gates: Gates,
+    rows: Sequence[StartRequest],
+    claimant: Claimant,
+    now: float,
+) -> list[Event]:
     jobs = runtime.config.jobs
-    rows = ledger.start_requests() if gates.closed else []  # there may be many
     closed = [row for row in rows if row.job in gates.closed]
     pauses = ledger.pauses(int(now)) if gates.refused and closed else {}
     refused = [row for row in closed if row.job in gates.refused and not pauses_of(row.key, pauses)]

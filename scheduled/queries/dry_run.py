@@ -12,9 +12,9 @@ import msgspec
 from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.files import Config
-from scheduled.config.named import target_keys
+from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
-from scheduled.core.holds import Holds, hold, quiet
+from scheduled.core.holds import Holds, hold, is_refused, quiet
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
@@ -27,6 +27,7 @@ from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
+from scheduled.queries.dry_run_skips import of_requests, of_slots, refused_requests
 from scheduled.queries.next_zone import NextZone, follows_host, in_zone, next_zone
 from scheduled.queries.unasked_gates import unasked, without_commands
 from scheduled.schedules.instants import read
@@ -56,10 +57,19 @@ def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = Non
     """
     runtime = open_runtime(instance)
     if jobs or slot is not None:
-        return dry_run_of(runtime, jobs, slot)
+        found = dry_run_of(runtime, jobs, slot)
+        instance.notes = assumptions.of_targets(found)
+        return found
     found, zone = _of_tick(runtime)
-    instance.notes = assumptions.zone(zone)
+    instance.notes = [*assumptions.zone(zone), *assumptions.of_targets(found), *_unread(runtime.config)]
     return found
+
+
+def _unread(config: Config) -> list[str]:
+    """Return a note that names the jobs of which no target is known: a tick reads their lists first."""
+    jobs = (config.jobs[name] for name in config.jobs.with_changing_targets)
+    names = [job.name for job in jobs if job.enabled and not job.targets]
+    return [f"no target is known of {', '.join(names)}: the tick reads the list first"] if names else []
 
 
 def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
@@ -68,8 +78,18 @@ def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list
         return runs_for_slot(runtime, the_one(names), read(slot, runtime.zone))
     if not names:
         return dry_run_of_tick(runtime)
-    keys = target_keys(runtime.config, names)
-    return [{"job": key.job, "target": key.target or None, "reason": "requested"} for key in keys]
+    return [row for key in known_keys(runtime.config, names) for row in _requested(runtime.config, key)]
+
+
+def _requested(config: Config, key: JobKey) -> Iterator[dict[str, Any]]:
+    """Yield the runs that a request for *key* starts: `run` reads the list of its targets first, if this changes by itself."""
+    changing = config.jobs[key.job].has_changing_targets and not key.target
+    assumed = {"assumed": [assumptions.TARGETS]} if changing else {}
+    for one in each_target(config, key):
+        yield {"job": one.job, "target": one.target or None, "reason": "requested", **assumed}
+    if changing and not config.jobs[key.job].targets:
+        reason = "requested; no target is known, and its list is read first"
+        yield {"job": key.job, "target": None, "reason": reason, **assumed}
 
 
 def the_one(names: Sequence[str]) -> str:
@@ -135,14 +155,21 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         jobs = runtime.config.jobs
         config = without_commands(runtime.config) if question.is_limited() else runtime.config
         gates = gate_checks.check(ledger, config, now, lambda: runtime.environment)
-        holds = msgspec.structs.replace(
-            planning.holds_now(
-                ledger, runtime.config.jobs, now, (), gates=gates, budget=runtime.config.max_runs
-            ),
+        holds = planning.holds_now(
+            ledger,
+            runtime.config.jobs,
+            now,
+            (),
+            gates=gates,
+            budget=runtime.config.max_runs,
             events=runtime.config.max_event_runs,
             sessions=runtime.config.max_sessions,
-            start_requests=RequestQueue([*ledger.start_requests(), *_new_requests(ledger, runtime)]),
         )
+        requests = ledger.start_requests()
+        refused = refused_requests(requests, holds)
+        requests = [row for row in requests if row not in refused] if refused else requests
+        queue = RequestQueue([*requests, *_new_requests(ledger, runtime)])
+        holds = msgspec.structs.replace(holds, start_requests=queue)
         job_states = planning.foreseen(ledger, runtime.config, now)
     job_states |= {
         key: deferrals.without(state, deferrals.given_up(jobs[key.job], state, holds.pauses, now))
@@ -157,13 +184,19 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
     waits = [
         _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
     ]
-    return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits)], zone
+    skips = [*of_slots(found.plans, runtime.zone), *of_requests(jobs, refused)]
+    return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits, *skips)], zone
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
-    """Return `{"assumed": ["zone"]}` if it is not known in which zone the quiet hours of *job* are, which decide now."""
+    """Return what is assumed about a run of *job* that starts now, as `{"assumed": [...]}`; {} if nothing is.
+
+    It may not be known in which zone its quiet hours are, which decide now, or whether its list of targets is the same.
+    """
     doubtful = zone.doubt and config.jobs[job].not_between is not None and follows_host(config, job)
-    return {"assumed": [assumptions.ZONE]} if doubtful else {}
+    found = [assumptions.ZONE] if doubtful else []
+    found += [assumptions.TARGETS] if config.jobs[job].has_changing_targets else []
+    return {"assumed": found} if found else {}
 
 
 def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:
@@ -218,7 +251,7 @@ def _waits_in(
     """Return whether a step of *chain*, or of a chain among its steps, can't start now."""
     keys = (key for step in chain.action.steps for name in step for key in keys_of(jobs[name]))
     return any(
-        hold(jobs[key.job], key, now, holds) is not None
+        (hold(jobs[key.job], key, now, holds) is not None and not is_refused(jobs[key.job], key, now, holds))
         or (state := job_states.get(key)) is None
         or state.busy
         or state.open_run is not None

@@ -252,7 +252,8 @@ def test_after_a_boot_with_a_wrong_clock_no_slot_is_repeated(world: World, wrong
 
     assert "the clock is right again" in right.stderr
     assert world.json("history") == before
-    assert world.json("audit") == {**world.json("audit"), "problems": [], "slots": 3}
+    audit = world.json("audit")
+    assert (audit["problems"], audit["slots"]) == ([], 3)
     world.run("run", at="2026-03-11 08:00:00")
     assert len(runs(world)) == len(before) + 1
 
@@ -347,6 +348,44 @@ def test_a_guard_skips_a_start_that_was_requested_and_the_chain_continues(world,
     chained = {"last": ("success", None), "all": ("success", None)} if started_by == "chain" else {}
     reason = f"its gate was closed (it requires: {world.root}/flag exists)"
     assert runs == {"gated": ("skipped", reason), **chained}
+
+
+@pytest.mark.parametrize(
+    "chain", ['["gated", "last"]', '["last", "gated", "gated", "again"]', '[["gated", "last"]]']
+)
+@pytest.mark.parametrize("asked", [("run", "all"), ("run", "--verbose")])
+def test_the_tick_that_runs_a_chain_skips_a_step_with_a_guard_and_continues_at_once(world, chain, asked):
+    world.configure(
+        f"[jobs.all]\ncron = '* * * * *'\nchain = {chain}\n[jobs.last]\ncommand = 'true'\n"
+        f"[jobs.again]\ncommand = 'true'\n[jobs.gated]\ncommand = 'true'\n{GUARDED.format(root=world.root)}"
+    )
+    done = world.run(*asked)
+
+    runs = {run["job"]: run["status"] for run in world.json("history")}
+    again = {"again": "success"} if "again" in chain else {}
+    assert done.returncode == 0, done.stderr
+    assert runs == {"gated": "skipped", "last": "success", "all": "success", **again}
+
+
+def test_a_dry_run_has_a_line_for_what_a_guard_skips(world):
+    guard = GUARDED.format(root=world.root)
+    world.configure(
+        f"[jobs.event]\non = 'go'\ncommand = 'true'\n{guard}[jobs.slot]\ncron = '* * * * *'\ncommand = 'true'\n{guard}"
+    )
+    world.run("emit", "go")
+
+    rows = world.json("run", "--dry-run")
+
+    reason = f"is skipped: its gate was closed (it requires: {world.root}/flag exists)"
+    assert [(row["job"], row["reason"], row["status"]) for row in rows] == [
+        ("slot", reason, "skipped"),
+        ("event", reason, "skipped"),
+    ]
+    world.run("run")
+    assert {run["job"]: run["status"] for run in world.json("history")} == {
+        "event": "skipped",
+        "slot": "skipped",
+    }
 
 
 def test_a_guard_skips_a_slot_quietly_with_its_condition_as_the_reason(world):

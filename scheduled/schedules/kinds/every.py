@@ -66,6 +66,10 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
     seconds, phase = _interval(schedule), schedule.phase
     if schedule.anchor is not None:
         return timetables.every(seconds, schedule.anchor if phase is None else phase)
+    if schedule.from_end and phase is not None and phase <= epoch:
+        return timetables.once(
+            max(phase + seconds, epoch + 1)
+        )  # an edit shortened it: it may be over already
     first = _first_after(epoch, epoch + 1 if phase is None else phase, seconds)
     return timetables.once(first) if schedule.from_end else timetables.every(seconds, first)
 

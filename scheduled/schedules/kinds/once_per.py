@@ -71,5 +71,8 @@ def written(schedule: Schedule) -> str:
 
 
 def lint(schedule: Schedule, now: Instant) -> list[str]:
-    """See `ScheduleKind.lint`."""
-    return []
+    """See `ScheduleKind.lint`. Only a clock change that skips the beginning of the period is worth a warning."""
+    from scheduled.schedules import cron_lint
+
+    period, hour, minute = _parts(schedule)
+    return cron_lint.lint(f"{minute} {hour} {BEGINS[period]}", schedule.zone, now)

@@ -70,12 +70,31 @@ def test_the_bound_counts_by_the_clock_also_in_quiet_hours(job, ends, why, slot)
 
 def test_a_newer_slot_replaces_a_run_that_has_no_other_bound_unless_the_older_one_goes_first():
     hourly = {"schedules": (Schedule("cron", "0 * * * *"),)}
-    replaced, first = a_job(**hourly), a_job(catch_up="all", **hourly)
+    replaced, first = a_job(not_between=None, **hourly), a_job(catch_up="all", **hourly)
 
     assert given_up(replaced, deferred(), "11:00") == given_up(first, deferred(), "09:00") == []
     assert given_up(first, deferred(), "09:00:01") == [
         ("job-1", "not now; it was deferred until its next slot")
     ]
+
+
+def test_a_run_with_a_newer_slot_that_quiet_hours_hold_back_is_given_up_after_one_period():
+    hourly = a_job(schedules=(Schedule("cron", "0 * * * *"),))
+
+    found = [given_up(hourly, deferred(), now) for now in ("09:00", "09:00:01", "12:00")]
+
+    # at 12:00 the newer slot may start, and replaces it
+    assert found == [[], [("job-1", "not now; it was deferred until its next slot")], []]
+    assert planner.plan_job(hourly, state(deferred(), hourly.schedules), at("08:40")).next_due == at(
+        "09:00:01"
+    )
+
+
+def test_a_run_that_is_replaced_at_its_bound_is_given_up_in_the_quiet_hours_after_it():
+    slots = a_job(schedules=(Schedule("cron", "0,20 * * * *"),))
+
+    assert given_up(slots, deferred(), "08:25") == []
+    assert given_up(slots, deferred(), "08:30") == [("job-1", "not now; it was deferred until its next slot")]
 
 
 @pytest.mark.parametrize("paused", [ALL_JOBS, JobKey("job")])

@@ -10,6 +10,7 @@ from scheduled.core.epochs import minute_before
 from scheduled.core.holds import Holds
 from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState, OpenRun
+from scheduled.schedules.kinds.once_per import lint
 
 
 def at(text):
@@ -153,3 +154,37 @@ def test_check_warns_about_keys_without_effect(path, text, expected):
     job(path, text)
 
     assert [one for one in check(path)["warnings"] if f"jobs.x: {expected}" in one], check(path)
+
+
+BERLIN = 'once_per = "day"\nbetween = ["02:15", "{}"]\ntimezone = "Europe/Berlin"'
+
+
+@pytest.mark.parametrize("end", ["02:45", "04:00"])
+def test_a_window_that_begins_in_the_gap_of_a_clock_change_begins_after_it(path, end):
+    found = job(path, BERLIN.format(end))  # 02:15 is 01:15 in UTC, and the clocks go forward at 01:00 in UTC
+
+    before = planned(found, "28T01:15", "29T00:59")
+    start = planned(found, "28T01:15", "29T01:00").start
+
+    assert (before.waits, before.next_due) == (None, at("29T01:00"))
+    assert start.claim.slot == at("29T01:00")
+
+
+@pytest.mark.parametrize(("now", "waits"), [("29T01:29", None), ("29T01:30", "quiet"), ("30T00:14", "quiet")])
+def test_a_window_that_a_clock_change_skips_as_a_whole_keeps_its_length(path, now, waits):
+    found = job(path, BERLIN.format("02:45"))
+
+    plan = planned(found, "28T01:15", now)
+
+    assert plan.waits == waits
+    assert (plan.start is None) == (waits is not None)
+    assert planned(found, "28T00:14", "29T00:30").next_due == at("29T01:00")
+
+
+def test_check_warns_about_a_beginning_that_a_clock_change_skips(path):
+    (schedule,) = job(path, BERLIN.format("02:45")).schedules
+
+    (warning,) = lint(schedule, at("01T00:00"))
+
+    assert "02:15 does not exist on that day, so the job runs once at 03:00 instead" in warning
+    assert lint(job(path).schedules[0], at("01T00:00")) == []

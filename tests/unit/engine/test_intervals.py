@@ -174,6 +174,20 @@ def test_an_edit_of_the_interval_continues_from_the_last_end(machine):
     assert machine.check(FIRST + 3 * HOUR) == 2
 
 
+@pytest.mark.parametrize(("edited", "slot", "slots"), [(35, 35, 2), (15, 25, 1)])
+def test_an_edit_to_an_interval_that_is_over_already_makes_the_job_due_in_the_minute_of_the_edit(
+    machine, edited, slot, slots
+):
+    machine.tick(NOON)
+    machine.end(machine.tick(FIRST), FIRST + 5 * MINUTE)
+    machine.configure(interval="20m")
+    edit = NOON + HOUR + edited * MINUTE
+    machine.tick(edit + 20)
+
+    assert machine.next_slot() == NOON + HOUR + slot * MINUTE
+    assert machine.check(edit + 20) == slots
+
+
 def test_a_slot_that_was_skipped_in_advance_is_followed_by_another(machine):
     machine.tick(NOON)
     with machine.ledger.transaction():

@@ -106,7 +106,7 @@ def test_without_the_right_to_write_the_message_has_what_to_do(kernel, monkeypat
         (True, "  ", ["wake.command: '  ': has no word; write a command; "]),
     ],
 )
-def test_check_names_why_the_alarm_cannot_be_set(kernel, file, command, expected):
+def test_the_warning_of_check_about_the_right_to_set_the_alarm(kernel, file, command, expected):
     found = kernel()
     if not file:
         (found.clock / "wakealarm").unlink()
