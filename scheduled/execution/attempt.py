@@ -15,6 +15,7 @@ from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Spec
+from scheduled.execution.stop_orders import STOPPED
 from scheduled.masking import Mask
 from scheduled.printable import printable
 
@@ -187,6 +188,8 @@ def ending(running: Attempt, code: int) -> str:
         return f"timed out after {running.spec.timeout} s"
     if running.cause == "interrupted":
         return "the tick was stopped"
+    if running.cause == "stopped":
+        return STOPPED
     if code < 0:
         return f"killed by {_signal_name(-code)}"
     codes = ", ".join(map(str, sorted(running.spec.success_codes)))
