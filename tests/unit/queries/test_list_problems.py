@@ -5,6 +5,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
+from scheduled.config.check import check
 from scheduled.config.last_targets import LISTS
 from scheduled.core.keys import JobKey
 from scheduled.core.targets import LastTargets, Unknown
@@ -111,3 +112,14 @@ def test_the_failed_targets_are_named(given):
     assert explain.explain(instance, "job")["last_outcome"] == (
         "The last runs of 2 of its 3 targets failed, the newest at 2026-03-04 05:07: job@a, job@b."
     )
+
+
+def test_check_knows_the_last_known_targets(given):
+    instance = given("b", unknown=False)
+    with instance.config_file.open("a", encoding="utf-8") as file:
+        file.write('[jobs."job@b"]\ncommand = "true"\n')
+
+    with closing(LEDGERS["sqlite"](instance.paths.root)) as ledger:
+        found = check(instance.config_file, ledger=ledger)["warnings"]
+
+    assert ["looks like that of the target b of jobs.job" in text for text in found] == [True]
