@@ -85,7 +85,7 @@ def _simulated(view: View, key: JobKey) -> Iterator[Step]:
     jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
     crowd = view.crowded if key.job in view.crowded else frozenset()
-    crowd |= view.with_sessions if key.job in view.with_sessions else frozenset()
+    crowd |= view.sharing_sessions if key.job in view.sharing_sessions else frozenset()
     if not jobs[key.job].after and not can_wait(view, key.job) and not crowd:
         state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
         return alone(jobs[key.job], state, ticks, span, view.pauses, requests.only([key]), own)

@@ -127,6 +127,15 @@ class View(msgspec.Struct, kw_only=True):
             return frozenset()
         return frozenset(name for name, job in self.config.jobs.items() if job.action.session)
 
+    @property
+    def sharing_sessions(self) -> frozenset[str]:
+        """The jobs `with_sessions`, and the chains that have them as steps."""
+        found, new = set[str](), set(self.with_sessions)
+        while new:
+            found |= new
+            new = {chain for name in new for chain in self.config.jobs.with_step.get(name, ())} - found
+        return frozenset(found)
+
     def holders(self, key: JobKey) -> list[str]:
         """Return the jobs and targets of the same group that are under way: *key* waits for them."""
         group = self._group(key.job)

@@ -1,5 +1,6 @@
 """A new kind of action needs only one module and a line in the registry."""
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -44,10 +45,11 @@ class WithBeep:
     def __init__(self, world: World, executor: str) -> None:
         self._world, self._code = world, BEEP.replace("EXECUTOR = EXECUTOR", f"EXECUTOR = {executor}")
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, at: str | None = None) -> subprocess.CompletedProcess[str]:
         words = self._world.command(*arguments)[2:]
+        faked = [] if at is None else ["env", "NO_FAKE_STAT=1", "faketime", "-f", at]
         return subprocess.run(
-            [sys.executable, "-c", self._code, *words],
+            [*faked, sys.executable, "-c", self._code, *words],
             capture_output=True,
             text=True,
             timeout=100,
@@ -55,10 +57,10 @@ class WithBeep:
             env=self._world.environment(),
         )
 
-    def json(self, *arguments: str) -> Any:
+    def json(self, *arguments: str, at: str | None = None) -> Any:
         import json
 
-        return json.loads(self.run(*arguments, "--json").stdout)
+        return json.loads(self.run(*arguments, "--json", at=at).stdout)
 
 
 @pytest.fixture
@@ -192,3 +194,24 @@ def test_max_sessions_limits_the_runs_of_a_kind_that_declares_them(world: World)
     assert "`max_sessions` of `[catch_up]`" in explained
     assert then - ran == {"agent1"}
     assert "max_sessions" not in agents.run("check").stdout
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed")
+def test_a_prediction_for_one_job_counts_the_sessions_of_chains_as_that_for_all_jobs_does(
+    world: World,
+) -> None:
+    agents = WithBeep(world, "SUPERVISOR\nbeep.SESSIONS = True")
+    slots = 'cron = "*/10 * * * *"\ncatch_up = "all"\n'
+    jobs = "".join(f'[jobs.a{n}]\n{slots}beep = "x"\n' for n in (1, 2))
+    chain = '[jobs.s1]\nbeep = "x"\n[jobs.s2]\nbeep = "x"\n[jobs.ch]\ncron = "*/10 * * * *"\nchain = ["s1", "s2"]\n'
+    world.configure(f'timezone = "UTC"\n[catch_up]\nmax_sessions = 1\n{jobs}{chain}')
+    for minute in ("06:55", "07:00"):
+        agents.run("run", at=f"2026-12-01 {minute}:00")
+
+    at = "2026-12-01 07:01:00"
+    whole = [row["runs_at"] for row in agents.json("next", "-n", "20", at=at) if row["job"] == "a2"]
+    alone = [row["runs_at"] for row in agents.json("next", "a2", "-n", "3", at=at)]
+
+    assert (whole[0][:16], alone) == ("2026-12-01T07:15", whole[:3])
+    assert agents.json("explain", "a2", at=at)["next_run"] == whole[0]

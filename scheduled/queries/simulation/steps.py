@@ -103,6 +103,6 @@ def _sharing(
     if budget and view.config.max_runs is not None:
         return set(states)
     names = {name for name in chosen if jobs[name].after or can_wait(view, name)}
-    names |= view.with_sessions if not view.with_sessions.isdisjoint(chosen) else set()
+    names |= view.sharing_sessions if not view.sharing_sessions.isdisjoint(chosen) else set()
     names = with_all_before(jobs, names | (view.crowded if not view.crowded.isdisjoint(chosen) else set()))
     return {key for key in states if key.job in names}
