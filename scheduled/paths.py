@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scheduled.errors import BadNameError
 
+STOP = ".stop"  # the suffix of an order to end an attempt
 SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
 LONGEST_NAME = 255  # bytes of a file name
 LONGEST_ID = 235  # bytes of a run id: with `.1000.report.damaged` those that a file name may have
@@ -28,6 +29,7 @@ class Paths:
         self.results = root / "results"
         self.backups = root / "backups"
         self.spool = root / "spool"
+        self.trials = root / "trials"
         # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
         # The message that the ledger is lost, if an answer was restored from the snapshot; the command line exits with 1.
@@ -41,6 +43,10 @@ class Paths:
         """Return the path of the report that the handler of an attempt writes."""
         return self.results / _name(f"{run_id}.{attempt}.report")
 
+    def stop_of(self, run_id: str, attempt: int) -> Path:
+        """Return the path of the file that orders the supervisor to end an attempt."""
+        return self.results / _name(f"{run_id}.{attempt}{STOP}")
+
     def secrets_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the file with the secrets of an attempt, which exists until its output is masked."""
         return self.results / _name(f"{run_id}.{attempt}{SECRETS}")
@@ -52,9 +58,16 @@ class Paths:
         except OSError:
             return False
 
+    def has_trials(self) -> bool:
+        """Return whether there are directories of `try`: of one that runs, or one that was killed."""
+        try:
+            return bool(os.listdir(self.trials))
+        except OSError:
+            return False
+
     @staticmethod
     def run_of(file: Path) -> str:
-        """Return the id of the run to which *file*, a report or a file of secrets, belongs."""
+        """Return the id of the run to which *file*, a report, an order or a file of secrets, belongs."""
         return file.stem.rpartition(".")[0]
 
     def results_of(self, tick: str) -> Path:

@@ -79,6 +79,8 @@ class _Branches:
             # A link outside the workspace leads into it. The files of a branch are opened from the workspace on.
             branch = msgspec.structs.replace(branch, path=resolved)
         if name in self.names or resolved in self.paths:
+            # In the main registry, it may be the entry of a branch that is missing now.
+            self.found.complete &= entry.hosted
             self.found.problems.append(f"{entry.label}: another entry has the same name or path")
             return
         self._add_address(branch)
@@ -115,7 +117,7 @@ def _entries(root: Path, form: Form, found: Found) -> Iterator[Entry]:
         except (OSError, ValueError) as error:
             # An unreadable main registry must not look like an empty workspace; the others can be skipped.
             if not hosted:
-                raise WorkspaceError(f"{registry} cannot be read, and nothing was done: {error}") from error
+                raise WorkspaceError(f"{registry} cannot be read: {error}") from error
             found.complete = False
             found.problems.append(f"{registry.relative_to(root)}: {error}")
             continue

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from scheduled.actions import target_words
 from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
 from scheduled.clock import stamp
 from scheduled.core.jobs import SHELL, Action, Job
 from scheduled.core.runs import Claim
 from scheduled.errors import ConfigError
-from scheduled.printable import printable
 
 KEYS: Mapping[str, Key] = {"command": Key(str | list[str])}
 GROUP: str = ""
@@ -17,9 +17,6 @@ EXECUTOR: str = SUPERVISOR
 LABEL: str = "a command"
 EXAMPLE: str = "a line for /bin/sh"
 METAVAR: str = "LINE"
-TARGET = "{target}"
-# What no shell interprets. A program could interpret a target that begins with a hyphen as an option.
-SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:./-")
 HELP: str = "Action: a line for /bin/sh; or the words after --, without a shell."
 
 
@@ -51,12 +48,13 @@ def to_text(value: Any) -> str:
 
 
 def faults(job: Job) -> Iterable[str]:
-    """See `ActionKind.faults`. A target that a shell could interpret must not become part of a line for it."""
+    """See `ActionKind.faults`. A target that a shell could interpret must not become part of what it executes."""
     if job.options:
         yield "options: a command has no options; write env instead"
     for key, action in (("command", job.action), ("pre", job.pre), ("post", job.post)):
-        if action is not None and TARGET in action.line:
-            yield from (f"{key}: {_unsafe(name)}" for name in job.targets if not _is_safe(name))
+        if action is not None:
+            found = (target_words.fault(action, name) for name in job.targets)
+            yield from (f"{key}: {text}" for text in found if text)
 
 
 def missing(action: Action, environment: Mapping[str, str], directory: str) -> Iterable[str]:
@@ -86,10 +84,10 @@ def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
 def argv(action: Action, job: Job, claim: Claim) -> tuple[str, ...]:
     """Return the program and arguments that execute a command of *job*, for a claimed run.
 
-    Raise ConfigError if a line for the shell would contain a target that the shell may interpret.
+    Raise ConfigError if a shell or a program could interpret the target in it.
     """
-    if TARGET in action.line and claim.target and not _is_safe(claim.target):
-        raise ConfigError(_unsafe(claim.target))
+    if claim.target and (problem := target_words.fault(action, claim.target)):
+        raise ConfigError(problem)
     words = action.words or (*shell_words(job), "-c", action.line)
     return tuple(_filled_in(word, job, claim) for word in words)
 
@@ -118,18 +116,7 @@ def _filled_in(word: str, job: Job, claim: Claim) -> str:
         "{window_start}": stamp(claim.effective_window_start, job.zone) or "",
     }
     if claim.target:
-        known[TARGET] = claim.target  # the last one: braces in a target stay as they are
+        known[target_words.TARGET] = claim.target  # the last one: braces in a target stay as they are
     for name, value in known.items():
         word = word.replace(name, value)
     return word
-
-
-def _is_safe(target: str) -> bool:
-    return SAFE.issuperset(target) and not target.startswith("-")
-
-
-def _unsafe(target: str) -> str:
-    return (
-        f"{TARGET} can't be {printable(target)!r} in a line for the shell, which could interpret it: write"
-        ' "$SCHEDULED_TARGET" instead, with the quotes, or the command as a list of words'
-    )

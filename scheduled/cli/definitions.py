@@ -141,7 +141,10 @@ def _from_options(options: Mapping[str, Any]) -> dict[str, Any]:
     from scheduled.actions.registry import KINDS
     from scheduled.config.aliases import in_order
 
-    given = {key: value for key, value in options.items() if value not in (None, (), "", False)}
+    for key, value in options.items():
+        if key != "words" and (value == "" or (isinstance(value, tuple) and "" in value)):
+            raise ConfigError(f"--{key.replace('_', '-')}: is empty; give a value, or leave the option out")
+    given = {key: value for key, value in options.items() if value not in (None, (), False)}
     table: dict[str, Any] = {
         key: _one_or_list(value)
         for key, value in given.items()

@@ -17,7 +17,11 @@ def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     """Print which jobs are paused, and until when."""
     for found in done:
         verb = "would be" if dry_run else "is" if found["job"] else "are"
-        end = when(found["until"]) if found["until"] else complete("`scheduled resume`")
+        end = (
+            when(found["until"])
+            if found["until"]
+            else complete(f"`scheduled resume{'' if found['job'] is None else f' {named(found)}'}`")
+        )
         console().print(Text(f"{named(found) or 'all jobs'} {verb} paused until {end}"), soft_wrap=True)
 
 
@@ -64,8 +68,7 @@ def skipped(done: dict[str, Any], *, dry_run: bool) -> None:
     if done["skipped"] == 1:
         console().print(Text(f"{job}: the slot {when(done['first'])} {verb} skipped"))
     elif done["skipped"]:
-        span = f"from {when(done['first'])} to {when(done['last'])}"
-        verb = "would be" if dry_run else "were"
+        verb, span = "would be" if dry_run else "were", _span(done)
         console().print(Text(f"{job}: {done['skipped']} slots {span} {verb} skipped"))
     elif not done["retries"]:
         console().print(f"[dim]{escape(job)} has no open slots[/]")
@@ -79,9 +82,15 @@ def _label(done: dict[str, Any]) -> str:
     return named({**done, "targets": None})
 
 
+def _span(done: dict[str, Any]) -> str:
+    """Return when the slots of *done* are: those of several targets may be at one instant."""
+    first, last = when(done["first"]), when(done["last"])
+    return f"of {first}" if first == last else f"from {first} to {last}"
+
+
 def _reopened(done: dict[str, Any], *, dry_run: bool) -> None:
-    span = f"from {when(done['first'])} to {when(done['last'])}"
-    slots = f"the slot {when(done['first'])}" if done["undone"] == 1 else f"{done['undone']} slots {span}"
+    one = done["undone"] == 1
+    slots = f"the slot {when(done['first'])}" if one else f"{done['undone']} slots {_span(done)}"
     verb = "would be" if dry_run else "is" if done["undone"] == 1 else "are"
     console().print(Text(f"{named(done)}: {slots} {verb} open again"), soft_wrap=True)
 

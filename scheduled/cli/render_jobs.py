@@ -7,7 +7,7 @@ from rich.text import Text
 
 from scheduled.advice import complete
 from scheduled.cli.targets import MOST_NAMED, failed_targets, named, of_targets
-from scheduled.cli.terminal import colored, console, remarks, rows_or, when, words
+from scheduled.cli.terminal import colored, console, field, remarks, rows_or, when, words
 from scheduled.core.keys import JobKey
 from scheduled.queries import describe
 from scheduled.queries.of_targets import together
@@ -32,6 +32,9 @@ def jobs(entries: Sequence[dict[str, Any]], *, notes: Sequence[str] = ()) -> Non
     columns = ("job", "schedule", "next run", "last run", "status", "description")
     rows_or(columns, rows, "no jobs are configured; add one with `scheduled add`")
     remarks([line for entry in entries for line in failed_targets(entry["name"], entry["targets"] or ())])
+    remarks(
+        [f"{entry['name']}: for_each: {entry['list_problem']}" for entry in entries if entry["list_problem"]]
+    )
     remarks(notes)
 
 
@@ -69,12 +72,13 @@ def job(document: dict[str, Any]) -> None:
     defaults = set(document["defaults"])
     for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
         if name not in HIDDEN:
-            line = f"  {name:17} {_named(name, value)}"
-            screen.print(Text(line, style="dim" if name in defaults else ""), soft_wrap=True)
+            field(name, _named(name, value), "dim" if name in defaults else "")
     for slot in document["next"]:
         screen.print(f"  next slot         {when(slot)}")
     if document["targets"] is not None:
         _targets(document["targets"])
+    if document["list_problem"]:
+        screen.print(Text(f"for_each: {document['list_problem']}", style="yellow"), soft_wrap=True)
 
 
 def _targets(targets: Sequence[Mapping[str, Any]]) -> None:
@@ -118,7 +122,7 @@ def fields(rows: Mapping[str, object]) -> None:
     """Print names and values, one pair a line."""
     for name, value in rows.items():
         shown = when(value) if isinstance(value, str) and name in INSTANTS else _value(value)
-        console().print(Text(f"  {name.replace('_', ' '):17} {shown}"), soft_wrap=True)
+        field(name.replace("_", " "), shown)
 
 
 def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:

@@ -31,8 +31,10 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
     for job, until in document["paused"].items():
         name = "all jobs" if job == "*" else escape(job)
+        name += " (gone)" if job in document.get("gone", ()) else ""
+        resume = complete("`scheduled resume`" if job == "*" else f"`scheduled resume {job}`")
         screen.print(
-            f"[yellow]paused[/]     {name} until {when(until) if until else complete('`scheduled resume`')}"
+            f"[yellow]paused[/]     {name} until {when(until) if until else escape(resume)}", soft_wrap=True
         )
     if document.get("wake"):
         alarm = document["wake"]

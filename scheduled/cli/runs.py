@@ -131,7 +131,11 @@ def logs(
         return
     if note := document.get("note"):
         run_id = document["run_id"]
-        more = f"; `scheduled show {run_id}` shows the run" if run_id is not None else ""
+        more = (
+            f"; `scheduled show {run_id}` shows the run"
+            if run_id is not None and "scheduled show" not in note
+            else ""
+        )
         print_errors([f"{note}{more}"])
     if document["target"] is not None and name == document["job"]:
         print_errors(

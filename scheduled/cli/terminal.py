@@ -13,6 +13,7 @@ from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
 
 PIPE_WIDTH = 200
+INDENT = 20  # columns before the value of a field
 SHORT = 24  # characters of a name
 MANY = 500  # rows; longer tables are printed without rich, which takes half a millisecond per row
 SECONDS_FROM = 10_000  # milliseconds; shorter durations are shown in milliseconds
@@ -67,6 +68,19 @@ def remarks(notes: Sequence[str]) -> None:
     """Print notes about the list above, one a line."""
     for note in notes:
         console().print(Text(complete(note), style="dim"), soft_wrap=True)
+
+
+def field(name: str, value: str, style: str = "") -> None:
+    """Print a name and its value; on a terminal the lines that follow begin below the value."""
+    screen, line = console(), f"  {name:17} {value}"
+    if screen.is_terminal and len(line) > screen.width > 2 * INDENT:
+        import textwrap
+
+        words = textwrap.TextWrapper(
+            screen.width, subsequent_indent=" " * INDENT, break_on_hyphens=False, break_long_words=False
+        )
+        line = "\n".join(words.wrap(line))
+    screen.print(Text(line, style=style), soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:

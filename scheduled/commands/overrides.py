@@ -4,13 +4,13 @@ Each command checks its arguments first and raises ConfigError without a change 
 returns the result without making the change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
-from scheduled.config.named import known_keys
+from scheduled.config.named import known_or_former
 from scheduled.core.events import Event
 from scheduled.core.holds import pauses_of
 from scheduled.core.keys import ALL_JOBS, JobKey
@@ -47,9 +47,13 @@ def _subject(key: JobKey) -> dict[str, str | None]:
     return {"job": key.job or None, "target": key.target or None}
 
 
-def _chosen(runtime: Runtime, jobs: Sequence[str]) -> list[JobKey]:
-    """Return the keys of *jobs*: a job, which includes all its targets, or a target; without a job, the key of all jobs."""
-    return known_keys(runtime.config, jobs) or [ALL_JOBS]
+def _chosen(runtime: Runtime, jobs: Sequence[str], former: Collection[JobKey] = ()) -> list[JobKey]:
+    """Return the keys of *jobs*: a job, which includes all its targets, or a target; without a job, the key of all jobs.
+
+    A target that its job no longer has must be one of the keys *former*.
+    """
+    found = dict.fromkeys(known_or_former(runtime.config, text, former) for text in jobs)
+    return list(found) or [ALL_JOBS]
 
 
 def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> None:
@@ -58,16 +62,16 @@ def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> No
 
 
 def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """End the pauses of *jobs* (or targets), or the pause of all jobs if none is given; the next tick runs their open slots.
+    """End the pauses of *jobs* (or targets, also former ones), or the pause of all jobs if none is given; the next tick runs their open slots.
 
     `still` names the pauses that remain in force: for a job that of all jobs and those of its targets, for a target also
     that of its job, for all jobs those of single jobs. Raise
     ConfigError if there is no such job.
     """
     runtime = open_runtime(instance)
-    chosen = _chosen(runtime, jobs)
     with read_only(runtime.paths) as ledger:
         before = ledger.pauses(int(clock.now()))
+    chosen = _chosen(runtime, jobs, before)
     if not dry_run and not before.keys().isdisjoint(chosen):
         with changing(runtime) as ledger:
             for key in chosen:
@@ -92,7 +96,7 @@ def _is_about(pause: JobKey, key: JobKey) -> bool:
 
 
 def enable(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:
-    """Enable jobs (or targets), overriding the configuration. Earlier slots do not run.
+    """Enable jobs (or targets, also former ones), overriding the configuration. Earlier slots do not run.
 
     `still` names the targets of a job that remain disabled. Raise ConfigError for an unknown job, or a target of a disabled job.
     """
@@ -108,7 +112,9 @@ def _override(
     runtime: Runtime, names: Sequence[str], *, enabled: bool, dry_run: bool
 ) -> list[dict[str, Any]]:
     """Enable or disable jobs or targets, and begin or end their epochs in the same transaction."""
-    chosen = known_keys(runtime.config, names)
+    with read_only(runtime.paths) as ledger:
+        former = ledger.overrides() if enabled else ()
+    chosen = _chosen(runtime, names, former)
     written = {key: bool(key.target) or runtime.config.jobs[key.job].enabled for key in chosen}
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())

@@ -1,7 +1,7 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from scheduled import idle
 from scheduled.clock import stamp
@@ -13,6 +13,11 @@ from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.tick import Result
 from scheduled.errors import BusyError, ConfigError, ForeignStateError
 from scheduled.instance import Instance
+
+if TYPE_CHECKING:
+    from scheduled.core.keys import JobKey
+    from scheduled.schedules.zones import Instant
+    from scheduled.state.ledger import Ledger
 
 
 def run(
@@ -186,7 +191,7 @@ def _ticked(
     those of the run that it repeats), None for a tick.
     """
     runtime = _open(instance, regular=regular and instance.claimed is None and not idle.on_terminal())
-    runtime.inherit = inherit_env
+    runtime.inherit, runtime.next_starts = inherit_env, _next_starts
     if on_event is not None:
         runtime.bus.subscribe(Event, on_event)
     runtime.claimed = instance.claimed
@@ -198,6 +203,14 @@ def _ticked(
     if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
         _explain_failures(runtime, done, requested)
     return _document(runtime, done)
+
+
+def _next_starts(
+    runtime: Runtime, ledger: "Ledger", keys: "Mapping[JobKey, bool]"
+) -> "Mapping[JobKey, Instant]":
+    from scheduled.queries.next_starts import next_starts  # only with a job that wakes the machine
+
+    return next_starts(runtime, ledger, keys)
 
 
 def _open(instance: Instance, *, regular: bool) -> Runtime:

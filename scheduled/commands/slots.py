@@ -159,12 +159,20 @@ def _skip(
         record_verdict(ledger, job_state.key, rest, "skipped", BY_HAND, None, now)
         if oldest:  # the position must not pass a slot that is still open
             ledger.advance(job_state.key, rest.last)
+            _begin_interval(ledger, job_state.key, now)
         event = skips.skipped(job_state.key, rest, BY_HAND, runtime.zone)
         skips.announce(ledger, runtime.config.jobs, [event], now)
         events.append(event)
     if slot is None:
         _forget_reason(ledger, job_state.key)
     return events
+
+
+def _begin_interval(ledger: Ledger, key: JobKey, now: Instant) -> None:
+    """Count the next interval of a job with `from = "end"` from *now*, when its due slot was skipped."""
+    from scheduled.engine import intervals
+
+    intervals.run_ended(ledger, key, now)
 
 
 def _forget_reason(ledger: Positions, key: JobKey) -> None:

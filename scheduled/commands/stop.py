@@ -11,29 +11,32 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import KILL_AFTER
 from scheduled.core.judgement import STOPPED
 from scheduled.core.records import CHAIN
-from scheduled.core.runs import OpenRun
+from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.engine import chains
 from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.engine.settle import context_of, settle_attempt
-from scheduled.errors import ConfigError
-from scheduled.execution import process
-from scheduled.execution.protocol import Ended, Started, read_records
+from scheduled.errors import ConfigError, StateError
+from scheduled.execution import process, run_group, stop_orders
+from scheduled.execution.protocol import Record, Started, read_records
 from scheduled.execution.report_file import Reported
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
 from scheduled.schedules.zones import Seconds
 from scheduled.state.ledger import Ledger
+from scheduled.state.locks import is_held
 from scheduled.state.open import read_only
 
+PATIENCE = 5.0  # seconds after KILL; then the process is signalled here: its supervisor hangs, or is of an older version
 POLL = 0.05  # seconds between two checks whether the process has ended
 
 
 def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str, Any]:
     """Send TERM to the process group of a run, and KILL after the `kill_after` of its job; return when its process has ended.
 
+    Its supervisor does it, and starts no further step but `post`. If the supervisor is dead, or does not do it, it is done here.
     Its slot is skipped, and the run is not retried. The steps of a chain end with it. A run that waits for its next
-    attempt ends at once; one that is queued ends as soon as it starts. Raise ConfigError if no such run is open.
+    attempt ends at once; one that is queued ends when its turn comes. Raise ConfigError if no such run is open.
 
     A configuration that cannot be read does not prevent it: `instance.config_error` is then the reason.
     """
@@ -46,7 +49,11 @@ def stop(instance: Instance, run_id: str, *, dry_run: bool = False) -> dict[str,
         _refuse_ended(runtime, runs[0])
     if not dry_run:
         _request(runtime, run_id)
-        _end([(found, _kill_after(runtime, job)) for found, job in processes])
+        for run in runs:
+            _order(runtime, run)
+        for run in runs:
+            _await_supervisor(runtime, run)
+        _end([(found, _kill_after(runtime, run.job)) for run in runs if (found := _to_end(runtime, run))])
     return {
         "run_id": run_id,
         "job": runs[0].job,
@@ -103,31 +110,49 @@ def _settle(ledger: Ledger, runtime: Runtime, run: OpenRun, now: float) -> Seque
 
 def _process(runtime: Runtime, run: OpenRun) -> Started | None:
     """Return the process that executes the attempt of *run*; None if there is none (yet, or any more)."""
-    found = None
-    for record in _records(runtime, run):
-        if isinstance(record, Started) and (record.run_id, record.attempt) == (run.run_id, run.attempt):
-            found = record
-        # The process of a handler executes several runs in turn, so it may already execute another run.
-        if _ends(record, run):
-            return None
-    return found
+    records = _records(runtime, run)
+    # The process of a handler executes several runs in turn, so it may already execute another run.
+    if run_group.has_ended(records, run.run_id, run.attempt):
+        return None
+    return run_group.started_of(records, run.run_id, run.attempt)
 
 
-def _records(runtime: Runtime, run: OpenRun) -> Sequence[object]:
+def _records(runtime: Runtime, run: OpenRun) -> list[Record]:
     path = runtime.paths.results_of(run.tick)
     return read_records(path.read_bytes()) if path.exists() else []
 
 
-def _ends(record: object, run: OpenRun) -> bool:
-    if not isinstance(record, Ended):
-        return False
-    return (record.attempt_result.run_id, record.attempt_result.attempt) == (run.run_id, run.attempt)
-
-
 def _refuse_ended(runtime: Runtime, run: OpenRun) -> None:
     """Raise ConfigError if the attempt of *run* has ended and is not recorded in the ledger yet."""
-    if run.status != "waiting_retry" and any(_ends(record, run) for record in _records(runtime, run)):
+    if run.status != "waiting_retry" and run_group.has_ended(_records(runtime, run), run.run_id, run.attempt):
         raise ConfigError(f"{run.run_id}: has just ended; `scheduled history` shows its result")
+
+
+def _order(runtime: Runtime, run: OpenRun) -> None:
+    """Order the supervisor of *run* to end it. Raise StateError if that is not possible."""
+    if run.status not in UNDER_WAY or run.tick == CHAIN:
+        return
+    path = runtime.paths.stop_of(run.run_id, run.attempt)
+    try:
+        stop_orders.give(path)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}; the run was not stopped") from error
+
+
+def _await_supervisor(runtime: Runtime, run: OpenRun) -> None:
+    """Wait until the supervisor of *run* has ended its process, if it has one; not longer than it may take."""
+    first = _process(runtime, run)
+    deadline = time.monotonic() + _kill_after(runtime, run.job) + PATIENCE
+    while _to_end(runtime, run, first) is not None and time.monotonic() < deadline:
+        if not is_held(runtime.paths.results_of(run.tick)):
+            return
+        time.sleep(POLL)
+
+
+def _to_end(runtime: Runtime, run: OpenRun, first: Started | None = None) -> Started | None:
+    """Return the process of *run* that must end; None if it has a result, or its `post` follows the process *first*."""
+    found = _process(runtime, run)
+    return None if found is None or (found.so_far is not None and found != first) else found
 
 
 def _kill_after(runtime: Runtime, name: str) -> Seconds:

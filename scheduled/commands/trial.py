@@ -1,6 +1,5 @@
 """`try JOB`: run a job, or the steps of a chain, once in the environment of cron, without a record."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 
 from scheduled.commands import not_given
+from scheduled.commands.stopping import Stopping
 from scheduled.config.named import one_target
 from scheduled.core.jobs import Job, key_of
 from scheduled.core.keys import JobKey
@@ -24,9 +24,8 @@ from scheduled.execution.prepare import specify
 from scheduled.execution.protocol import Ended, NotStarted
 from scheduled.execution.report_file import read_report
 from scheduled.instance import Instance
-from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
-from scheduled.state import directories
+from scheduled.state import directories, trials
 from scheduled.state.locks import create_locked
 from scheduled.state.open import read_only
 
@@ -38,6 +37,7 @@ class _Trial(msgspec.Struct, frozen=True):
 
     runtime: Runtime
     window_starts: Mapping[JobKey, Instant | None]
+    stopping: Stopping
 
     @property
     def jobs(self) -> Mapping[str, Job]:
@@ -48,19 +48,33 @@ def attempt(instance: Instance, job: str, *, inherit_env: bool = False) -> dict[
     """Run a job, or one of its targets, once as a manual run, without a record; return its result and output.
 
     The steps of a chain run one after another; their results are the `steps` of the document. With *inherit_env*
-    the jobs inherit the environment of this process. Raise ConfigError if there is no such job, or the job has several
-    targets, StateError if a job could not be started.
+    the jobs inherit the environment of this process. A signal that asks this process to end stops the job, and no step
+    follows. Raise ConfigError if there is no such job, or the job has several targets, StateError if a job could not be
+    started.
     """
     runtime = open_runtime(instance)
     runtime.inherit = inherit_env
+    _remove_left(runtime)
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        trial = _Trial(runtime, {key: found.window_start for key, found in ledger.job_states().items()})
+        window_starts = {key: found.window_start for key, found in ledger.job_states().items()}
     key = one_target(runtime.config, job)
-    found = _tried(trial, manual_start(key, trial.window_starts.get(key), trial_run_id(key)).claim)
+    with Stopping() as stopping:
+        trial = _Trial(runtime, window_starts, stopping)
+        found = _tried(trial, manual_start(key, window_starts.get(key), trial_run_id(key)).claim)
     if found["status"] not in WELL:
         not_given.remark(runtime, _failed(runtime, found), f"scheduled try --inherit-env {key.display_name}")
     return found
+
+
+def _remove_left(runtime: Runtime) -> None:
+    """Remove what an earlier `try` that was killed has left: it may hold secrets."""
+    try:
+        trials.remove_left(runtime.paths)
+    except (OSError, StateError) as error:
+        runtime.paths.remarks.append(
+            f"{runtime.paths.trials}: can't remove what an earlier `try` left: {error}"
+        )
 
 
 def _failed(runtime: Runtime, entry: dict[str, Any]) -> Iterator[str]:
@@ -76,7 +90,7 @@ def _failed(runtime: Runtime, entry: dict[str, Any]) -> Iterator[str]:
 def _tried(trial: _Trial, claim: Claim) -> dict[str, Any]:
     job = trial.jobs[claim.job]
     if not job.action.steps:
-        return _document(claim.key, *_attempt(trial.runtime, claim))
+        return _document(claim.key, *_attempt(trial, claim))
     return _chain(job, list(_steps(trial, job, claim)))
 
 
@@ -88,9 +102,13 @@ def _steps(trial: _Trial, chain: Job, claim: Claim) -> Iterator[dict[str, Any]]:
     state = chains.first_state(trial.jobs, chain, claim)
     for at in range(len(state["steps"])):
         requests = chains.requests_of_step(claim.run_id, {**state, "at": at}, claim.depth)
-        results = [_tried_step(trial, request) for request in requests]
-        yield from results
-        statuses = {entry["status"] for entry in results}
+        statuses = set()
+        for request in requests:
+            entry = _tried_step(trial, request)
+            yield entry
+            if trial.stopping.by is not None:
+                return
+            statuses.add(entry["status"])
         if "deferred" in statuses or (chain.on_failure == "stop" and not statuses.issubset(WELL)):
             return
 
@@ -145,38 +163,43 @@ def _entry(key: JobKey, status: str, *, reason: str = "", **values: Any) -> dict
     }
 
 
-def _attempt(runtime: Runtime, claim: Claim) -> tuple[AttemptResult, str]:
+def _attempt(trial: _Trial, claim: Claim) -> tuple[AttemptResult, str]:
     """Execute *claim*, wait for its end, and return its result and its output."""
-    job = runtime.config.jobs[claim.job]
-    with tempfile.TemporaryDirectory(prefix="scheduled-try-") as scratch:
-        paths = Paths(Path(scratch))
+    job, stopping = trial.jobs[claim.job], trial.stopping
+    with trials.opened(trial.runtime.paths) as paths:
         directories.prepare(paths)
-        spec = specify(job, claim, runtime.context(paths), {})
-        results = paths.results_of("try")
+        spec = specify(job, claim, trial.runtime.context(paths), {})
+        results = paths.results_of(trials.RESULTS)
         supervisor = SupervisorClient(results, create_locked(results), 1)
-        supervisor.submit(spec)
-        attempt_result = _wait(supervisor)
-        supervisor.close()
+        with stopping.ending(supervisor):
+            supervisor.submit(spec)
+            attempt_result = _wait(supervisor, stopping)
         reason = read_report(Path(spec.report)).outcome
         printed = b""
         with suppress(FileNotFoundError):  # its secrets can't be had, so that it was not started
             printed, _ = masked_output.MaskedOutput(Path(spec.output), Path(spec.kept)).end(None, final=True)
-    return attempt_result if reason is None else _with_reason(attempt_result, reason.reason), printed.decode(
-        errors="replace"
-    )
+    if attempt_result.status == "interrupted" and stopping.by is not None:
+        attempt_result = _with_reason(attempt_result, _stopped(stopping))
+    elif reason is not None:
+        attempt_result = _with_reason(attempt_result, reason.reason)
+    return attempt_result, printed.decode(errors="replace")
 
 
 def _with_reason(attempt_result: AttemptResult, reason: str) -> AttemptResult:
     return msgspec.structs.replace(attempt_result, reason=reason or attempt_result.reason)
 
 
-def _wait(supervisor: SupervisorClient) -> AttemptResult:
+def _stopped(stopping: Stopping) -> str:
+    return f"`try` was stopped by {stopping.by}"
+
+
+def _wait(supervisor: SupervisorClient, stopping: Stopping) -> AttemptResult:
     while True:
         records = supervisor.records(timeout=None)
         if records is None:
-            raise StateError("the supervisor was killed")
+            raise StateError("the supervisor was killed; if the command still runs, it is left to end")
         for record in records:
             if isinstance(record, Ended):
                 return record.attempt_result
             if isinstance(record, NotStarted):
-                raise StateError(record.reason)
+                raise StateError(record.reason if stopping.by is None else _stopped(stopping))

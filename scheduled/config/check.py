@@ -12,6 +12,7 @@ from scheduled.config import alike, no_effect, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
+from scheduled.config.last_targets import recall
 from scheduled.config.lines import located, with_line_of_setting
 from scheduled.config.toml_files import Drafts
 from scheduled.config.workspace_doubts import workspace_doubts
@@ -63,10 +64,12 @@ def check(
 ) -> dict[str, Any]:
     """Return all problems and warnings. Raise ConfigError as `load_config` does, which also defines *drafts*.
 
-    *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, and which slots ran. Without it, the interval is unknown and no slot
+    *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, which slots ran, and the last known targets. Without it, the interval is unknown and no slot
     counts as run.
     """
     found, now = load_config(config_file, drafts, partial(kept_in, ledger)), int(clock.now())
+    if ledger is not None:
+        recall(found, ledger)
     problems = [
         *found.problems,
         *web_hosts.problems(config_file, found.interfaces.web.hosts),
@@ -101,6 +104,7 @@ def check(
         for job, last in _too_late(found.jobs, ledger, now)
     ]
     warnings += alike.warnings(found.jobs)
+    warnings += alike.of_targets(found.jobs)
     warnings += workspace_doubts(found)
     if found.compat.trigger or found.compat.send:
         from scheduled.config import adapters  # it starts an interpreter

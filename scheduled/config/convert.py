@@ -11,6 +11,7 @@ from scheduled.errors import ConfigError
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+FREE = "[...]"  # in a path of msgspec: a name in a table of which the names are free
 # msgspec's name of a type -> that of TOML. TOML has no null: a key that may be null may be left out.
 TYPES = {
     "array": "a list",
@@ -33,15 +34,24 @@ def converted(document: Any, table: type[T], others: Sequence[str] = ()) -> T:
     try:
         return msgspec.convert(document, table)
     except msgspec.ValidationError as error:
-        raise ConfigError(describe_error(error, table, others)) from None
+        raise ConfigError(describe_error(error, table, others, document)) from None
 
 
 def describe_error(
-    error: msgspec.ValidationError, table: type[msgspec.Struct], others: Sequence[str] = ()
+    error: msgspec.ValidationError,
+    table: type[msgspec.Struct],
+    others: Sequence[str] = (),
+    document: Any = None,
 ) -> str:
-    """Return msgspec's message as "key: error", with the allowed words or the most similar key, if any."""
+    """Return msgspec's message as "key: error", with the allowed words or the most similar key, if any.
+
+    With the *document* in which the error is, the key is complete, also in a table of which the names are free.
+    """
     message, _, path = str(error).partition(" - at `$")
-    key = re.sub(r"\[\.\.\.\]", "", path.strip("`").lstrip("."))
+    key = path.strip("`").lstrip(".")
+    if key.endswith(FREE):
+        key = f"{key.removesuffix(FREE)}{_wrong_name(document, table, key.removesuffix(FREE))}"
+    key = key.replace(FREE, "")
     unknown = re.search(r"unknown field `(.+)`", message)
     if unknown is None:
         message = _plain(message, table, key)
@@ -55,6 +65,22 @@ def describe_error(
     return f"{name}: unknown key" + (
         f"; did you mean {near[0]}?" if near else "; correct its name or remove it"
     )
+
+
+def _wrong_name(document: Any, table: type[msgspec.Struct], key: str) -> str:
+    """Return, after a dot, the first name in the inner table *key* of *document* with a value of a wrong type; "" if not found."""
+    outer, _, last = key.rpartition(".")
+    holder, found = _table_of(table, outer), document
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if holder is None or not isinstance(found, dict):
+        return ""
+    for name, value in found.items():
+        try:
+            msgspec.convert({name: value}, typing.get_type_hints(holder).get(last, Any))
+        except msgspec.ValidationError:
+            return f".{name}"
+    return ""
 
 
 def _plain(message: str, table: type[msgspec.Struct], key: str) -> str:

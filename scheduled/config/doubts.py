@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from scheduled.actions.command import TARGET
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import handler_of, kind_of
+from scheduled.actions.target_words import TARGET
 from scheduled.config import secret_doubts
 from scheduled.config.execution_doubts import of_execution
 from scheduled.core.events import PUBLISHED
@@ -66,9 +66,24 @@ def _targets(job: Job, given: Mapping[str, str]) -> Iterator[str]:
         yield "for_each: a chain does not give its target to its steps; write for_each in the jobs of the steps"
     elif handler_of(job.action) in BUILT_IN:
         yield f"for_each: {job.action.name} always works on all branches; remove for_each, so that it does so once"
+    yield from _gate_of_targets(job)
+    if len(job.for_each.listed) == 1 and job.for_each.listed[0] in ("*", "branches"):
+        name = job.for_each.listed[0]
+        yield f'for_each: ["{name}"] is one target with this name; for all branches, write for_each = "{name}"'
     if job.for_each.command:
         listing = Action("command", line=job.for_each.command)
         yield from (f"for_each.{doubt}" for doubt in missing(listing, given["PATH"], given.get("HOME", "~")))
+
+
+def _gate_of_targets(job: Job) -> Iterator[str]:
+    """Yield a warning if the gate of *job* names a target: it is asked once for all targets."""
+    gate = job.only_if
+    values = {} if gate is None else {"path": gate.path, "network": gate.network, "command": gate.command}
+    for name, value in values.items():
+        for word in (TARGET, "SCHEDULED_TARGET"):
+            if isinstance(value, str) and word in value:
+                known = "stays as it is" if word == TARGET else "is not set"
+                yield f"only_if.{name}: {word} {known}, because a gate is asked once for all targets; test it in the command of the job"
 
 
 def wake_doubts(job: Job) -> Iterator[str]:

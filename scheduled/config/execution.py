@@ -89,7 +89,7 @@ def _refuse_wrong(expression: str) -> None:
 def refuse_without_effect(table: Mapping[str, Any], job: Job) -> None:
     """Raise ConfigError if the job's own *table* has a key that its action does not use. Those of [defaults] may have none."""
     for key, reason in _without_effect(job):
-        if table.get(key) is not None:
+        if table.get(key) not in (None, False):
             raise ConfigError(f"{key}: {reason}")
 
 

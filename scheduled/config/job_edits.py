@@ -13,6 +13,7 @@ from scheduled.config.edit import Edit, read, set_keys
 from scheduled.config.files import known_jobs, load_config
 from scheduled.config.job_table import NAME, NAME_RULE
 from scheduled.config.json_values import refuse_odd
+from scheduled.config.named import refuse_target
 from scheduled.config.toml_files import job_files
 from scheduled.core.keys import shortened
 from scheduled.errors import ConfigError, UnknownError
@@ -128,7 +129,9 @@ def file_of(config_file: Path, name: str) -> Path:
             continue
         if isinstance(jobs, dict) and name in jobs:
             return path
-    known_jobs(load_config(config_file), [name])
+    found = load_config(config_file)
+    refuse_target(found, name)
+    known_jobs(found, [name])
     raise UnknownError(f"no such job: {name}")
 
 

@@ -39,6 +39,26 @@ NAME_RULE = (
     "beginning with a letter or digit"
 )
 
+# Keys of [defaults] that a job can switch off with `false`; `retry = false` has a meaning of its own.
+OFF = frozenset(
+    [
+        "cwd",
+        "env",
+        "env_file",
+        "fails_if",
+        "gate_deadline",
+        "grace",
+        "group",
+        "ionice",
+        "limits",
+        "nice",
+        "not_between",
+        "only_if",
+        "secrets",
+        "umask",
+    ]
+)
+
 
 def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
     """Return the job of the table [jobs.*name*] in the file *source*. Raise ConfigError with the key and the fix."""
@@ -122,7 +142,7 @@ def _once_per(job: Job, given: dict[str, Any], table: dict[str, Any]) -> Job:
     between = window(given.get("between"))
     if between is None:
         return msgspec.structs.replace(job, catch_up=catch_up)
-    if table.get("not_between") is not None:
+    if table.get("not_between") not in (None, False):
         raise ConfigError("between and not_between: only one of them may be given; remove the other")
     quiet = Window(between.end, between.start)
     return msgspec.structs.replace(job, catch_up=catch_up, between=between, not_between=quiet)
@@ -145,11 +165,16 @@ def _refuse_nul(key: str, value: Any) -> None:
 
 
 def _merged(defaults: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Return *table* with the keys of *defaults* that it has not. What it switches off with `false` is in neither."""
     merged = {**defaults, **table}
     for key in ("env", "secrets", "retry", "limits"):
         if isinstance(defaults.get(key), dict) and isinstance(table.get(key), dict):
             merged[key] = {**defaults[key], **table[key]}
-    return merged
+    for key in ("secrets", "limits"):
+        own = table.get(key)
+        if isinstance(own, dict):
+            merged[key] = {name: value for name, value in merged[key].items() if own.get(name) is not False}
+    return {key: value for key, value in merged.items() if not (key in OFF and table.get(key) is False)}
 
 
 def _when(given: dict[str, Any], raw: JobTable, name: str, timezone: str) -> reading.When:

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from scheduled.state.files import RefusedError, read_regular
 
-MESSAGE = re.compile(r"(?P<source>\S.*?): jobs\.(?P<job>\S+): (?:(?P<key>[\w.]+)(?: and [\w.]+)*: )?")
-SETTING = re.compile(r"(\w+(?:\.\w+)*)(?: and [\w.]+)*: ")
+MESSAGE = re.compile(
+    r"(?P<source>\S.*?): jobs\.(?P<job>\S+): (?:(?P<key>[\w.]+)(?:\[\d+\])*(?: and [\w.]+)*: )?"
+)
+SETTING = re.compile(r"(\w+(?:\.\w+)*)(?:\[\d+\])*(?: and [\w.]+)*: ")
 KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 MULTILINE = re.compile(r'"""|' + "'''")
 LOCATED = re.compile(r"(?P<source>\S.*?):\d+(?=: jobs\.)")

@@ -1,6 +1,6 @@
 """What a user names: a job, `JOB`, or one target of it, `JOB@TARGET`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -38,6 +38,26 @@ def _candidates(text: str) -> Iterator[JobKey]:
         job, target = text[:place], text[place + 1 :]
         for name in dict.fromkeys((job, job.replace("@@", "@"))):
             yield from (JobKey(name, one) for one in dict.fromkeys((target, unquote(target))) if one)
+
+
+def known_or_former(found: Config, text: str, former: Collection[JobKey]) -> JobKey:
+    """Return what `known_key` returns, or the key among *former* that *text* names: a target that its job no longer has."""
+    try:
+        return known_key(found, text)
+    except UnknownError:
+        for key in named_keys(text):
+            if key in former and key.job in found.jobs:
+                return key
+        raise
+
+
+def refuse_target(found: Config, text: str) -> None:
+    """Raise UnknownError if *text* names a target of a job: only the job has a definition. The target need not be known."""
+    if text in found.jobs:
+        return
+    job = next((key.job for key in _candidates(text) if key.job in found.jobs), None)
+    if job is not None and found.jobs[job].for_each is not None:
+        raise UnknownError(f"{text}: is a target of the job {job}, not a job; only {job} has a definition")
 
 
 def named_keys(text: str) -> list[JobKey]:

@@ -22,10 +22,11 @@ def doubts(job: Job, table: Any, environment: Mapping[str, str], directory: str)
     *environment* is that of the job, with PATH, and *directory* its working directory. No command is executed.
     """
     own = table if isinstance(table, dict) else {}
-    if own.get("secrets") and job.action.steps:
+    env, secrets = (own.get(key) or () for key in ("env", "secrets"))
+    if secrets and job.action.steps:
         yield "secrets: a chain starts no process, so they have no effect; write them in its steps"
     for name, written in job.secrets.items():
-        if name in own.get("env", ()) and name in own.get("secrets", ()):
+        if name in env and name in secrets:
             yield f"secrets.{name}: env has this variable too, which has no effect; remove one of them"
         for doubt in _of_source(read_source(written), environment, directory):
             yield f"secrets.{name}: {doubt}"

@@ -44,17 +44,19 @@ def audit(
     seen: Instant,
     span: tuple[Instant, Instant] | None = None,
     *,
+    retries: Iterable[str] = (),
     each: Each = iter,
 ) -> Audit:
     """Compare the ledger with every slot that should exist up to *seen*, the instant of the last tick.
 
     *rows* must be grouped by job and target, and ascending within a group. *open_runs* are the ids of the
-    runs that have not ended. *span*, if given, limits the audit to the slots in (after, until]: older slots
+    runs that have not ended, *retries* of those that wait for a retry. *span*, if given, limits the audit to the slots in (after, until]: older slots
     may be pruned. *each* returns an iterator of
     epochs or rows; what it raises ends the audit.
     """
     after, until = span or (0, seen)
     open_ids = set(open_runs)
+    stranded = set(retries)
     rows_by_key = {job.key: job for job in jobs}
     slots, problems = 0, []
     for key_epochs, key_rows in _by_key(epochs, rows):
@@ -66,7 +68,9 @@ def audit(
                 count, found = _epoch(epoch, each(within), rows_by_key[epoch.key], low, high)
                 slots += count
                 problems += found
-        problems += _rows((row for row in each(key_rows) if row.span.last > after), open_ids)
+        ended = all(epoch.ends_at is not None for epoch in key_epochs)
+        recent = (row for row in each(key_rows) if row.span.last > after)
+        problems += _rows(recent, open_ids, stranded if ended else set())
     horizon = min((max(epoch.starts_at, after) for epoch in epochs), default=None)
     return Audit(slots=slots, horizon=horizon, problems=problems)
 
@@ -134,7 +138,8 @@ def _missing(key: JobKey, slots: Iterable[Instant]) -> list[Problem]:
     ]
 
 
-def _rows(rows: Iterable[SlotRow], open_ids: set[str]) -> list[Problem]:
+def _rows(rows: Iterable[SlotRow], open_ids: set[str], stranded: set[str]) -> list[Problem]:
+    """Return the problems with the rows of one job or target; no tick starts the retries of the runs *stranded*."""
     problems, last = [], None
     for row in rows:
         if last is not None and row.span.first <= last:
@@ -150,6 +155,15 @@ def _rows(rows: Iterable[SlotRow], open_ids: set[str]) -> list[Problem]:
                     target=row.target,
                     slot=row.span.first,
                     problem="has no verdict, but its run is no longer open",
+                )
+            )
+        if row.verdict is None and row.run_id in stranded:
+            problems.append(
+                Problem(
+                    job=row.job,
+                    target=row.target,
+                    slot=row.span.first,
+                    problem="has no verdict: its run waits for a retry, but the job or target was removed or disabled",
                 )
             )
         last = row.span.last

@@ -1,6 +1,6 @@
 """The targets of jobs: their names, what a list of them may contain, and when a new one begins."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -16,16 +16,47 @@ LONGEST_NAME = 200  # bytes in UTF-8
 SHOWN = 40  # characters of a wrong name in a message
 
 
+class Unknown(msgspec.Struct, frozen=True):
+    """A time in which no target of a job was known: from *since* to *until*, None as long as it lasts, and why."""
+
+    since: float
+    why: str
+    until: float | None = None
+
+
 class LastTargets(msgspec.Struct, frozen=True):
     """The last known targets of a job of which the list changes.
 
     They are those of the list *source*, read at the instant *at*. *problem* is why it could not be read completely then.
+    *unknown* is the last time in which no target was known, if there was one.
     """
 
     source: str
     at: float
     targets: tuple[str, ...] = ()
     problem: str = ""
+    unknown: Unknown | None = None
+
+
+def unknown_after(
+    before: LastTargets | None, targets: Collection[str], at: float, why: str
+) -> Unknown | None:
+    """Return the last time in which no target was known, when reading a list at the instant *at* gave these *targets*.
+
+    *before* is what was known until then, *why* the reason why there may be none.
+    """
+    last = before.unknown if before is not None else None
+    if last is not None and last.until is None:
+        return msgspec.structs.replace(last, until=at) if targets else msgspec.structs.replace(last, why=why)
+    return last if targets else Unknown(at, why)
+
+
+def had_none(found: LastTargets | None, at: float) -> Unknown | None:
+    """Return the time in which no target was known if the instant *at* is in it."""
+    last = found.unknown if found is not None else None
+    return (
+        last if last is not None and last.since <= at and (last.until is None or at <= last.until) else None
+    )
 
 
 def fault_of(name: str) -> str:

@@ -319,5 +319,6 @@ class Dispatcher:
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
         self._runtime.publish(events)
         self._problems.append(
-            "this tick's supervisor was killed; a later tick records the results of jobs that still run"
+            "this tick's supervisor was killed; a command that still runs is left to end, but its result can't be known:"
+            " the first tick after its end treats the run as interrupted, by `on_interrupted` of its job"
         )

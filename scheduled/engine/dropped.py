@@ -13,7 +13,7 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
-from scheduled.core.runs import AFTER, StartRequest
+from scheduled.core.runs import AFTER, Span, StartRequest
 from scheduled.engine import skips
 from scheduled.schedules.zones import Instant
 from scheduled.state.binding import host_of
@@ -97,6 +97,23 @@ def request(ledger: Ledger, row: StartRequest, reason: str, zone: str, now: floa
     assert run is not None  # the id of a start request is never used again
     ledger.close_run(run.run_id, "skipped", reason)
     return skips.of_run(run, reason, zone)
+
+
+def retries(ledger: Ledger, config: Config, now: Instant) -> list[Event]:
+    """Skip the slots of runs that wait for a retry of a job or target without an open epoch; return the events to publish.
+
+    Such a run should not exist. Without an epoch no tick starts it, and a later epoch would replay its slot.
+    """
+    waiting = [run for run in ledger.open_runs() if run.status == "waiting_retry" and run.slot is not None]
+    known = ledger.job_states({run.key for run in waiting}) if waiting else {}
+    events = []
+    for run in (run for run in waiting if run.key not in known):
+        reason = REMOVED if job_of(config.jobs, run.key) is None else DISABLED
+        assert run.slot is not None
+        ledger.record_verdict(run.key, Span(run.slot, run.slot, 1), "skipped", reason, run.run_id, now)
+        ledger.close_run(run.run_id, "skipped", reason)
+        events.append(skips.of_run(run, reason, config.timezone))
+    return events
 
 
 def _waiting(ledger: Ledger, keys: Collection[JobKey], zone: str) -> list[Event]:

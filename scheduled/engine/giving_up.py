@@ -13,13 +13,17 @@ from scheduled.state.ledger import Ledger
 def give_up(ledger: Ledger, runtime: Runtime, run: OpenRun, reason: str, now: Instant) -> list[Event]:
     """End *run*, which waits for its next attempt, as skipped for *reason*, in the caller's transaction.
 
-    Return the events to publish after the commit.
+    With `from = "end"` the next interval begins *now*. Return the events to publish after the commit.
     """
     if run.slot is not None:
         span = Span(run.slot, run.slot, 1)
         ledger.record_verdict(run.key, span, "skipped", reason, run.run_id, now)
         ledger.advance(run.key, run.slot)
     ledger.close_run(run.run_id, "skipped", reason)
+    if run.slot is not None:
+        from scheduled.engine import intervals  # few runs are given up
+
+        intervals.run_ended(ledger, run.key, now)
     event = skips.of_run(run, reason, runtime.zone)
     skips.announce(ledger, runtime.config.jobs, [event], now)
     status = {STOPPED: "stopped", BY_HAND: "skipped"}.get(reason, "deferred")

@@ -11,7 +11,7 @@ from scheduled.core.runs import UNDER_WAY
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.protocol import unreadable
-from scheduled.paths import SECRETS
+from scheduled.paths import SECRETS, STOP
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import unless_held
@@ -23,15 +23,17 @@ RECORDS, REPORT = ".jsonl", ".report"
 
 
 def remove(ledger: Ledger, runtime: Runtime) -> None:
-    """Remove result files and reports of settled runs. Call it outside of a transaction.
+    """Remove result files, reports and orders of settled runs. Call it outside of a transaction.
 
     Damaged result files are moved aside. What can't be removed is logged; the next tick retries.
     """
+    if runtime.paths.has_trials():
+        _remove_trials(runtime)
     # The files are listed before the runs are read: a file of a later claim is not among them.
     listed = list(runtime.paths.results.iterdir())
     if kept := [path for path in listed if path.suffix == SECRETS]:
         _seal(ledger, runtime, kept)
-    found = [path for path in listed if path.suffix in (RECORDS, REPORT)]
+    found = [path for path in listed if path.suffix in (RECORDS, REPORT, STOP)]
     for path in _without_run(ledger, runtime, found):
         try:
             # With the lock held here, a tick that has just created the file notices that it is gone.
@@ -43,6 +45,16 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
             continue  # another tick removed it first, or it belonged to a tick that claimed no run
         except (OSError, StateError) as error:
             runtime.cannot_record(f"{path}: can't be removed: {error}; the next tick retries")
+
+
+def _remove_trials(runtime: Runtime) -> None:
+    """Remove what a `try` that was killed has left: it may hold secrets."""
+    from scheduled.state import trials  # most states have none
+
+    try:
+        trials.remove_left(runtime.paths)
+    except (OSError, StateError) as error:
+        runtime.cannot_record(f"{runtime.paths.trials}: can't be removed: {error}; the next tick retries")
 
 
 def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:

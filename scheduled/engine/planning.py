@@ -53,11 +53,12 @@ def register(ledger: Ledger, config: Config, now: Instant, made_now: Collection[
         from scheduled.engine import intervals  # most configurations have none
 
         intervals.renew_overdue(ledger, ledger.job_states(), now)
+    stranded = dropped.retries(ledger, config, now)
     changes = edits.changes(ledger, config, now, made_now)
     for change in changes:
         _write(ledger, change, now)
     edits.remember(ledger, config)
-    events = [event for change in changes for event in _skipped_by(change, config.timezone)]
+    events = [*stranded, *(event for change in changes for event in _skipped_by(change, config.timezone))]
     events += dropped.by_changes(ledger, config, changes, made_now, now)
     skips.announce(ledger, config.jobs, events, now)
     return events
@@ -111,16 +112,22 @@ def _write(ledger: Ledger, change: EpochChange, now: Instant) -> None:
     if change.skipped is not None:
         record_verdict(ledger, change.key, change.skipped, "skipped", reason, None, now)
     if change.ends:
-        for row in ledger.rows_after(change.key, change.boundary):
-            # A slot that was skipped in advance is not a slot of the new schedules.
-            ledger.cut(change.key, row.span.first, None)
-        ledger.advance(change.key, change.boundary)
-        ledger.end_epoch(change.key, change.boundary)
-        ledger.wait(change.key, None, None)
+        _end(ledger, change)
     if change.begins:
         ledger.begin_epoch(change.key, change.begins, change.boundary)
         if left_open.has_slots_before(change.begins, change.boundary, int(ledger.meta(gaps.PLANNED) or 0)):
             ledger.wait(change.key, "due", now)  # until a tick plans the job
+
+
+def _end(ledger: Ledger, change: EpochChange) -> None:
+    for row in ledger.rows_after(change.key, change.boundary):
+        # A slot that was skipped in advance is not a slot of the new schedules.
+        ledger.cut(change.key, row.span.first, None)
+    ledger.advance(change.key, change.boundary)
+    ledger.end_epoch(change.key, change.boundary)
+    ledger.wait(change.key, None, None)
+    if change.target and change.reason == epochs.REMOVED:
+        ledger.forget_status(change.key)
 
 
 def plan_and_record(  # noqa: PLR0913 - each caller gives few of them

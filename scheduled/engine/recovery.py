@@ -21,7 +21,7 @@ from scheduled.core.runs import UNDER_WAY, AttemptResult, AttemptStatus, OpenRun
 from scheduled.engine import lost_steps
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.settle import leave_to_next_tick, settle_finished
-from scheduled.execution import process
+from scheduled.execution import process, run_group
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started, read_records, unreadable
 from scheduled.execution.report_file import read_report
 from scheduled.state.files import RefusedError, read_regular
@@ -128,8 +128,7 @@ def _settle_one(ledger: Ledger, runtime: Runtime, run: OpenRun, tick: _Tick, now
         if isinstance(record, NotStarted):
             ledger.unclaim(run.run_id)
             return []
-    # The last one: an attempt with `pre` or `post` has several processes, one after the other.
-    started = next((record for record in reversed(of_run) if isinstance(record, Started)), None)
+    started = run_group.started_of(of_run, run.run_id, run.attempt)
     if started is not None:
         ledger.started(run.run_id, run.attempt, started.at)
     if tick.lives:

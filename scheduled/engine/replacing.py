@@ -28,12 +28,11 @@ PATIENCE = 10  # seconds after KILL; then a later tick continues
 
 
 class _Stopping(msgspec.Struct):
-    """A *run* that is stopped, its process, and the monotonic times of its KILL and of the next look."""
+    """A *run* that is stopped, its *processes* that were found so far, and the monotonic time of the KILL of the last one."""
 
     run: OpenRun
     kill_after: int
-    looked: bool = False
-    started: Started | None = None
+    processes: list[Started] = []
     kill_at: float = 0.0
     killed: bool = False
 
@@ -65,27 +64,34 @@ class Replacing:
         return [one.run for one in list(self._stopping) if not self._is_under_way(one)]
 
     def _is_under_way(self, one: _Stopping) -> bool:
-        if not one.looked:
+        if not any(map(run_group.leader_lives, one.processes)):
             self._begin(one)
-        if one.started is None or not run_group.lives(one.started, _output(self._runtime, one.run)):
+        output = _output(self._runtime, one.run)
+        alive = [found for found in one.processes if run_group.lives(found, output)]
+        if not alive:
             one.kill_at = one.kill_at or time.monotonic()
             self._give_up(one, "has ended, and has no result yet")
             return False
         if time.monotonic() >= one.kill_at and not one.killed:
-            run_group.end(one.started, signal.SIGKILL)
+            for found in alive:
+                _signal(found, signal.SIGKILL)
             one.killed = True
-        self._give_up(one, "does not end after KILL")
+        in_post = alive[-1].so_far is not None
+        self._give_up(one, "its `post` has not ended" if in_post else "does not end after KILL")
         return True
 
     def _begin(self, one: _Stopping) -> None:
-        """Send TERM to the group of a run, unless its process has ended already."""
-        records, one.looked = records_of(self._runtime, one.run), True
+        """Send TERM to the group of the newest process of a run, unless it was found before or has ended already.
+
+        An attempt with `pre` may start its command although `pre` got TERM.
+        """
+        records = records_of(self._runtime, one.run)
         found = run_group.started_of(records, one.run.run_id, one.run.attempt)
-        if found is None or not run_group.leader_lives(found):
+        if found is None or found in one.processes or not run_group.leader_lives(found):
             return
-        one.started, one.killed = found, one.kill_after == 0
+        one.processes, one.killed = [*one.processes, found], one.kill_after == 0
         one.kill_at = time.monotonic() + one.kill_after
-        run_group.end(found, signal.SIGKILL if one.killed else signal.SIGTERM)
+        _signal(found, signal.SIGKILL if one.killed else signal.SIGTERM)
 
     def _give_up(self, one: _Stopping, why: str) -> None:
         if time.monotonic() < one.kill_at + PATIENCE or one not in self._stopping:
@@ -113,19 +119,25 @@ class Replacing:
         return events, free
 
 
+def _signal(process: Started, number: int) -> None:
+    """Send the signal *number* to the group of *process*; not to `post`, which runs after every end."""
+    if process.so_far is None:
+        run_group.end(process, number)
+
+
 def lingers(runtime: Runtime, run: OpenRun, ended_at: float, now: float) -> bool:
     """Return whether processes of a replaced *run* that ended at *ended_at* are still in its group.
 
     If they have had `kill_after` and more since then, they are killed: the tick that stopped the run has died.
     """
     records = records_of(runtime, run)
-    started = run_group.started_of(records, run.run_id, run.attempt)
-    if started is None or not run_group.lives(started, _output(runtime, run)):
-        return False
+    processes = run_group.processes_of(records, run.run_id, run.attempt)
+    alive = [found for found in processes if run_group.lives(found, _output(runtime, run))]
     job = runtime.config.jobs.get(run.job)
     if now - ended_at > (KILL_AFTER if job is None else job.kill_after):
-        run_group.end(started, signal.SIGKILL)
-    return True
+        for found in alive:
+            run_group.end(found, signal.SIGKILL)
+    return bool(alive)
 
 
 def records_of(runtime: Runtime, run: OpenRun) -> list[Record]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from scheduled.errors import ScheduledError
@@ -12,6 +13,25 @@ OF_TESTS = "SCHEDULED_RTC_CLASS"  # the variable with another directory
 LIMIT = 10.0  # seconds for the command
 SLACK = 2  # seconds of rounding between two clocks
 ADVICE = "see `Waking the machine` in docs/schedules.md"
+
+NO_CLOCK = f"wake: this machine has no real-time clock with an alarm; {ADVICE}"
+
+
+def _refused(file: Path, reason: str | None) -> str:
+    return f"wake: {file}: {reason}; let this user write it, or set `[wake] command`; {ADVICE}"
+
+
+def _words(command: str) -> list[str]:
+    """Return the words of *command*. Raise ScheduledError if a quote is not closed, or there is no word."""
+    import shlex
+
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ScheduledError(f"wake.command: {command}: {error}; correct the quotes") from None
+    if not words:
+        raise ScheduledError(f"wake.command: {command!r}: has no word; write a command; {ADVICE}")
+    return words
 
 
 def write(path: Path, text: str) -> None:
@@ -47,6 +67,24 @@ class Rtc:
         """Clear the alarm. Raise ScheduledError, with what to do, if it can't be cleared."""
         self._write("0", ["-m", "disable"])
 
+    def doubts(self, path: str) -> Iterator[str]:
+        """Yield why the alarm can't be set as it is now. *path* is the PATH in which the command is searched."""
+        import shutil
+
+        if self._file is None:
+            yield NO_CLOCK
+        elif not self._command and not os.access(self._file, os.W_OK):
+            yield _refused(self._file, "Permission denied")
+        if not self._command:
+            return
+        try:
+            words = _words(self._command)
+        except ScheduledError as error:
+            yield str(error)
+            return
+        if shutil.which(words[0], path=path) is None:
+            yield f"wake.command: {words[0]}: not found in {path}; write its path, or install it; {ADVICE}"
+
     def _ahead(self, now: float) -> int:
         """Return by how many seconds the clock is ahead of the system's: it may run in local time."""
         if self._file is None:
@@ -59,22 +97,20 @@ class Rtc:
 
     def _write(self, text: str, options: list[str]) -> None:
         if self._file is None:
-            raise ScheduledError(f"wake: this machine has no real-time clock with an alarm; {ADVICE}")
+            raise ScheduledError(NO_CLOCK)
         try:
             # The kernel refuses to replace an alarm: it has to be cleared first.
             for value in dict.fromkeys(("0", text)):
                 write(self._file, value)
         except OSError as error:
             if not self._command:
-                raise ScheduledError(
-                    f"wake: {self._file}: {error.strerror}; let this user write it, or set `[wake] command`; {ADVICE}"
-                ) from None
+                raise ScheduledError(_refused(self._file, error.strerror)) from None
             self._execute(options)
 
     def _execute(self, options: list[str]) -> None:
         import shlex
 
-        words = [*shlex.split(self._command), *options]
+        words = [*_words(self._command), *options]
         try:
             done = subprocess.run(
                 words,

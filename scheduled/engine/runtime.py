@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from scheduled.install.environment import Layer
     from scheduled.notify.adapter import Adapter
     from scheduled.notify.routes.base import Route
+    from scheduled.schedules.zones import Instant
     from scheduled.state.ledger import Ledger
+
+NextStarts = Callable[["Runtime", "Ledger", Mapping[JobKey, bool]], Mapping[JobKey, "Instant"]]
 
 
 class Runtime:
@@ -42,7 +45,8 @@ class Runtime:
     they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
     the commit, see `settling`; *reports* are those that were read before the transaction that settles their run. A
     configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
-    host's. *config* is used instead of reading the files, if it is given.
+    host's. *config* is used instead of reading the files, if it is given. *next_starts* predicts when a tick starts the given
+    jobs: predictions are made on a higher level.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Runtime:
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
+        self.next_starts: NextStarts = _none
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))
@@ -269,6 +274,10 @@ class Runtime:
 
             for warning in fire(self.adapter(), self.config.compat.trigger, events, self.zone):
                 self.add_problem("WARNING", warning)
+
+
+def _none(_runtime: Runtime, _ledger: "Ledger", _keys: Mapping[JobKey, bool]) -> Mapping[JobKey, "Instant"]:
+    return {}
 
 
 def open_runtime(instance: Instance, *, regular: bool = False, config: Config | None = None) -> Runtime:

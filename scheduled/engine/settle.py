@@ -84,7 +84,7 @@ def settle_attempt(
     """Record the result and the report of an attempt; return the events to publish after the commit."""
     attempt_result = _stopped(run, reports.with_outcome(attempt_result, reported))
     job = job_of(context.jobs, run.key)
-    judgement = judge(job, run, attempt_result, int(context.now))
+    judgement = _judged(ledger, job, run, attempt_result, int(context.now))
     _record(ledger, run, attempt_result, judgement, reported, int(context.now))
     if job is not None and counts_from_end(job.schedules) and judgement.verdict and run.slot is not None:
         from scheduled.engine import intervals  # most configurations have none
@@ -100,6 +100,16 @@ def settle_attempt(
         ended = attempt_result.status if of_its_own else judgement.status
         events += step_over(ledger, context, run, ended, judgement.reason)
     return events
+
+
+def _judged(
+    ledger: Ledger, job: Job | None, run: OpenRun, attempt_result: AttemptResult, now: Instant
+) -> Judgement:
+    """Return the new state of *run*: no retry if its job or target was removed or disabled since this tick began."""
+    judgement = judge(job, run, attempt_result, now)
+    if judgement.verdict is None and run.slot is not None and not ledger.job_states([run.key]):
+        return judge(None, run, attempt_result, now)  # no tick would start a retry
+    return judgement
 
 
 def step_over(

@@ -3,15 +3,12 @@
 Called inside an exclusive transaction of the caller.
 """
 
-import signal
-
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.core.events import Event
 from scheduled.core.runs import UNDER_WAY, Claim, OpenRun
 from scheduled.engine import settle, start_requests
 from scheduled.engine.runtime import Runtime
-from scheduled.execution import process
 from scheduled.execution.protocol import Ended, NotStarted, Record, Started
 from scheduled.state.ledger import Ledger
 
@@ -59,9 +56,6 @@ def _started(ledger: Ledger, runtime: Runtime, record: Started, claim: Claim | N
     ledger.started(record.run_id, record.attempt, record.at)
     if record.so_far is not None:  # its `post`, which runs after every end
         return []
-    run = ledger.open_run(record.run_id)
-    if run is not None and run.stop_requested:  # by `stop` while it was queued
-        process.signal_group(record.pid, signal.SIGTERM)
     if claim is None or record.follows:
         return []
     event = _started_event(claim, runtime.zone)

@@ -17,7 +17,7 @@ from scheduled.config.files import Config
 from scheduled.config.last_targets import LISTS, recall, recorded
 from scheduled.core.jobs import Job, Jobs
 from scheduled.core.manual import ManualRequest
-from scheduled.core.targets import MOST_TARGETS, LastTargets, fault_of, is_due, source_of
+from scheduled.core.targets import MOST_TARGETS, LastTargets, fault_of, is_due, source_of, unknown_after
 from scheduled.engine import gaps
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ConfigError, ScheduledError
@@ -34,15 +34,14 @@ if TYPE_CHECKING:
 TIME = 30.0  # seconds for all lists of a tick
 SIZE = 1 << 20  # bytes that a command may print
 AT_ONCE = 16  # commands
-
-
 STAY = "its last known targets stay"
+NONE = "no target is known, so nothing runs"
 
 
 class Found(msgspec.Struct, frozen=True):
     """What reading a list gave: its *targets*, None if it can't be read, and what is wrong.
 
-    *complete* is false if targets may be missing: then known ones stay.
+    *complete* is false if targets may be missing: then known ones stay, which *problem* need not mention.
     """
 
     targets: tuple[str, ...] | None
@@ -68,21 +67,30 @@ def read_due(
     due = list(_due(ledger, config, int(now), requests, only))
     at = clock.now()
     found = _read(runtime, due) if due else {}
+    before = recorded(ledger) if due else {}
     known = {
-        name: _merged(config.jobs[name], one, at, config.jobs[name].targets) for name, one in found.items()
+        name: _merged(config.jobs[name], one, at, config.jobs[name].targets, before.get(name))
+        for name, one in found.items()
     }
     config.give_targets({name: one.targets for name, one in known.items()})
     for name in (request.job for request in requests if not request.target and not request.run_id):
         if name in known and not known[name].targets:
-            raise ConfigError(f"{name}: no target is known: {known[name].problem.removesuffix(f'; {STAY}')}")
+            raise ConfigError(f"{name}: no target is known: {found[name].problem}")
     return known
 
 
-def _merged(job: Job, found: Found, at: float, known: Sequence[str]) -> LastTargets:
+def _merged(
+    job: Job, found: Found, at: float, known: Sequence[str], before: LastTargets | None = None
+) -> LastTargets:
+    """Return what is known after reading a list at the instant *at*; *known* are the targets until then."""
     targets = [*found.targets] if found.targets is not None else [*known]
+    problem = found.problem
+    if found.targets is None or (known and not found.complete):
+        problem += f"; {STAY if known else NONE}"
     if not found.complete:
         targets += [target for target in known if target not in targets]
-    return LastTargets(source_of(job), at, tuple(targets), found.problem)
+    unknown = unknown_after(before, targets, at, found.problem)
+    return LastTargets(source_of(job), at, tuple(targets), problem, unknown)
 
 
 def settle(ledger: Ledger, config: Config, found: Mapping[str, LastTargets]) -> list[str]:
@@ -167,13 +175,13 @@ def _branches(config: Config) -> Found:
     try:
         workspace = Workspace.load(config.workspace, layout=config.workspace_layout)
     except (WorkspaceError, OSError) as error:
-        return Found(None, f"{error}; {STAY}")
+        return Found(None, str(error))
     names = [branch.name for branch in workspace.branches]
     found = _checked(names, f"the workspace {config.workspace} has")
     if workspace.is_complete or found.targets is None:
         return found
     entries = "; ".join(workspace.problems[:3])
-    return Found(found.targets, f"the registry of {config.workspace}: {entries}; {STAY}", complete=False)
+    return Found(found.targets, f"the registry of {config.workspace}: {entries}", complete=False)
 
 
 def _printed(runtime: Runtime, jobs: Sequence[Job]) -> dict[str, Found]:
@@ -194,20 +202,16 @@ def _lines(running: GateCommands, job: Job, environment: Mapping[str, str], unti
         given = {**environment_of(job, environment)[1], "SCHEDULED_JOB": job.name}
         directory = directory_of(job, environment)
         if not os.path.isdir(directory):
-            return Found(None, f"the directory {directory} of its command does not exist; {STAY}")
+            return Found(None, f"the directory {directory} of its command does not exist")
         fault, output = running.printed(job.for_each.command, given, directory, until, SIZE)
     except (ScheduledError, OSError, ValueError) as error:
-        return Found(None, f"its command can't be started: {error}; {STAY}")
+        return Found(None, f"its command can't be started: {error}")
     if fault:
         in_time = f" ({TIME:.0f} s)" if "in time" in fault else ""
-        return Found(None, f"its command {fault}{in_time}; {STAY}")
+        return Found(None, f"its command {fault}{in_time}")
     lines = output.decode(errors="surrogateescape").split("\n")
     names = [line.rstrip("\r") for line in lines if line.strip()]
-    return (
-        _checked(names, "its command printed")
-        if names
-        else Found(None, f"its command printed no target; {STAY}")
-    )
+    return _checked(names, "its command printed") if names else Found(None, "its command printed no target")
 
 
 def _checked(names: Sequence[str], where: str) -> Found:
@@ -215,10 +219,8 @@ def _checked(names: Sequence[str], where: str) -> Found:
     faults = [fault for fault in map(fault_of, names) if fault]
     targets = tuple(dict.fromkeys(name for name in names if not fault_of(name)))
     if len(targets) > MOST_TARGETS:
-        return Found(
-            None, f"{where} {len(targets):,} targets, and at most {MOST_TARGETS:,} are allowed; {STAY}"
-        )
+        return Found(None, f"{where} {len(targets):,} targets, and at most {MOST_TARGETS:,} are allowed")
     if not targets:
-        return Found(None, f"{where} no valid target: {faults[0]}; {STAY}")
+        return Found(None, f"{where} no valid target: {faults[0]}")
     more = f", and {len(faults) - 1:,} more" if len(faults) > 1 else ""
     return Found(targets, f"{where} a name that can't be a target: {faults[0]}{more}" if faults else "")

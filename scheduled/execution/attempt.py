@@ -15,6 +15,7 @@ from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.protocol import Spec
+from scheduled.execution.stop_orders import STOPPED
 from scheduled.masking import Mask
 from scheduled.printable import printable
 
@@ -92,7 +93,7 @@ def judged(running: Attempt, code: int) -> AttemptResult:
         duration_ms=int((time.monotonic() - running.started) * 1000),
         exit_code=code if code >= 0 else 128 - code,
         signal=-code if code < 0 else None,
-        reason=ending(running, code) if code else "",
+        reason=ending(running, code) if code or status != "success" else "",
         failure_class=recognised(running, status),
     )
 
@@ -187,7 +188,12 @@ def ending(running: Attempt, code: int) -> str:
         return f"timed out after {running.spec.timeout} s"
     if running.cause == "interrupted":
         return "the tick was stopped"
-    return f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+    if running.cause == "stopped":
+        return STOPPED
+    if code < 0:
+        return f"killed by {_signal_name(-code)}"
+    codes = ", ".join(map(str, sorted(running.spec.success_codes)))
+    return f"exit code {code}" if code else f"exit code 0, which is not one of its success_codes ({codes})"
 
 
 def _signal_name(number: int) -> str:

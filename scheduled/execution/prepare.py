@@ -50,6 +50,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         secrets=masking.secrets_of(given, written),
         secret_sources=job.secrets,
         kept=str(context.paths.secrets_of(claim.run_id, claim.attempt)),
+        stop=str(context.paths.stop_of(claim.run_id, claim.attempt)),
         stdin=_stdin(job),
         fails_if=job.fails_if,
         pre=_hook(job.pre, job, claim),

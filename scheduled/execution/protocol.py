@@ -21,7 +21,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     of the tick. *secrets* are masked in the output and the report; if there are any, they are kept in the file *kept* until
     the output is masked. *pre* and *post* are executed before and after it, as *argv* is. *fails_if* makes it fail in spite of
     its exit code. *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see
-    `core.secret_sources`.
+    `core.secret_sources`. *stop* is the path of the order to end it, see `execution.stop_orders`.
     """
 
     run_id: str
@@ -45,6 +45,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     secrets: tuple[str, ...] = ()
     secret_sources: dict[str, str] = {}
     kept: str = ""
+    stop: str = ""
     stdin: Stdin | None = None
     fails_if: FailsIf | None = None
     pre: tuple[str, ...] = ()

@@ -9,10 +9,18 @@ from scheduled.execution import process
 from scheduled.execution.protocol import Ended, Record, Started
 
 
-def started_of(records: Sequence[Record], run_id: str, attempt: int) -> Started | None:
-    """Return the record of the process of an attempt; None if there is none."""
+def processes_of(records: Sequence[Record], run_id: str, attempt: int) -> list[Started]:
+    """Return the records of the processes of an attempt, the newest last.
+
+    With `pre` or `post` there are several, one after the other. That of `post` has the result *so_far*.
+    """
     found = (record for record in records if isinstance(record, Started))
-    return next((one for one in found if (one.run_id, one.attempt) == (run_id, attempt)), None)
+    return [one for one in found if (one.run_id, one.attempt) == (run_id, attempt)]
+
+
+def started_of(records: Sequence[Record], run_id: str, attempt: int) -> Started | None:
+    """Return the record of the newest process of an attempt; None if there is none."""
+    return next(reversed(processes_of(records, run_id, attempt)), None)
 
 
 def has_ended(records: Sequence[Record], run_id: str, attempt: int) -> bool:

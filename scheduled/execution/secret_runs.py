@@ -3,7 +3,7 @@
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from scheduled.execution.protocol import Ended, NotStarted, Spec
@@ -63,9 +63,9 @@ class SecretRuns:
             self._dismiss(getter)
             yield getter.result()
 
-    def stop(self) -> list[Spec]:
-        """Give up all attempts that wait, and return them."""
-        waiting = list(self._getters)
+    def stop(self, wanted: Callable[[Spec], bool] = lambda _: True) -> list[Spec]:
+        """Give up all attempts that wait, or those that are *wanted*, and return them."""
+        waiting = [getter for getter in self._getters if wanted(getter.spec)]
         for getter in waiting:
             self._dismiss(getter)
         return [getter.spec for getter in waiting]

@@ -12,15 +12,8 @@ from collections import deque
 from contextlib import suppress
 
 from scheduled.core.runs import AttemptStatus
-from scheduled.execution import process
-from scheduled.execution.attempt import (
-    Attempt,
-    closed,
-    code_of,
-    has_steps,
-    is_left,
-    result_of,
-)
+from scheduled.execution import process, stop_orders
+from scheduled.execution.attempt import Attempt, closed, code_of, has_steps, is_left, result_of
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
 from scheduled.execution.secret_runs import SecretRuns
@@ -68,6 +61,7 @@ class Supervisor:
             self._wait(wakeup)
             if self._to_stop:
                 self._stop()
+            self._obey()
             self._reap()
             self._enforce()
             self._collect_secrets()
@@ -100,8 +94,8 @@ class Supervisor:
     def _poll_timeout(self) -> float | None:
         """Return the milliseconds until the next timeout, output check or sync; None if there is none."""
         moments = [*(running.deadline for running in self._running), *self._secrets.moments()]
-        if self._running:
-            moments.append(time.monotonic() + self._check_after)
+        if self._running or self._secrets:
+            moments.append(time.monotonic() + (self._check_after if self._running else CHECK_LATER))
         if self._results.pending():
             moments.append(self._results.sync_at)
         return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
@@ -120,11 +114,21 @@ class Supervisor:
             else:
                 self._queue.append(order)
 
+    def _obey(self) -> None:
+        """End the attempts that were ordered to stop; a search goes on."""
+        for running in self._running:
+            if stop_orders.taken(running.spec) and running.cause is None and running.step != "search":
+                self._kill(running, "stopped", time.monotonic())
+        for spec in self._secrets.stop(stop_orders.taken) if self._secrets else ():
+            self._results.append(stop_orders.not_begun(spec))
+
     def _start_queued(self) -> None:
         held_back = []
         while self._queue and len(self._running) + self._secrets.places < self._max_parallel:
             spec = self._queue.popleft()
-            if not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
+            if stop_orders.taken(spec):
+                self._results.append(stop_orders.not_begun(spec))
+            elif not spec.urgent and self._start_until is not None and time.monotonic() > self._start_until:
                 self._record_not_started(
                     spec, "the tick's time limit (max_minutes) was reached", deferred=True
                 )

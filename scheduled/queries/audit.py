@@ -77,10 +77,20 @@ def _read(
 
 
 def _audited(ledger: SqliteLedger, seen: Instant, after: Instant | None, until: Instant | None) -> Audit:
-    runs = [run.run_id for run in ledger.open_runs()]
+    runs = ledger.open_runs()
+    retries = [run.run_id for run in runs if run.status == "waiting_retry"]
     span = max(after or 0, int(ledger.meta("horizon") or 0)), seen if until is None else min(until, seen)
     rows = question.each(ledger.slot_rows())
-    return recompute(ledger.epochs(), rows, ledger.job_rows(), runs, seen, span, each=question.each)
+    return recompute(
+        ledger.epochs(),
+        rows,
+        ledger.job_rows(),
+        [run.run_id for run in runs],
+        seen,
+        span,
+        retries=retries,
+        each=question.each,
+    )
 
 
 def _recorded(ledger: SqliteLedger, config: Config, names: set[str], horizon: Instant | None) -> Recorded:

@@ -1,11 +1,14 @@
 """`check`: whether the configuration is valid."""
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scheduled.clock import system_zone
 from scheduled.config.check import check as check_alone
 from scheduled.config.check import checked, unreadable, with_lines
+from scheduled.config.doubts import CRON_PATH
+from scheduled.config.files import Config
 from scheduled.config.kept_zone import ZONE, load_kept
 from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.install import crontab, environment, pam_environment
@@ -29,14 +32,26 @@ def check(instance: Instance) -> dict[str, Any]:
     except ForeignStateError as error:  # the configuration may be valid, and is meant for another state
         found = with_lines(check_alone(instance.config_file, environment=given))
         return {**found, "warnings": [*found["warnings"], str(error)]}
+    warnings = [*_of_wake(config, given.get("PATH", CRON_PATH)), *_of_zones(instance, config)]
+    return {**found, "warnings": [*found["warnings"], *warnings]}
+
+
+def _of_wake(config: Config, path: str) -> Iterator[str]:
+    """Yield why the alarm of the machine can't be set, if a job wants one."""
+    if any(job.wake and job.enabled and job.is_by_time for job in config.jobs.values()):
+        from scheduled.engine.rtc import Rtc
+
+        yield from Rtc(config.wake_command).doubts(path)
+
+
+def _of_zones(instance: Instance, config: Config) -> Iterable[str]:
     if not config.of_host:
-        return found
+        return ()
     with read_only(instance.paths) as ledger:
         kept, ticked = ledger.meta(ZONE), ledger.meta("ticking_since") is not None
     pam = pam_environment.variables().get("TZ", "")
     zones = Zones(system=system_zone(), pam=pam, kept=kept, ticked=ticked)
-    doubts = zone_warnings(_installed(), zones, os.environ)
-    return {**found, "warnings": [*found["warnings"], *doubts]}
+    return zone_warnings(_installed(), zones, os.environ)
 
 
 def _installed() -> bytes | None:

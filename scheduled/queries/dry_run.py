@@ -12,7 +12,7 @@ import msgspec
 from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.files import Config
-from scheduled.config.named import target_keys
+from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
 from scheduled.core.holds import Holds, hold, is_refused, quiet
 from scheduled.core.jobs import Job, Jobs, keys_of
@@ -57,10 +57,19 @@ def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = Non
     """
     runtime = open_runtime(instance)
     if jobs or slot is not None:
-        return dry_run_of(runtime, jobs, slot)
+        found = dry_run_of(runtime, jobs, slot)
+        instance.notes = assumptions.of_targets(found)
+        return found
     found, zone = _of_tick(runtime)
-    instance.notes = assumptions.zone(zone)
+    instance.notes = [*assumptions.zone(zone), *assumptions.of_targets(found), *_unread(runtime.config)]
     return found
+
+
+def _unread(config: Config) -> list[str]:
+    """Return a note that names the jobs of which no target is known: a tick reads their lists first."""
+    jobs = (config.jobs[name] for name in config.jobs.with_changing_targets)
+    names = [job.name for job in jobs if job.enabled and not job.targets]
+    return [f"no target is known of {', '.join(names)}: the tick reads the list first"] if names else []
 
 
 def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list[dict[str, Any]]:
@@ -69,8 +78,18 @@ def dry_run_of(runtime: Runtime, names: Sequence[str], slot: str | None) -> list
         return runs_for_slot(runtime, the_one(names), read(slot, runtime.zone))
     if not names:
         return dry_run_of_tick(runtime)
-    keys = target_keys(runtime.config, names)
-    return [{"job": key.job, "target": key.target or None, "reason": "requested"} for key in keys]
+    return [row for key in known_keys(runtime.config, names) for row in _requested(runtime.config, key)]
+
+
+def _requested(config: Config, key: JobKey) -> Iterator[dict[str, Any]]:
+    """Yield the runs that a request for *key* starts: `run` reads the list of its targets first, if this changes by itself."""
+    changing = config.jobs[key.job].has_changing_targets and not key.target
+    assumed = {"assumed": [assumptions.TARGETS]} if changing else {}
+    for one in each_target(config, key):
+        yield {"job": one.job, "target": one.target or None, "reason": "requested", **assumed}
+    if changing and not config.jobs[key.job].targets:
+        reason = "requested; no target is known, and its list is read first"
+        yield {"job": key.job, "target": None, "reason": reason, **assumed}
 
 
 def the_one(names: Sequence[str]) -> str:
@@ -170,9 +189,14 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
 
 
 def _assumed(config: Config, zone: NextZone, job: str) -> dict[str, Any]:
-    """Return `{"assumed": ["zone"]}` if it is not known in which zone the quiet hours of *job* are, which decide now."""
+    """Return what is assumed about a run of *job* that starts now, as `{"assumed": [...]}`; {} if nothing is.
+
+    It may not be known in which zone its quiet hours are, which decide now, or whether its list of targets is the same.
+    """
     doubtful = zone.doubt and config.jobs[job].not_between is not None and follows_host(config, job)
-    return {"assumed": [assumptions.ZONE]} if doubtful else {}
+    found = [assumptions.ZONE] if doubtful else []
+    found += [assumptions.TARGETS] if config.jobs[job].has_changing_targets else []
+    return {"assumed": found} if found else {}
 
 
 def _new_requests(ledger: Ledger, runtime: Runtime) -> Iterator[StartRequest]:

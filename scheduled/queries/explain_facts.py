@@ -74,6 +74,7 @@ def facts(
         "budget": view.config.max_runs,
         "group": job.group or None,
         "held_by": view.holders(key) or None,
+        "list_problem": view.list_problem(key.job),
         "window_start": stamp(row.window_start if row else None, zone),
         "last_runs": [run_document(found, zone) for found in _last_runs(ledger, job, key)],
         "next_slot": stamp(upcoming, zone),

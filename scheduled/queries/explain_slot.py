@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scheduled.clock import stamp
-from scheduled.core.epochs import base_of, open_slots_of, slots_of, span_between
+from scheduled.core.epochs import REMOVED, base_of, open_slots_of, slots_of, span_between
 from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED_AT_GATE
 from scheduled.core.records import Epoch, RunRow, SlotRow
+from scheduled.core.targets import had_none
 from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import counts_from_end
@@ -67,7 +68,7 @@ def explain_slot(view: View, ledger: Ledger, key: JobKey, at: Instant) -> dict[s
         return {
             "job": key.job,
             "target": key.target or None,
-            "sentence": _no_slot(view, epoch, at),
+            "sentence": _no_slot(view, key, epoch, at),
             "at": stamp(at, view.zone),
             "slot": None,
         }
@@ -122,10 +123,14 @@ def _contains(epoch: Epoch, at: Instant) -> bool:
     return epoch.starts_at < at and (epoch.ends_at is None or at <= epoch.ends_at)
 
 
-def _no_slot(view: View, epoch: Epoch | None, at: Instant) -> str:
+def _no_slot(view: View, key: JobKey, epoch: Epoch | None, at: Instant) -> str:
+    unknown = had_none(view.lists.get(key.job), at) if key.target else None
+    if unknown is not None:
+        return f"It had no slot at {when(at, view)}: no target of {key.job} was known then, because {unknown.why}."
     if epoch is None:
+        was_no = f"was no target of {key.job}" if key.target else "did not exist yet"
         return (
-            f"It was not scheduled at {when(at, view)}: it did not exist yet, it was disabled,"
+            f"It was not scheduled at {when(at, view)}: it {was_no}, it was disabled,"
             " or its records of that time were deleted."
         )
     return f"It had no slot between {when(epoch.starts_at, view)}, when its schedule took effect, and {when(at, view)}."
@@ -140,7 +145,7 @@ def _then(
     if row is None:
         return f"{subject} {_undecided(view, ledger, key, slot)}"
     if row.verdict == "skipped":
-        return f"{subject} was skipped: {SKIPPED.get(row.reason, row.reason or 'no reason is recorded')}."
+        return f"{subject} was skipped: {why_skipped(view, key, row.reason)}."
     if row.verdict == "coalesced":
         return f"{subject} was coalesced into {row.run_id}{_status(run)}."
     if row.verdict is None:
@@ -149,6 +154,13 @@ def _then(
     finished = f" at {when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
     reason = f": {row.reason}" if row.reason else ""
     return f"{subject} ran as {row.run_id}, which {STATUSES.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
+
+
+def why_skipped(view: View, key: JobKey, reason: str) -> str:
+    """Return the *reason* of a skipped slot of *key* in words."""
+    if reason == REMOVED and key.target and key.job in view.config.jobs:
+        return f"its target was no longer in the list of {key.job}"
+    return SKIPPED.get(reason, reason or "no reason is recorded")
 
 
 def _status(run: RunRow | None) -> str:

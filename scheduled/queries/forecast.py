@@ -51,7 +51,7 @@ def forecast(
     span = instants.span(first, last, view.zone)
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
-    instance.notes += assumptions.of_durations(view, found)
+    instance.notes += [*assumptions.of_targets(found), *assumptions.of_durations(view, found)]
     return found
 
 

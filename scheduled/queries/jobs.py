@@ -62,6 +62,7 @@ def _line(view: View, key: JobKey) -> dict[str, Any]:
         **{name: state[name] for name in OF_STATE},
         "source": job.source,
         "targets": targets,
+        "list_problem": view.list_problem(job.name),
         **(assumptions.of_run(view, key) if state["next_run"] is not None else {}),
     }
 

@@ -3,7 +3,7 @@
 from scheduled.core.keys import JobKey
 from scheduled.core.records import RunRow, SlotRow
 from scheduled.core.runs import OPEN
-from scheduled.queries.explain_slot import SKIPPED, STATUSES, when
+from scheduled.queries.explain_slot import STATUSES, when, why_skipped
 from scheduled.queries.view import View
 from scheduled.state.ledger import Ledger
 
@@ -47,7 +47,7 @@ def _skipped_after(view: View, ledger: Ledger, key: JobKey, run: RunRow | None) 
         return ""
     if run is not None and run.slot is not None and run.slot >= row.span.last:
         return ""
-    return f"{_slots(view, row)} skipped: {SKIPPED.get(row.reason, row.reason or 'no reason is recorded')}."
+    return f"{_slots(view, row)} skipped: {why_skipped(view, key, row.reason)}."
 
 
 def _slots(view: View, row: SlotRow) -> str:

@@ -38,6 +38,16 @@ def next_start(view: View, key: JobKey) -> Step | None:
     return searched.starts[key]
 
 
+def next_start_of_later_slot(view: View, key: JobKey) -> Step | None:
+    """Return the step in which a tick starts *key* for a slot that is not due yet; None if there is none."""
+    if view.config.unreadable or key not in view.job_states or _is_blocked(view, key):
+        return None
+    found = question.each(islice(_simulated(view, key), LONG))
+    return next(
+        (step for step in found if step.key == key and step.run and (step.run[1] or 0) > view.now), None
+    )
+
+
 def _searched(view: View) -> Searched:
     """Return what has been found already for the states of *view*: a query asks for the same runs several times."""
     if view.searched is None or view.searched.states is not view.job_states:

@@ -10,7 +10,7 @@ from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.core.conditions import in_words
-from scheduled.core.jobs import keys_of
+from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.engine.heartbeat import Cadence
@@ -78,6 +78,9 @@ def status(instance: Instance) -> dict[str, Any]:
             "undelivered": len(ledger.outbox()),
             "wake": wake_alarm.document(ledger, zone, now),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
+            "gone": [
+                key.display_name for key in view.pauses if key.target and job_of(found.jobs, key) is None
+            ],
         }
 
 
@@ -87,9 +90,13 @@ def _is_lost(paths: Paths) -> bool:
 
 
 def _rows(view: View) -> list[JobRow]:
-    """Return the rows of all configured jobs and targets, also of those that no tick has planned, as of a disabled job."""
+    """Return the rows of all configured jobs and targets, also of those that no tick has planned, as of a disabled job.
+
+    A job without any target has one row.
+    """
     jobs, rows = view.config.jobs, view.rows
-    found = [rows.get(key) or _row(key) for job in jobs.values() for key in keys_of(job)]
+    keys = (key for job in jobs.values() for key in keys_of(job) or (JobKey(job.name),))
+    found = [rows.get(key) or _row(key) for key in keys]
     return sorted(found, key=lambda row: (row.job, row.target))
 
 
@@ -203,6 +210,7 @@ def _job(view: View, row: JobRow, *, failing: bool) -> dict[str, Any]:
     return {
         "name": row.job,
         "target": row.target or None,
+        **({} if job.targets or job.for_each is None else {"targets": []}),
         "enabled": is_enabled(job, row.key),
         "schedule": written_schedule(view, job),
         "schedule_words": schedule_in_words(view, job),

@@ -7,6 +7,7 @@ import msgspec
 
 from scheduled import clock, question
 from scheduled.config.files import Config, known_jobs
+from scheduled.config.last_targets import recorded
 from scheduled.core import deferrals
 from scheduled.core.holds import Holds, pauses_of
 from scheduled.core.jobs import Job
@@ -15,11 +16,13 @@ from scheduled.core.planner import JobPlan, busy_groups, plan_job
 from scheduled.core.records import JobRow
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenReason, OpenRun, is_event
+from scheduled.core.targets import LastTargets, source_of
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.engine import planning
 from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
+from scheduled.paths import Paths
 from scheduled.queries import ticks
 from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
@@ -49,7 +52,7 @@ class View(msgspec.Struct, kw_only=True):
 
     If the time zone of the host has changed, the next tick is the first one in the new zone: *next_zone* is that zone, and
     *zone_change* what it does to the *job_states*, which have their slots in the old zone up to that tick. *own_retries* are those of ticks at work, *at_work* whether there is such a tick. *without_answer* are the jobs with a gate that gave no answer when it had to be asked last, and why. *overridden* are the jobs that are enabled or disabled by an override. *busy* are the groups with a job
-    under way. *chains* are the runs of chains that have not ended.
+    under way. *chains* are the runs of chains that have not ended. *lists* is what is known of lists of targets that change by themselves.
     *crowded* are the jobs that events start, if more events wait than one tick takes. *cadence*, *phase*, *late* and *cadence_source* are
     those of `heartbeat.Cadence`. *stopped_at* is the last tick if ticks have stopped since then. *searched* belongs to
     `next_run`.
@@ -75,6 +78,12 @@ class View(msgspec.Struct, kw_only=True):
     crowded: frozenset[str] = frozenset()
     zone_change: ZoneChange | None = None
     searched: Searched | None = None
+    lists: Mapping[str, LastTargets] = {}
+
+    def list_problem(self, name: str) -> str | None:
+        """Return why a tick could not read the list of targets of the job *name* completely the last time; None if it could."""
+        found, job = self.lists.get(name), self.config.jobs[name]
+        return (found.problem or None) if found is not None and found.source == source_of(job) else None
 
     @property
     def zone(self) -> str:
@@ -199,45 +208,52 @@ def open_view(instance: Instance) -> Iterator[tuple[View, Ledger]]:
     """
     earlier = config_of(instance)
     instance.problems = earlier.problems
-    now = int(clock.now())
     with read_only(instance.paths) as ledger:
-        zone = next_zone(ledger, earlier)
-        found = in_zone(earlier, zone)
-        overridden = _override(earlier, ledger)
-        _override(found, ledger)
-        job_states = planning.foreseen(ledger, earlier, now)
-        if found.jobs.counts_from_end:
-            job_states = with_expected(ledger, job_states)
-        seen = ticks.ticks(ledger, instance.paths, now)
-        busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
-        holds = planning.holds_with_all(ledger, found.jobs, now)
-        view = View(
-            config=found,
-            now=now,
-            job_states=job_states,
-            rows={row.key: row for row in ledger.job_rows()},
-            holds=holds,
-            overridden=overridden,
-            cadence=seen.cadence.seconds,
-            phase=seen.cadence.phase,
-            late=seen.cadence.late,
-            cadence_source=seen.cadence.source,
-            stopped_at=seen.stopped_at,
-            busy=frozenset(busy),
-            next_zone=zone,
-            without_answer=without_answer(ledger),
-            chains=tuple(chains_under_way(ledger.open_runs())),
-            at_work=is_any_at_work(ledger, instance.paths),
-            own_retries=own_retries(ledger, found, instance.paths, now),
-            crowded=_crowded(found, holds.start_requests),
-        )
-        if holds.first_tick > now:  # the next tick is the first one of this boot
-            view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
-        if zone.changes:
-            view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
-            view.job_states = view.states_with()
+        view = view_of(earlier, ledger, instance.paths)
         question.check()
         yield view, ledger
+
+
+def view_of(earlier: Config, ledger: Ledger, paths: Paths) -> View:
+    """Return a view of *ledger*, which belongs to the state *paths*, with the configuration as it was read last."""
+    now = int(clock.now())
+    zone = next_zone(ledger, earlier)
+    found = in_zone(earlier, zone)
+    overridden = _override(earlier, ledger)
+    _override(found, ledger)
+    job_states = planning.foreseen(ledger, earlier, now)
+    if found.jobs.counts_from_end:
+        job_states = with_expected(ledger, job_states)
+    seen = ticks.ticks(ledger, paths, now)
+    busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
+    holds = planning.holds_with_all(ledger, found.jobs, now)
+    view = View(
+        config=found,
+        now=now,
+        job_states=job_states,
+        rows={row.key: row for row in ledger.job_rows()},
+        holds=holds,
+        overridden=overridden,
+        cadence=seen.cadence.seconds,
+        phase=seen.cadence.phase,
+        late=seen.cadence.late,
+        cadence_source=seen.cadence.source,
+        stopped_at=seen.stopped_at,
+        busy=frozenset(busy),
+        next_zone=zone,
+        without_answer=without_answer(ledger),
+        chains=tuple(chains_under_way(ledger.open_runs())),
+        at_work=is_any_at_work(ledger, paths),
+        own_retries=own_retries(ledger, found, paths, now),
+        crowded=_crowded(found, holds.start_requests),
+        lists=recorded(ledger) if found.jobs.with_changing_targets else {},
+    )
+    if holds.first_tick > now:  # the next tick is the first one of this boot
+        view.holds = msgspec.structs.replace(holds, first_tick=view.next_tick)
+    if zone.changes:
+        view.zone_change = ZoneChange(before=earlier.jobs, after=found.jobs, states=job_states)
+        view.job_states = view.states_with()
+    return view
 
 
 def _crowded(config: Config, requests: RequestQueue) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The alarm that wakes the machine, as `status` and `next` show it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from scheduled.clock import stamp
@@ -24,4 +25,5 @@ def mark(entries: Iterable[dict[str, Any]], alarm: dict[str, Any] | None) -> lis
         if alarm["job"] in (entry["job"], f"{entry['job']}@{entry.get('target')}") and entry["runs_at"]:
             entry["wakes_at"] = alarm["at"]
             break
-    return [f"the machine wakes at {alarm['at']} for {alarm['job']}"]
+    at = datetime.fromisoformat(alarm["at"])
+    return [f"the machine wakes at {at:%Y-%m-%d %H:%M} for {alarm['job']}"]

@@ -39,6 +39,9 @@ class Positions(Protocol):
         Do nothing if *window_start* is None or earlier than the recorded one.
         """
 
+    def forget_status(self, key: JobKey) -> None:
+        """Forget the status of the last run of *key*, a target that is gone: if it comes back, it begins as a new one."""
+
     def record_verdict(
         self, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:

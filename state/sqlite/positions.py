@@ -130,6 +130,10 @@ class Positions:
                 {**key._asdict(), "start": window_start},
             )
 
+    def forget_status(self, key: JobKey) -> None:
+        """See `Positions.forget_status`."""
+        self._db.execute("UPDATE jobs SET last_status = NULL WHERE job = ? AND target = ?", key)
+
     def record_verdict(
         self, key: JobKey, span: Span, verdict: Verdict, reason: str, run_id: str | None, at: Instant
     ) -> None:

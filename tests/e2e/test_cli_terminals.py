@@ -109,3 +109,19 @@ def test_a_closed_pipe_causes_no_traceback(cli):
     os.close(writer)
 
     assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
+
+
+def test_on_a_terminal_long_values_continue_below_their_beginning(world):
+    world.configure(
+        "[jobs.a]\ncommand = 'true'\nretry = { max_attempts = 3, delay = '5m' }\n"
+        "secrets = { FIRST = 'file:/etc/a-long-name-of-a-file', SECOND = 'command:pass show a-long-name-of-an-entry' }\n"
+    )
+    _, shown = on_a_terminal(world, "show", "a", NO_COLOR="1", COLUMNS="80")
+    lines = shown.decode().splitlines()
+    follow = [at for at, line in enumerate(lines) if line.startswith(" " * 20)]
+
+    assert max(len(line) for line in lines if "scheduled.toml" not in line) <= 80  # a path can be copied
+    assert {lines[at - 1].split()[0] for at in follow if at - 1 not in follow} >= {"retry", "secrets"}
+    assert "SECOND = command:pass show" in " ".join(shown.decode().split())
+    piped = world.run("show", "a").stdout.splitlines()
+    assert [line for line in piped if line.startswith(" " * 20)] == []  # a program gets one line for each

@@ -168,7 +168,9 @@ def test_disable_and_enable_replay_nothing(home):
     done = home.json("enable", "sync-notes", at=LATER)
     home.run("run", at=LATER)
 
-    assert done == [{"job": "sync-notes", "enabled": True, "changed": True, "discarded": 0, "dry_run": False}]
+    [entry] = done
+    assert entry == {"job": "sync-notes", "target": None, "enabled": True, "changed": True, "discarded": 0,
+                     "still": [], "dry_run": False}  # fmt: skip
     assert len(home.json("history", "sync-notes", at=LATER)) == 1
     assert sound(home, LATER)
 

@@ -229,3 +229,21 @@ def test_try_of_a_chain_ends_at_a_step_that_is_deferred_as_a_tick_holds_it_back(
     assert (done.returncode, done.stdout) == (75, "")
     assert (document["status"], document["reason"]) == ("deferred", "later deferred; bad failed")
     assert [step["job"] for step in document["steps"]] == ["bad", "later"]
+
+
+def test_the_remark_about_variables_is_one_line_for_all_jobs(world, monkeypatch):
+    monkeypatch.setenv("TOKEN_A", "x")
+    world.configure(
+        "[jobs.a]\ncommand = 'false'\n[jobs.b]\ncommand = 'false'\n[jobs.c]\ncommand = '/none/x'\n"
+        "[jobs.d]\ncommand = ['/none/x']\n[jobs.e]\ncommand = 'false'\nenv = { TOKEN_A = 'x' }\n"
+    )
+    same = [line for line in world.run("run", "a", "b", "d").stderr.splitlines() if " of your shell" in line]
+    other = [line for line in world.run("run", "a", "e").stderr.splitlines() if " of your shell" in line]
+
+    assert [line.partition(" of your")[0] for line in same] == [
+        "scheduled: a, b: were not given these variables"
+    ]
+    assert [line.partition(" of your")[0] for line in other] == [
+        "scheduled: a, e: were not given some of these variables"
+    ]
+    assert same[0].count("TOKEN_A") == 1 and other[0].count("TOKEN_A") == 1

@@ -197,7 +197,7 @@ def test_stop_ends_the_command_and_post_follows(world: World, until) -> None:
     runner.wait()
 
     assert [entry[0] for entry in ended(world)] == ["skipped"]
-    assert printed(world) == "post failed\n"
+    assert printed(world) == "post stopped\n"
 
 
 def test_the_keys_are_shown_without_the_text_of_the_standard_input(world: World) -> None:
@@ -227,3 +227,64 @@ def test_an_empty_standard_input_of_add_is_named(world: World) -> None:
 
     assert done.returncode == 2
     assert "standard input: is empty; write one JSON object" in done.stderr
+
+
+# `stop` with several steps, and before the first one
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_stop_during_pre_starts_no_command_although_pre_ends_well(world, until, killed):
+    pre = f"trap 'exit 0' TERM; touch {world.root}/ready; while :; do sleep 0.1; done"
+    world.configure(f'[jobs.job]\nkill_after = 5\npre = "{pre}"\ncommand = "touch {world.root}/began"\n')
+    tick = world.start("run", "job")
+    until((world.root / "ready").exists)
+    run_id = until(
+        lambda: next((run["run_id"] for run in world.json("history") if run["status"] == "running"), "")
+    )
+    if killed:  # its supervisor goes on
+        tick.kill()
+
+    assert world.run("stop", run_id).returncode == 0
+
+    tick.wait(60)
+    world.run("run")
+    assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
+    assert not (world.root / "began").exists()
+
+
+def test_post_follows_a_run_that_was_stopped_and_a_second_stop_ends_it(world, until):
+    post = f"echo $SCHEDULED_STATUS > {world.root}/post; exec sleep 60"
+    world.configure(
+        f'[jobs.job]\nkill_after = 5\npost = "{post}"\ncommand = "touch {world.root}/ready; exec sleep 60"\n'
+    )
+    tick = world.start("run", "job")
+    until((world.root / "ready").exists)
+    run_id = until(
+        lambda: next((run["run_id"] for run in world.json("history") if run["status"] == "running"), "")
+    )
+
+    first = world.run("stop", run_id).returncode
+    until(lambda: (world.root / "post").exists() and (world.root / "post").read_text())
+    still = tick.poll()
+    second = world.run("stop", run_id).returncode
+
+    assert (first, still, second, tick.wait(20)) == (0, None, 0, 1)
+    assert (world.root / "post").read_text() == "stopped\n"
+    assert [run["status"] for run in world.json("history")] == ["skipped"]
+
+
+def test_stop_while_secrets_are_read_ends_their_command_and_starts_no_job(world, until):
+    secret = f"touch {world.root}/asked; exec sleep 50"
+    world.configure(
+        f'[jobs.job]\ncommand = "touch {world.root}/began"\nsecrets = {{ PASSWORD = "command:{secret}" }}\n'
+    )
+    tick = world.start("run", "job")
+    until((world.root / "asked").exists)
+    ((run_id,),) = world.sql("SELECT run_id FROM runs")
+
+    assert world.run("stop", run_id).returncode == 0
+
+    assert tick.wait(20) == 1
+    assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
+    assert not (world.root / "began").exists()
+    assert list((world.state / "results").glob("*.stop")) == []

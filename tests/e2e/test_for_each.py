@@ -311,3 +311,27 @@ def test_two_ticks_at_once_start_each_target_once_and_the_later_list_counts(worl
     assert (first.wait(), second.wait()) == (0, 0)
     assert sorted(lines(out)) == ["b", "c"]
     assert verdicts(world) == [("b", "14:02", "success"), ("c", "14:02", "success")]
+
+
+@pytest.mark.parametrize("ends", ["list", "disable", "disable job"])
+def test_a_target_that_ends_during_its_run_gets_a_verdict_and_no_retry(world, until, ends):
+    out, members = printing(world, "a", "bad", more="retry = { max_attempts = 3, delay = '30m' }\n")
+    slow = world.config.read_text().replace(
+        "test ", f"until test -e {world.root}/go; do sleep 0.05; done; test "
+    )
+    world.configure(slow)
+    world.run("run", at="2026-02-03 14:00:05")
+    runner = world.start("run", at="2026-02-03 14:02:05")
+    until(lambda: sorted(lines(out)) == ["a", "bad"])
+
+    if ends == "list":
+        members.write_text("a\n")
+        world.run("run", at="2026-02-03 15:02:05")  # reads the list
+    else:
+        world.run("disable", "sync@bad" if ends == "disable" else "sync", at="2026-02-03 14:03:05")
+    (world.root / "go").touch()
+    runner.wait(60)
+
+    assert ("bad", "14:02", "failed", "exit code 1") in verdicts(world)
+    assert world.sql("SELECT target FROM runs WHERE status = 'waiting_retry'") == []
+    assert world.run("audit", at="2026-02-03 15:03:00").returncode == 0

@@ -198,7 +198,8 @@ def test_a_long_run_does_not_block_other_calls(agent, until):
 
     started = interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
     run_id = started["run_id"]
-    assert started == {"run_id": run_id, "run_ids": [run_id], "over": False, "result": None}
+    assert (started["run_ids"], started["over"], started["result"]) == ([run_id], False, None)
+    assert started["jobs"] == [{"job": "sleeper", "target": None}]
     running = until(lambda: interface.ask("history", status="running"))[0]
     assert (running["job"], running["run_id"]) == ("sleeper", run_id)
     interface.ask("stop", run_id=running["run_id"])

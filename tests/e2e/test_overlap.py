@@ -98,6 +98,34 @@ def test_a_due_slot_stops_the_run_and_starts_when_its_group_has_ended(overlappin
     assert ("cleaned" in overlapping.log()) == (kind == "cleans up")
 
 
+@pytest.mark.parametrize("kind", ["ends at TERM", "has a child that ignores TERM"])
+def test_the_command_of_a_run_with_pre_and_post_is_stopped_and_post_is_not(overlapping, kind):
+    root = overlapping.world.root
+    post = f"sleep 1; echo posted >> {root}/log"
+    first = overlapping.begin(FIRSTS[kind], pre='"true"', post=f'"{post}"')
+
+    done = overlapping.world.run("run")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert first.wait(20) == 0  # it may have started the newer run
+    overlapping.check_replaced()
+    assert overlapping.log() == ["posted", "later", "posted"]
+
+
+def test_a_run_of_which_pre_ends_well_at_term_is_stopped_in_its_command(overlapping):
+    pre = "trap 'rm {root}/first; exit 0' TERM; touch {root}/first; while :; do sleep 0.1; done"
+    root = overlapping.world.root
+    (root / "pre.sh").write_text(f"[ ! -e {root}/first ] || exit 0\n{pre.format(root=root)}")
+    first = overlapping.begin(pre=f'["bash", "{root}/pre.sh"]')
+
+    assert overlapping.world.run("run").returncode == 0
+
+    assert first.wait(20) == 0
+    newer, older = overlapping.history()
+    assert (older["status"], newer["status"]) == ("stopped", "success")
+    assert "overlap" not in overlapping.log()
+
+
 @pytest.mark.parametrize("with_supervisor", [False, True])
 def test_the_run_of_a_tick_that_was_killed_is_replaced(overlapping, with_supervisor):
     first = overlapping.begin(FIRSTS["ignores TERM"])

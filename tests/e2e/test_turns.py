@@ -113,3 +113,4 @@ def test_the_output_of_a_chain_is_that_of_its_steps(world):
     shown = world.run("logs", "all")
 
     assert f"{run['run_id']} is a chain, and only its steps print" in shown.stdout + shown.stderr
+    assert (shown.stdout + shown.stderr).count(f"`scheduled show {run['run_id']}`") == 1

@@ -53,7 +53,9 @@ def test_a_tick_sets_the_alarm_a_minute_before_the_next_slot_and_it_is_shown(wor
     [entry] = world.json("next", "yearly", "-n", "1")
     assert (shown["job"], shown["due"], entry["wakes_at"]) == ("yearly", entry["scheduled_for"], shown["at"])
     assert "wakes      at " in world.run("status").stdout
-    assert "the machine wakes at " in world.run("next").stdout
+    assert (
+        f"the machine wakes at {shown['at'][:16].replace('T', ' ')} for yearly\n" in world.run("next").stdout
+    )
     assert "wakes_at" not in world.json("next", "daily")[0]
 
 
@@ -143,6 +145,45 @@ def test_a_command_sets_the_alarm_if_the_file_cannot_be_written(world):
     )
 
 
+HELD = """
+    [jobs.held]
+    cron = "{cron}"
+    command = "false"
+    wake = true
+    {keys}
+"""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("cron", "keys", "words", "expected"),
+    [
+        ("0 12 * * *", 'not_between = ["11:00", "13:30"]', (), "13:30"),
+        ("0 12 * * *", "", ("pause", "held", "--until", "2026-03-02T15:20:00Z"), "15:20"),
+        ("0 12 * * *", "only_if = { command = 'false' }", (), "12:00"),
+        ("0 12 * * *", "after = ['other']", (), "12:00"),
+        ("32 12 * * *", "", (), "12:35"),
+        ("0 10 * * *", "retry = { max_attempts = 3, delay = '20m' }", (), "10:25"),
+    ],
+)
+def test_the_alarm_is_a_minute_before_the_tick_that_next_names(world, clock, cron, keys, words, expected):
+    world.configure(
+        'timezone = "UTC"\n[jobs.other]\ncron = "0 5 * * *"\ncommand = "true"\n'
+        + HELD.format(cron=cron, keys=keys)
+    )
+    at = "2026-03-02 10:00:40"
+    world.run("run", at=at)
+    if words:
+        done = world.run(*words, at=at)
+        assert done.returncode == 0, done.stderr
+    world.run("run", "other", at=at)
+    [entry] = world.json("next", "held", "-n", "1", at=at)
+    tick = datetime.fromisoformat(entry["runs_at"])
+
+    assert f"{tick:%H:%M}" == expected
+    assert clock() == tick.timestamp() - 60
+
+
 def test_the_tick_after_the_alarm_sets_the_next_one(world, clock):
     """The machine may sleep again before the slot: the first tick after the alarm is not idle."""
     world.configure("""
@@ -162,6 +203,17 @@ def test_the_tick_after_the_alarm_sets_the_next_one(world, clock):
     next_due = world.snapshot()["next_due"]
 
     assert datetime.fromisoformat(next_due).timestamp() <= alarm
+
+
+@pytest.mark.usefixtures("clock")
+def test_check_warns_if_the_alarm_cannot_be_set_and_only_if_a_job_wants_it(world):
+    well = world.json("check")["warnings"]
+    (world.root / "rtc/rtc0/wakealarm").unlink()
+    warned = world.json("check")["warnings"]
+    world.configure(CONFIG.replace("wake = true", ""))
+
+    assert (well, world.json("check")["warnings"]) == ([], [])
+    assert ["this machine has no real-time clock" in text for text in warned] == [True]
 
 
 @pytest.mark.usefixtures("clock")

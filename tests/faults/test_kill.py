@@ -308,3 +308,26 @@ def test_a_killed_run_ends_when_it_was_killed_not_when_that_was_found(world, unt
     assert run["status"] == "interrupted"
     assert datetime.fromisoformat(run["finished_at"]).timestamp() <= killed + 1
     assert run["duration_ms"] < 2500
+
+
+@pytest.mark.parametrize(("choice", "runs"), [("skip", [("skipped", 1)]), ("rerun", [("success", 2)])])
+def test_the_result_of_a_command_that_outlives_its_supervisor_is_not_known(runtime, choice, runs):
+    root = runtime.world.root
+    runtime.configure(
+        f"{BEGIN}; until [ -e go ]; do sleep 0.02; done; {END}'''\non_interrupted = '{choice}'\npost = '''touch {root}/post"
+    )
+    tick = runtime.start()
+    runtime.until(lambda: runtime.journal() and runtime.recorded("started"))
+    for pid in children(tick.pid):
+        os.kill(pid, signal.SIGKILL)
+    printed = tick.communicate(timeout=60)[0].decode()
+    runtime.go()
+    runtime.until(lambda: ["-"] == [line[0] for line in runtime.journal()][1:])
+    runtime.over()
+    ended = (root / "post").exists()
+    runtime.world.run("run")
+
+    assert "a command that still runs is left to end, but its result can't be known" in printed
+    assert not ended  # nothing was there to start it
+    assert [(found[0], found[1]) for found in runtime.history()] == runs
+    assert len([line for line in runtime.journal() if line[0] == "+"]) == runs[0][1]

@@ -9,7 +9,7 @@ import pytest
 from scheduled.config.last_targets import LISTS, recall, recorded
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState
-from scheduled.core.targets import LastTargets
+from scheduled.core.targets import LastTargets, Unknown
 from scheduled.engine import target_lists
 from scheduled.engine.runtime import Runtime
 from scheduled.execution.gate_commands import GateCommands
@@ -88,6 +88,11 @@ def test_a_list_that_cannot_be_had_keeps_the_last_known_targets(read, command, p
     assert found.targets == ("old",)
     assert found.problem.startswith(problem)
     assert found.problem.endswith("; its last known targets stay")
+    none = read(command, known=())
+    assert none.problem == found.problem.replace(
+        "its last known targets stay", "no target is known, so nothing runs"
+    )
+    assert none.unknown == Unknown(1.0, none.problem.partition("; no target")[0])
     assert len(found.problem) < 300
 
 

@@ -59,6 +59,15 @@ def test_success_codes_are_a_success(supervise):
     assert (attempt_result.status, attempt_result.exit_code) == ("success", 24)
 
 
+def test_exit_code_0_that_is_not_among_them_is_a_failure_with_its_reason(supervise):
+    attempt_result = supervise().submit("true", success_codes=(5, 3)).attempt_result()
+
+    assert (attempt_result.status, attempt_result.reason) == (
+        "failed",
+        "exit code 0, which is not one of its success_codes (3, 5)",
+    )
+
+
 def test_exit_code_75_defers_the_run(supervise):
     assert supervise().submit(*SHELL, "exit 75").attempt_result().status == "deferred"
 

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scheduled.config.alike import warnings
+from scheduled.config.alike import of_targets, warnings
+from scheduled.config.files import load_config
+from scheduled.config.named import known_key
+from scheduled.core.keys import JobKey
 
 
 def of(*names):
@@ -30,3 +33,29 @@ def test_names_that_look_the_same_are_named(one, other):
 
 def test_other_names_are_not_named():
     assert of("backup", "backup2", "back_up", "\u00e4", "a") == []
+
+
+def test_a_job_that_looks_like_a_target_is_named(tmp_path):
+    (tmp_path / "a.toml").write_text(
+        """timezone = "UTC"
+[jobs.lst]
+command = "true"
+for_each = ["a", "\u00e4"]
+[jobs."lst@a"]
+command = "true"
+[jobs."lst@\u00e4"]
+command = "true"
+[jobs."lst@c"]
+command = "true"
+""",
+        encoding="utf-8",
+    )
+    config = load_config(tmp_path / "a.toml")
+
+    found = [text.partition(": jobs.")[2] for text in of_targets(config.jobs)]
+
+    assert found == [
+        "lst@a: the name looks like that of the target a of jobs.lst: `lst@a` names this job, and `lst@%61` the target; rename the job",
+        "lst@\u00e4: the name looks like that of the target \u00e4 of jobs.lst: `lst@\u00e4` names this job, and `lst@%C3%A4` the target; rename the job",
+    ]
+    assert known_key(config, "lst@%61") == JobKey("lst", "a")

@@ -113,3 +113,23 @@ def test_every_problem_is_listed_and_the_valid_jobs_are_loaded(path):
 def test_the_error_for_a_missing_file_explains_how_to_create_one(path):
     with pytest.raises(ConfigError, match=rf"{path}: does not exist; create it \(an empty file is valid\)"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"secrets": {"A": "file:/x", "C": 5}}, "secrets.C: must be a string, got an integer"),
+        ({"env": {"A": "x", "B": ["y"]}}, "env.B: must be "),
+        ({"labels": {"team": 5}}, "labels.team: must be a string, got an integer"),
+        ({"where": {"job": {}}, "on": "job_failed"}, "where.job: must be "),
+        ({"limits": {"cpu": []}}, "limits.cpu: must be "),
+        ({"secrets": ["x"]}, "secrets: must be a table, got a list"),
+    ],
+)
+def test_an_error_in_an_inner_table_names_the_inner_key(tmp_path, table, expected):
+    from scheduled.config.job_table import parse_job
+
+    with pytest.raises(ConfigError) as raised:
+        parse_job("a", {"command": "true", **table}, source=tmp_path / "x", defaults={}, timezone="UTC")
+
+    assert str(raised.value).startswith(expected)

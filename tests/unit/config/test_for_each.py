@@ -83,6 +83,9 @@ def test_a_listed_target_that_a_shell_could_interpret_is_refused_in_a_line_for_i
         for name in ("'b c'", "'$(id)'")
     ]
     assert problems('command = ["echo", "{target}"]') == []
+    assert len(problems('command = ["sh", "-c", "echo {target}"]')) == 2
+    assert len(problems('command = "true"\npost = ["ssh", "host", "echo", "{target}"]')) == 2
+    assert len(problems('command = ["rm", "{target}"]', '["-rf"]')) == 1
     assert problems("""command = 'echo "$SCHEDULED_TARGET"'""") == []
     assert problems('command = "echo {target}"', '["a"]') == []
 
@@ -96,6 +99,10 @@ def test_a_listed_target_that_a_shell_could_interpret_is_refused_in_a_line_for_i
         ('["a"]', 'handler = "metrics"', "for_each: metrics always works on all branches; remove for_each"),
         ('["a"]', 'chain = ["other"]\n[jobs.other]\ncommand = "true"\n[jobs.x]\nchain = ["job"]', "for_each: a chain does not "),
         ('{ command = "/nowhere/list" }', 'command = "true"', "for_each.command: /nowhere/list does not exist; "),
+        ('["*"]', 'command = "true"', 'for_each: ["*"] is one target with this name; for all branches, write for_each = "*"'),
+        ('["a"]', 'command = "true"\nonly_if = { path = "/{target}" }', "only_if.path: {target} stays as it is, because a gate is asked once"),
+        ('["a"]', """command = "true"\nonly_if = { command = "test $SCHEDULED_TARGET" }""", "only_if.command: SCHEDULED_TARGET is not set"),
+        ('["a"]', 'command = "true"\nonly_if = { path = "/" }', None),
         ('["a"]', 'command = "true"', None),
         ("", 'command = "true"', None),
     ],

@@ -58,6 +58,8 @@ def test_a_text_without_the_job_has_no_line():
         ("/x.toml: jobs.a: cron: is wrong", "/x.toml:4: jobs.a: cron: is wrong"),
         ("/x.toml: jobs.d.e: retry.delay: is wrong", "/x.toml:14: jobs.d.e: retry.delay: is wrong"),
         ("/x.toml: jobs.a: cron and every: only one", "/x.toml:4: jobs.a: cron and every: only one"),
+        ("/x.toml: jobs.a: cron[1]: is wrong", "/x.toml:4: jobs.a: cron[1]: is wrong"),
+        ("/x.toml: jobs.d.e: retry.delay[0][2]: x", "/x.toml:14: jobs.d.e: retry.delay[0][2]: x"),
         ("/x.toml: jobs.a: has no action", "/x.toml:3: jobs.a: has no action"),
         ("/x.toml: jobs.gone: cron: is wrong", "/x.toml: jobs.gone: cron: is wrong"),
         ("is wrong", "is wrong"),

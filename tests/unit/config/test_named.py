@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.config import job_edits
 from scheduled.config.files import load_config
 from scheduled.config.named import completions, known_key, known_keys, one_target, target_keys
 from scheduled.core.keys import JobKey
@@ -104,3 +105,17 @@ def test_a_shell_completes_jobs_and_then_their_targets(config):
     assert completions(config, "one") == ["one", "one@only"]
     assert completions(config, "sync@f") == ["sync@feature%2Fx%20y"]
     assert completions(config, "plain@") == []
+
+
+@pytest.mark.parametrize(
+    "edit", [job_edits.written, job_edits.removal, lambda file, name: job_edits.change(file, name, {})]
+)
+def test_a_target_has_no_definition_of_its_own(config, edit):
+    for name in ("sync@alpha", "sync@unknown"):
+        with pytest.raises(
+            UnknownError,
+            match=f"^{name}: is a target of the job sync, not a job; only sync has a definition$",
+        ):
+            edit(config.path, name)
+    with pytest.raises(UnknownError, match=r"^no such job: plain@x"):
+        edit(config.path, "plain@x")

@@ -40,7 +40,7 @@ def test_secrets_of_a_job_are_merged_with_those_of_all_jobs():
         ({"A B": "file:/a"}, "secrets: 'A B' is not a valid variable; "),
         ({"": "file:/a"}, "secrets: '' is not a valid variable; "),
         ({"SCHEDULED_JOB": "file:/a"}, "secrets.SCHEDULED_JOB: `scheduled` sets variables with such names itself; "),
-        ({"A": 5}, "secrets: must be a string, got an integer"),
+        ({"A": 5}, "secrets.A: must be a string, got an integer"),
         ("file:/a", "secrets: must be a table, got a string"),
         ({"A": "file:/a\0"}, "secrets.A: contains a NUL character"),
     ],

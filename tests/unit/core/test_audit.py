@@ -43,8 +43,9 @@ def ledger(tmp_path):
 
 
 def audited(ledger, seen=SEEN):
-    runs = [run.run_id for run in ledger.open_runs()]
-    return audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), runs, seen)
+    runs = ledger.open_runs()
+    ids, retries = [run.run_id for run in runs], [run.run_id for run in runs if run.status == "waiting_retry"]
+    return audit(ledger.epochs(), ledger.slot_rows(), ledger.job_rows(), ids, seen, retries=retries)
 
 
 def problems(ledger, seen=SEEN):
@@ -107,6 +108,17 @@ def test_an_open_slot_with_an_ended_run_is_found(ledger):
     tamper(ledger, "UPDATE runs SET status = 'success' WHERE run_id = 'open'")
 
     assert problems(ledger) == [("14:00", "has no verdict, but its run is no longer open")]
+
+
+@pytest.mark.parametrize("status", ["claimed", "running", "waiting_retry"])
+def test_a_run_that_waits_for_a_retry_is_no_open_reason_after_the_end_of_the_epoch(ledger, status):
+    tamper(ledger, "UPDATE runs SET status = ? WHERE run_id = 'open'", status)
+    before = problems(ledger)
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), at("14:01"))
+
+    waits = "has no verdict: its run waits for a retry, but the job or target was removed or disabled"
+    assert (before, problems(ledger)) == ([], [("14:00", waits)] if status == "waiting_retry" else [])
 
 
 def test_an_open_slot_with_an_unknown_run_is_found(ledger):

@@ -78,7 +78,7 @@ def test_a_newer_slot_replaces_a_run_that_has_no_other_bound_unless_the_older_on
     ]
 
 
-def test_a_run_whose_newer_slot_quiet_hours_hold_back_is_given_up_after_one_period():
+def test_a_run_with_a_newer_slot_that_quiet_hours_hold_back_is_given_up_after_one_period():
     hourly = a_job(schedules=(Schedule("cron", "0 * * * *"),))
 
     found = [given_up(hourly, deferred(), now) for now in ("09:00", "09:00:01", "12:00")]

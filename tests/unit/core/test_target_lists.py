@@ -128,3 +128,17 @@ def test_a_key_has_its_job_only_while_it_is_one_of_its_keys():
 
     assert [None if job is None else job.enabled for job in found] == [True, False, None, None, True, None]
     assert (keys_of(jobs["a"]), enabled_keys_of(jobs["a"])) == ((keys[0], keys[1]), (keys[0],))
+
+
+def test_the_last_time_without_a_target_is_kept():
+    first = targets.unknown_after(None, (), 1.0, "x")
+    still = targets.unknown_after(targets.LastTargets("s", 1.0, unknown=first), (), 2.0, "y")
+    over = targets.unknown_after(targets.LastTargets("s", 2.0, unknown=still), ("a",), 3.0, "")
+    known = targets.LastTargets("s", 3.0, ("a",), unknown=over)
+
+    assert still == targets.Unknown(1.0, "y")
+    assert over == targets.Unknown(1.0, "y", 3.0)
+    assert targets.unknown_after(known, ("a", "b"), 4.0, "") == over
+    assert targets.unknown_after(None, ("a",), 1.0, "") is None
+    assert [targets.had_none(known, at) is over for at in (0, 1, 3, 4)] == [False, True, True, False]
+    assert targets.had_none(None, 1) is None

@@ -6,47 +6,51 @@ import pytest
 
 from scheduled.config.job_table import parse_job
 from scheduled.core.jobs import Jobs
-from scheduled.core.keys import ALL_JOBS, JobKey
+from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
-from scheduled.core.wake import Wanted, wanted
+from scheduled.core.wake import Alarm, Wanted, wakers, wanted
 
 NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
-HOUR = 3600
 
 
-def asked(plans, pauses=None, now=NOW, **tables):
-    tables = {"a": {}, "b": {}} | tables
+def configured(**tables):
     jobs = Jobs()
     for name, table in tables.items():
         given = {"command": "true", "cron": "0 9 * * *", "wake": True, **table}
         jobs[name] = parse_job(name, given, source=Path("/x.toml"), defaults={}, timezone="UTC")
-    return wanted(jobs, {JobKey(name): plan for name, plan in plans.items()}, pauses or {}, now)
+    return jobs
 
 
-def test_it_is_a_minute_before_the_earliest_instant_at_which_a_job_is_due():
-    plans = {"a": JobPlan(next_due=NOW + 500), "b": JobPlan(next_due=NOW + 400, waits="waiting_retry")}
+def test_it_is_a_minute_before_the_earliest_start():
+    starts = {JobKey("a"): NOW + 500, JobKey("b"): NOW + 400}
 
-    assert asked(plans) == Wanted("b", NOW + 400, NOW + 340)
+    assert wanted(starts, NOW) == Wanted("b", NOW + 400, NOW + 340)
 
 
 @pytest.mark.parametrize(("left", "before"), [(66, 60), (65, 0), (30, 0), (6, 0)])
 def test_within_the_last_minute_it_is_the_instant_itself(left, before):
-    assert asked({"a": JobPlan(next_due=NOW + left)}) == Wanted("a", NOW + left, NOW + left - before)
+    assert wanted({JobKey("a"): NOW + left}, NOW) == Wanted("a", NOW + left, NOW + left - before)
+
+
+@pytest.mark.parametrize("starts", [{}, {JobKey("a"): NOW + 5}])
+def test_without_a_start_or_for_one_of_a_tick_now_there_is_none(starts):
+    assert wanted(starts, NOW) is None
+
+
+@pytest.mark.parametrize("table", [{"wake": False}, {"enabled": False}])
+def test_a_job_that_does_not_want_it_or_does_not_run_wakes_nothing(table):
+    assert wakers(configured(a=table), {JobKey("a"): JobPlan(next_due=NOW)}) == {}
 
 
 @pytest.mark.parametrize(
-    ("table", "pauses"),
-    [({"wake": False}, {}), ({"enabled": False}, {}), ({}, {JobKey("a"): None}), ({}, {ALL_JOBS: NOW + 100})],
+    ("waits", "later"), [(None, False), ("quiet", False), ("gate", True), ("group", True)]
 )
-def test_there_is_no_alarm_for_a_job_that_does_not_want_it_or_does_not_run(table, pauses):
-    assert asked({"a": JobPlan(next_due=NOW + 500)}, pauses, a=table) is None
+def test_only_a_slot_that_waits_for_something_else_than_time_is_passed_over(waits, later):
+    assert wakers(configured(a={}), {JobKey("a"): JobPlan(waits=waits)}) == {JobKey("a"): later}
 
 
-def test_for_an_open_slot_that_waits_without_an_end_it_is_the_next_slot():
-    found = asked({"a": JobPlan(waits="gate", next_due=NOW)})
+def test_an_alarm_that_could_not_replace_another_is_known_as_either():
+    alarm = Alarm("a", NOW + 100, 0, (NOW + 40, NOW - 10))
 
-    assert found == Wanted("a", NOW + HOUR, NOW + HOUR - 60)
-
-
-def test_without_a_further_slot_there_is_none():
-    assert asked({"a": JobPlan()}, a={"cron": None, "at": "2026-01-01 00:00"}) is None
+    assert [alarm.is_at(at, 2) for at in (NOW + 42, NOW - 10, NOW)] == [True, True, False]
+    assert alarm.later(NOW) == (NOW + 40,)

@@ -14,6 +14,7 @@ from scheduled.core.targets import LastTargets
 from scheduled.engine import claims, edits, gaps, planning, publish, target_lists
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
+from scheduled.notify import problems
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, an_attempt_result
 
@@ -99,6 +100,20 @@ def test_a_target_that_is_gone_has_no_slot_since_the_last_tick_and_may_come_back
     assert (gone, back) == (set(), [("a", "02"), ("b", "02")])
     ends = [epoch.ends_at for epoch in ledger.epochs() if epoch.key == JobKey("sync", "b")]
     assert ends == [at("13:58") - 1, None]
+
+
+def test_a_failed_target_that_comes_back_has_not_failed_before_it_runs(tick, ledger, tmp_path):
+    tick("13:58", "a", "b")
+    tick("14:05", "a", "b")
+    ledger._db.execute("UPDATE jobs SET last_status = 'failed'")
+    ledger._db.execute("UPDATE runs SET status = 'failed'")
+    tick("14:10", "a")
+    tick("14:15", "a", "b")
+
+    config = load_config(tmp_path / "scheduled.toml")
+    recall(config, ledger)
+    failing = problems.failing(ledger, config.jobs)
+    assert [key.target for key in failing if key.job == "sync"] == ["a"]
 
 
 def test_a_new_target_after_an_edit_of_the_schedule_begins_as_a_new_job(tick):

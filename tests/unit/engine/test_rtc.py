@@ -89,3 +89,38 @@ def test_without_the_right_to_write_the_message_has_what_to_do(kernel, monkeypat
         match=r"rtc0/wakealarm: Permission denied; let this user write it, or set `\[wake\] command`",
     ):
         rtc.Rtc("").set(NOW + 60, NOW)
+
+
+@pytest.mark.parametrize(
+    ("file", "command", "expected"),
+    [
+        (True, "", []),
+        (True, "true", []),
+        (False, "", ["wake: this machine has no real-time clock with an alarm; "]),
+        (
+            True,
+            "no-such-program -x",
+            ["wake.command: no-such-program: not found in /usr/bin:/bin; write its path, or install it; "],
+        ),
+        (True, "a 'b", ["wake.command: a 'b: No closing quotation; correct the quotes"]),
+        (True, "  ", ["wake.command: '  ': has no word; write a command; "]),
+    ],
+)
+def test_the_warning_of_check_about_the_right_to_set_the_alarm(kernel, file, command, expected):
+    found = kernel()
+    if not file:
+        (found.clock / "wakealarm").unlink()
+
+    doubts = list(rtc.Rtc(command).doubts("/usr/bin:/bin"))
+
+    assert [doubt.removesuffix(rtc.ADVICE) for doubt in doubts] == expected
+
+
+def test_check_names_a_file_that_this_user_may_not_write(kernel, monkeypatch):
+    kernel()
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+
+    [doubt] = rtc.Rtc("").doubts("/usr/bin:/bin")
+
+    assert "wakealarm: Permission denied; let this user write it, or set `[wake] command`; " in doubt
+    assert list(rtc.Rtc("true").doubts("/usr/bin:/bin")) == []

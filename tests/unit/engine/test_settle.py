@@ -226,3 +226,24 @@ def test_an_incomplete_report_does_not_end_conditions(ledger, status, reported):
         ["k"],
         [],
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "reason"),
+    [
+        ("failed", "failed", "why"),
+        ("timed_out", "failed", "why"),
+        ("deferred", "skipped", "not now"),
+        ("interrupted", "failed", "why"),
+    ],
+)
+def test_a_run_is_not_retried_if_its_epoch_has_ended_since_the_tick_read_the_configuration(
+    ledger, status, verdict, reason
+):
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), HOUR)
+
+    settled(ledger, status, retry=Retry(max_attempts=3, delay=60), at=HOUR + 10.0)
+
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), verdict, reason, "run-3600")]
+    assert ledger.open_runs() == []

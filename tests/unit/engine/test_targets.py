@@ -280,3 +280,21 @@ def test_a_request_for_a_job_starts_every_target(ledger, config):
 
     assert [start.claim.key for start in found] == [X, Y]
     assert ([start.claim.key for start in one], busy) == ([Y], [])
+
+
+def test_a_retry_without_an_epoch_is_skipped_by_the_next_tick_and_not_replayed_by_a_later_epoch(
+    ledger, config
+):
+    """No tick leaves one, but such a state may come from an earlier version."""
+    runs = {run.target: run for run in ledger.open_runs()}
+    with ledger.transaction():
+        context = SettleContext(jobs=config.jobs, now=float(NOW), zone="UTC", compose=lambda *_: [])
+        settle_attempt(ledger, context, runs["x"], an_attempt_result(runs["x"].run_id, "failed"), Reported())
+        ledger.end_epoch(X, NOW - MINUTE)
+    with ledger.transaction():
+        events = planning.register(ledger, config, NOW)
+
+    found = [(row.target, row.verdict, row.reason) for row in ledger.slot_rows()]
+    assert found == [("x", "skipped", "disabled"), ("y", None, "")]
+    assert [(event.name, event.payload["target"]) for event in events] == [("job_skipped", "x")]
+    assert [run.target for run in ledger.open_runs()] == ["y"]

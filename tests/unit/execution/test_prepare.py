@@ -9,7 +9,7 @@ from scheduled.actions import python_call
 from scheduled.actions.kind import ExecutionContext
 from scheduled.core.jobs import Action, ForEach, Job, Limits
 from scheduled.core.runs import Claim
-from scheduled.errors import ScheduledError
+from scheduled.errors import ConfigError, ScheduledError
 from scheduled.execution.prepare import specify
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
@@ -89,6 +89,57 @@ def test_braces_of_a_job_without_targets_stay(holds):
 def test_a_target_that_a_shell_could_interpret_is_never_inserted(holds, target):
     with pytest.raises(ScheduledError, match='write "\\$SCHEDULED_TARGET" instead'):
         specified(holds, Action("command", line="echo {target}"), a_claim(target=target))
+
+
+WORDS = [  # a list, and whether a target like `x; id` may become part of it
+    (["echo", "{target}"], True),
+    (["rsync", "-e", "ssh", "/srv/{target}/", "backup:"], False),
+    (["sh", "-c", "echo {target}"], False),
+    (["/bin/bash", "-euc", "echo {target}"], False),
+    (["bash", "-c", "-e", "echo {target}"], False),
+    (["env", "A=b", "sh", "-c", "echo {target}"], False),
+    (["xargs", "-n1", "sh", "-c", "echo {target}"], False),
+    (["env", "-S", "sh -c {target}"], False),
+    (["su", "-", "bot", "-c", "echo {target}"], False),
+    (["su", "bot", "--command=echo {target}"], False),
+    (["ssh", "host", "echo", "{target}"], False),
+    (["python3", "-c", "print('{target}')"], False),
+    (["sh", "-c", 'echo "$1"', "sh", "{target}"], True),
+    (["sh", "script", "{target}"], True),
+    (["git", "-C", "/srv/{target}", "status"], True),
+]
+
+
+@pytest.mark.parametrize(("words", "allowed"), WORDS)
+def test_a_target_becomes_no_part_of_a_word_that_a_shell_executes(holds, words, allowed):
+    action = Action("command", words=tuple(words))
+
+    assert specified(holds, action, a_claim(target="a-b/c.d")).argv
+    if allowed:
+        assert any("x; id" in word for word in specified(holds, action, a_claim(target="x; id")).argv)
+    else:
+        with pytest.raises(ConfigError, match="can't be 'x; id' in a word that a shell"):
+            specified(holds, action, a_claim(target="x; id"))
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["rm", "{target}"], False),
+        (["rm", "{target}.bak"], False),
+        (["rm", "--", "{target}"], True),
+        (["rm", "--for={target}"], True),
+        (["rm", "./{target}"], True),
+    ],
+)
+def test_a_target_that_begins_with_a_hyphen_becomes_no_option(holds, words, allowed):
+    action = Action("command", words=tuple(words))
+
+    if allowed:
+        assert "-rf" in specified(holds, action, a_claim(target="-rf")).argv[-1]
+    else:
+        with pytest.raises(ConfigError, match="could take it for an option"):
+            specified(holds, action, a_claim(target="-rf"))
 
 
 def test_a_python_function_and_a_handler_get_the_target(holds):

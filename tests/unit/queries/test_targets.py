@@ -166,7 +166,7 @@ def test_the_explanation_of_a_job_has_a_sentence_for_each_target(instance):
 def test_targets_with_the_same_explanation_share_the_sentence(instance):
     found = explain.explain(instance, "job", when(SLOT + HOUR))
 
-    assert found["sentence"] == "Each of its 2 targets: Its slot of 2026-03-04 06:00 is in the future."
+    assert found["sentence"] == "Each of its 2 targets: its slot of 2026-03-04 06:00 is in the future."
 
 
 def test_a_target_alone_is_predicted(instance):
@@ -198,8 +198,40 @@ def test_a_target_that_is_gone_keeps_its_history(instance):
         ledger.claim(a_claim(SLOT, job="job", target="x", run_id="job@x-1"), CLAIMANT, NOW)
 
     assert of(history.history(instance, "job@x", limit=1), "run_id") == [("job@x-1",)]
+    found = explain.explain(instance, "job@x")
+    assert found["sentence"] == "It will not run: x is no longer a target of job."
+    at = explain.explain(instance, "job@x", when(SLOT - HOUR))
+    assert at["sentence"] == "Its slot of 2026-03-04 04:00 was skipped: of job@x."
+    with pytest.raises(UnknownError, match="no such target: job@z"):
+        explain.explain(instance, "job@z")
+
+
+def without(instance, target):
+    config = Path(instance.config_file)
+    config.write_text(config.read_text().replace(f'"{target}"', '"z"'))
+
+
+def test_the_pause_of_a_target_that_is_gone_is_marked_and_can_be_ended(instance):
+    without(instance, "y")
+
+    found = status.status(instance)
+    (done,) = overrides.resume(instance, ["job@y"])
+
+    assert (found["paused"], found["gone"]) == ({"job@y": None}, ["job@y"])
+    assert (done["was_paused"], status.status(instance)["paused"]) == (True, {})
+    with pytest.raises(UnknownError, match="no such target: job@y"):
+        overrides.pause(instance, ["job@y"])
+
+
+def test_a_target_that_is_gone_can_be_enabled(instance):
+    overrides.disable(instance, ["job@x"])
+    without(instance, "x")
+
+    (done,) = overrides.enable(instance, ["job@x"])
+
+    assert done["changed"]
     with pytest.raises(UnknownError, match="no such target: job@x"):
-        explain.explain(instance, "job@x")
+        overrides.enable(instance, ["job@x"])
 
 
 def test_a_request_names_the_target_or_means_all(instance):

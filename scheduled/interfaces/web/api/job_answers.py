@@ -24,7 +24,10 @@ class TargetState(msgspec.Struct, kw_only=True):
 
 
 class JobLine(msgspec.Struct, kw_only=True):
-    """A job in the list of jobs; *targets* is null for a job without `for_each`, and for one target of a job."""
+    """A job in the list of jobs; *targets* is null for a job without `for_each`, and for one target of a job.
+
+    *list_problem* is why its list of targets could not be read completely, null if it could.
+    """
 
     name: str
     target: str | None
@@ -44,6 +47,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     last_status: str | None
     source: str
     targets: list[TargetState] | None
+    list_problem: str | None
     assumed: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -106,7 +106,7 @@ def fields(name: str, table: Table) -> Fields:
         **{key: str(table.get(key, "")) for key in PLAIN},
         "for_each": _shown(table.get("for_each", ""), _shown_targets),
         "after": _shown(table.get("after", ()), ", ".join),
-        "not_between": _shown(table.get("not_between", ()), "-".join),
+        "not_between": _shown(table.get("not_between") or (), "-".join),
         **_shown_retry(table.get("retry", {})),
     }
     return {key: _with_line_feeds(text) for key, text in found.items()}

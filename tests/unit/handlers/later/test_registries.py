@@ -49,6 +49,12 @@ def test_copies_in_hidden_directories_and_retired_branches_are_none(later: Later
     assert Workspace.load(later.root).problems == ()
 
 
+def test_an_entry_that_repeats_another_may_be_that_of_a_missing_branch(later: LaterSample) -> None:
+    later.register({"name": "SEED", "path": "src/aipass/seed"})
+
+    assert not Workspace.load(later.root).is_complete
+
+
 def test_a_bad_entry_and_a_bad_project_are_named_and_skipped(later: LaterSample) -> None:
     later.register({"name": "BAD"}, 7)
     later.registry("SHOP_REGISTRY.json", 3, "projects/shop")
@@ -112,7 +118,7 @@ def test_a_file_or_directory_that_is_no_registry_is_named_and_skipped(later: Lat
         "OLD_REGISTRY.json",
     ]
     (later.root / "AIPASS_REGISTRY.json").write_text("{}")
-    with pytest.raises(WorkspaceError, match=r"AIPASS_REGISTRY\.json cannot be read, and nothing was done"):
+    with pytest.raises(WorkspaceError, match=r"AIPASS_REGISTRY\.json cannot be read: "):
         Workspace.load(later.root)
 
 
