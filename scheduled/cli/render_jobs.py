@@ -192,9 +192,10 @@ def explanation(document: dict[str, Any]) -> None:
         ]
     fields(facts)
     run = document.get("run")
-    if isinstance(run, str):
+    runs = [run] if isinstance(run, dict) else document.get("last_runs", [])
+    if isinstance(run, str) and run not in [found["run_id"] for found in runs]:
         fields({"run": run})
-    for found in [run] if isinstance(run, dict) else document.get("last_runs", []):
+    for found in runs:
         reason = f" ({found['reason']})" if found["reason"] else ""
         ended = when(found["finished_at"]) or "not ended"
         fields({"run": f"{found['run_id']}  {found['status']}{reason}  {ended}"})
