@@ -2,7 +2,6 @@
 
 from scheduled.clock import stamp
 from scheduled.core import deferrals, gate_words
-from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
@@ -11,6 +10,7 @@ from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
 from scheduled.core.starts import Start, is_for_event
 from scheduled.queries import describe
+from scheduled.queries.explain_boots import after_boot, delayed_after_boot
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
@@ -55,23 +55,10 @@ def waits_now(
     return _waits_for(view, job, job_state, plan, instant or view.now)
 
 
-def _start_delayed(view: View, job: Job, job_state: JobState, instant: Instant) -> Instant | None:
-    """Return until when the `start_delay` holds back what is due at *instant*; None if it does not."""
-    end = view.holds.booted + job.start_delay
-    if not job.start_delay or end <= instant:
-        return None
-    slot = open_slots_of(job_state).next_after(base_of(job_state))
-    due = slot is not None and slot + job.delay <= instant
-    return (
-        end if due or job_state.open_run is not None or job_state.key in view.holds.start_requests else None
-    )
-
-
 def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant) -> str:
-    delayed = _start_delayed(view, job, job_state, instant) if plan.waits == "jitter" else None
+    delayed = delayed_after_boot(view, job, job_state, instant) if plan.waits == "jitter" else None
     if delayed is not None:
-        booted = when(view.holds.booted, view)
-        return f"It waits: its `start_delay` lets it start at {when(delayed, view)}; the machine was booted at {booted}."
+        return after_boot(view, job, job_state, delayed)
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)

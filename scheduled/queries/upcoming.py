@@ -128,7 +128,10 @@ def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
 
 
 def _entries(view: View, step: Step) -> Iterator[Decided]:
-    """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run."""
+    """Yield an entry for each slot that a tick decides; of those that are past, only for that of the run.
+
+    If this is a future slot, there is one for the newest past slot that it covers.
+    """
     key, run = step.key, step.run
     for one in step.given_up:
         yield step.tick, _entry(view, key, scheduled_for(one.run), None, one.reason)
@@ -136,7 +139,7 @@ def _entries(view: View, step: Step) -> Iterator[Decided]:
         for slot in _future(view, key, skip.span):
             yield step.tick, _entry(view, key, slot, None, skip.reason)
     for span in step.start.coalesced if step.start else ():
-        for slot in _future(view, key, span):
+        for slot in (*_newest_past(view, step, span), *_future(view, key, span)):
             yield step.tick, _entry(view, key, slot, step.tick, "coalesced")
     if run is not None:
         entry = _entry(view, key, run[1], step.tick, _why(step, view.now))
@@ -150,6 +153,13 @@ def _why(step: Step, now: Instant) -> str | None:
     if step.start is not None and step.start.claim.slot is None:
         return "requested"
     return "open" if step.run is not None and step.run[1] is not None and step.run[1] <= now else None
+
+
+def _newest_past(view: View, step: Step, span: Span) -> list[Instant]:
+    """Return the newest past slot of the job, if it is in *span* and the run of *step* is for a future slot; otherwise nothing."""
+    newest = open_slots_of(view.job_states[step.key]).last_until(view.now)
+    future = step.run is not None and step.run[1] is not None and step.run[1] > view.now
+    return [newest] if future and newest is not None and span.first <= newest <= span.last else []
 
 
 def _future(view: View, key: JobKey, span: Span) -> Iterator[Instant]:

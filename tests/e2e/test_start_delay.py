@@ -5,14 +5,15 @@ import json
 FAR, OVER = "3650d", "1s"  # later and earlier than now, after the boot of any machine
 
 
-def missed(world, delay):
-    """Configure a job with a missed slot, and let the next tick be the first one of a boot."""
+def missed(world, delay, more=""):
+    """Configure a job with a missed slot, and let the next tick be the first one of a boot; *more* is in its table."""
     world.configure(f"""
         timezone = "UTC"
         [jobs.job]
         cron = "0 0 1 * *"
         start_delay = "{delay}"
         command = "true"
+        {more}
     """)
     assert world.run("run").returncode == 0
     month = 32 * 86400
@@ -28,10 +29,33 @@ def test_a_missed_slot_waits_for_the_delay_and_explain_names_it(world):
 
     assert world.sql("SELECT run_id FROM runs") == []
     assert world.sql("SELECT open_reason FROM jobs") == [("jitter",)]
-    assert "It waits: its `start_delay` lets it start at " in world.run("explain", "job").stdout
+    assert "(its `start_delay`; the machine was booted at " in world.run("explain", "job").stdout
     (waits,) = json.loads(world.run("run", "--dry-run", "--json").stdout)
     assert waits["open_reason"] == "jitter"
     assert world.run("audit").returncode == 0
+
+
+def test_explain_and_next_name_the_newer_slot_that_covers_a_held_one(world):
+    missed(world, FAR)
+    assert world.run("run").returncode == 0
+
+    slots = json.loads(world.run("next", "job", "-n", "2", "--json").stdout)
+
+    assert [slot["reason"] for slot in slots] == ["coalesced", None]
+    assert slots[0]["scheduled_for"] < slots[0]["runs_at"] == slots[1]["scheduled_for"]
+    then = f"the newer slot of {slots[1]['scheduled_for'][:10]} 00:00 covers it."
+    assert then in world.run("explain", "job").stdout
+
+
+def test_explain_names_the_grace_that_ends_before_the_delay(world):
+    missed(world, FAR, 'grace = "100d"')
+    assert world.run("run").returncode == 0
+
+    found = world.run("explain", "job").stdout
+
+    runs_at = json.loads(world.run("next", "job", "-n", "1", "--json").stdout)[0]["runs_at"]
+    assert f"It will run at {runs_at[:10]} 00:0" in found
+    assert ", which is too late for its `grace` (its `start_delay`; the machine was booted at " in found
 
 
 def test_a_run_by_hand_ignores_the_delay(world):
