@@ -1,6 +1,6 @@
 """Output on a terminal: the status, incidents and notices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -87,13 +87,21 @@ def _of_targets(targets: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _job(job: dict[str, Any]) -> Sequence[str | Text]:
-    upcoming = words(job["open_reason"]) or when(job["next_run"]) if job["enabled"] else "disabled"
+    upcoming = _upcoming(job) if job["enabled"] else "disabled"
     upcoming = "running" if job["running"] else upcoming
     status = of_targets(job["targets"]) if "targets" in job else colored(job["last_status"])
     return (
         job["name"], job["schedule"], when(job["last_run"]) or "never", status, upcoming,
         str(job["run_count"]), str(job["failure_count"]),
     )  # fmt: skip
+
+
+def _upcoming(job: Mapping[str, Any]) -> str:
+    """Return why a job waits, or when it is due next; of a delay, both."""
+    reason, due = words(job["open_reason"]), when(job["next_run"])
+    if job["open_reason"] in ("jitter", "start_delay") and due:
+        return f"{due} ({reason})"
+    return reason or due
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:

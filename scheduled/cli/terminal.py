@@ -108,8 +108,8 @@ def colored(status: str | None) -> Text:
 
 
 def words(reason: str | None) -> str:
-    """Return an open reason such as `waiting_retry` in words."""
-    return (reason or "").replace("_", " ")
+    """Return an open reason such as `waiting_retry` in words; the key `start_delay` as it is written."""
+    return reason if reason == "start_delay" else (reason or "").replace("_", " ")
 
 
 def roughly(seconds: int) -> str:

@@ -230,7 +230,7 @@ def _after_boot(found: JobPlan, job: Job, upcoming: Instant | None, now: Instant
     claim = found.start.claim
     until = delayed_until(job, claim.slot, claim.event, holds)
     if until > now:
-        return JobPlan(waits="jitter", next_due=_earliest(until, upcoming), skips=found.skips)
+        return JobPlan(waits="start_delay", next_due=_earliest(until, upcoming), skips=found.skips)
     return msgspec.structs.replace(found, start=msgspec.structs.replace(found.start, not_before=until))
 
 

@@ -19,6 +19,7 @@ OpenReason = Literal[
     "gate",
     "quiet",
     "jitter",
+    "start_delay",
     "budget",
     "paused",
     "running",

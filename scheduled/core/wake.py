@@ -13,7 +13,7 @@ META = "wake"  # the name under which the ledger keeps the alarm that was set la
 BEFORE = MINUTE  # the machine needs some time to wake up
 SOON = 5  # seconds; an alarm that is set for an earlier instant may be in the past when it is set
 # Reasons to wait for which the planner knows the end.
-BY_TIME = (None, "waiting_retry", "quiet", "paused", "deferred", "jitter")
+BY_TIME = (None, "waiting_retry", "quiet", "paused", "deferred", "jitter", "start_delay")
 
 
 class Wanted(msgspec.Struct, frozen=True):

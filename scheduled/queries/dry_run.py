@@ -14,7 +14,7 @@ from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
-from scheduled.core.holds import Holds, hold, is_refused, quiet
+from scheduled.core.holds import Holds, hold, is_refused
 from scheduled.core.jobs import Job, Jobs, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
@@ -28,14 +28,13 @@ from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.queries import assumptions
 from scheduled.queries.dry_run_skips import of_requests, of_slots, refused_requests
+from scheduled.queries.dry_run_waits import line
 from scheduled.queries.next_zone import NextZone, follows_host, in_zone, next_zone
 from scheduled.queries.unasked_gates import unasked, without_commands
 from scheduled.schedules.instants import read
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
-
-WITH_END = ("waiting_retry", "deferred", "quiet", "paused")  # open reasons that end at a known instant
 
 
 class TickPlan(msgspec.Struct, kw_only=True):
@@ -182,7 +181,9 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         for start in found.starts
     ]
     waits = [
-        _wait(jobs[key.job], key, found, runtime.zone, now) for key, job in found.plans.items() if job.waits
+        line(jobs[key.job], job_states[key], plan, holds, (now, runtime.zone), behind=key in found.behind)
+        for key, plan in found.plans.items()
+        if plan.waits
     ]
     skips = [*of_slots(found.plans, runtime.zone), *of_requests(jobs, refused)]
     return [{**_assumed(runtime.config, zone, row["job"]), **row} for row in (*starts, *waits, *skips)], zone
@@ -304,20 +305,3 @@ def _start(job: Job, start: Start, zone: str) -> dict[str, Any]:
         "attempt": start.claim.attempt,
         "reason": starts.why(start) + after,
     }
-
-
-def _wait(job: Job, key: JobKey, found: TickPlan, zone: str, now: Instant) -> dict[str, Any]:
-    waits, due = found.plans[key].waits, found.plans[key].next_due
-    if waits == "quiet" and job.not_between is not None:  # a deadline may pass before their end
-        due = quiet(job.not_between, job.zone, now)
-    until = {"until": stamp(due, zone)} if waits in WITH_END and due is not None else {}
-    reasons = {
-        "after": f"waits for {' and '.join(job.after)}",
-        "ask": f"waits for your decision: `scheduled explain {key.display_name}`",
-    }
-    reason = {"reason": reasons[waits]} if waits in reasons else {}
-    row = {"job": job.name, "target": key.target or None, "open_reason": waits, **until, **reason}
-    if key in found.behind:
-        then = "waits for the next tick if the run above succeeds; otherwise it starts in this one"
-        return assumptions.with_success({**row, "reason": then})
-    return row

@@ -10,20 +10,9 @@ from scheduled.queries.view import View
 from scheduled.schedules.zones import Instant
 
 
-def delayed_after_boot(view: View, job: Job, job_state: JobState, instant: Instant) -> Instant | None:
-    """Return until when the `start_delay` holds back what is due at *instant*; None if it does not."""
-    end = view.holds.booted + job.start_delay
-    if not job.start_delay or end <= instant:
-        return None
-    slot = open_slots_of(job_state).next_after(base_of(job_state))
-    due = slot is not None and slot + job.delay <= instant
-    return (
-        end if due or job_state.open_run is not None or job_state.key in view.holds.start_requests else None
-    )
-
-
-def after_boot(view: View, job: Job, job_state: JobState, delayed: Instant) -> str:
-    """Return that the `start_delay` of *job* holds it back until *delayed*, or what becomes of its newest open slot instead."""
+def after_boot(view: View, job: Job, job_state: JobState) -> str:
+    """Return that the `start_delay` of *job* holds it back, or what becomes of its newest open slot instead."""
+    delayed = view.holds.booted + job.start_delay
     start, booted = when(delayed, view), when(view.holds.booted, view)
     slot, found = _newest_open(view, job, job_state), next_start(view, job_state.key)
     then = "It will not run" if found is None else f"It will run at {when(found.tick, view)}"

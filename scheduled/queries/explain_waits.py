@@ -10,7 +10,7 @@ from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
 from scheduled.core.starts import Start, is_for_event
 from scheduled.queries import describe
-from scheduled.queries.explain_boots import after_boot, delayed_after_boot
+from scheduled.queries.explain_boots import after_boot
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
@@ -52,13 +52,12 @@ def waits_now(
         return f"It waits: {what} {when(end, view)}{_given_up(view, job, run, end)}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
-    return _waits_for(view, job, job_state, plan, instant or view.now)
+    return _waits_for(view, job, job_state, plan)
 
 
-def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan, instant: Instant) -> str:
-    delayed = delayed_after_boot(view, job, job_state, instant) if plan.waits == "jitter" else None
-    if delayed is not None:
-        return after_boot(view, job, job_state, delayed)
+def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
+    if plan.waits == "start_delay":
+        return after_boot(view, job, job_state)
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)

@@ -35,7 +35,7 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
 
 # Open reasons that the configuration, the clock and a person change without a tick: the recorded one may be outdated.
-BY_PLAN = ("paused", "quiet", "waiting_retry", "deferred", "jitter", "ask", "group")
+BY_PLAN = ("paused", "quiet", "waiting_retry", "deferred", "jitter", "start_delay", "ask", "group")
 
 
 class Searched(msgspec.Struct, kw_only=True):

@@ -259,11 +259,14 @@ def test_slots_that_came_due_during_a_run(overlapping, overlap):
     root = overlapping.world.root
     first = overlapping.begin(f"touch {{root}}/first; until [ -e {root}/on ]; do sleep 0.1; done", overlap=f'"{overlap}"')  # fmt: skip
     overlapping.world.run("run")
+    (planned,) = overlapping.world.json("run", "--dry-run")
     (root / "on").touch()
     assert first.wait(20) == 0
 
     overlapping.world.run("run")
 
+    skipped = 'is skipped when the run under way has ended (`overlap = "skip"`)'
+    assert planned.get("reason") == (skipped if overlap == "skip" else None)
     later = overlapping.log().count("later")
     assert "overlap" not in overlapping.log()
     assert overlapping.world.json("audit")["problems"] == []

@@ -28,10 +28,14 @@ def test_a_missed_slot_waits_for_the_delay_and_explain_names_it(world):
     assert world.run("run").returncode == 0
 
     assert world.sql("SELECT run_id FROM runs") == []
-    assert world.sql("SELECT open_reason FROM jobs") == [("jitter",)]
+    assert world.sql("SELECT open_reason FROM jobs") == [("start_delay",)]
     assert "(its `start_delay`; the machine was booted at " in world.run("explain", "job").stdout
     (waits,) = json.loads(world.run("run", "--dry-run", "--json").stdout)
-    assert waits["open_reason"] == "jitter"
+    assert waits["open_reason"] == "start_delay"
+    until = waits["until"][:16].replace("T", " ")
+    assert f"waits: start_delay until {until}" in world.run("run", "--dry-run").stdout
+    due = json.loads(world.run("status", "--json").stdout)["jobs"][0]["next_run"]
+    assert f"{due[:16].replace('T', ' ')} (start_delay)" in world.run("status").stdout
     assert world.run("audit").returncode == 0
 
 

@@ -34,7 +34,7 @@ def planned(now, job=None, holds=HOLDS, **values):
 def test_a_slot_of_the_time_when_the_machine_was_off_waits():
     found = planned(FIRST)
 
-    assert (found.start, found.waits, found.next_due) == (None, "jitter", BOOT + 5 * MINUTE)
+    assert (found.start, found.waits, found.next_due) == (None, "start_delay", BOOT + 5 * MINUTE)
     assert planned(BOOT + 5 * MINUTE).start.claim.slot == 20_000 * DAY
 
 
@@ -46,7 +46,7 @@ def test_the_slot_of_the_first_tick_waits_and_a_later_one_does_not():
     job = a_job(schedule=EVERY_MINUTE)
 
     first = planned(FIRST, job, position=BOOT - 1)
-    assert (first.waits, first.next_due) == ("jitter", BOOT + MINUTE)
+    assert (first.waits, first.next_due) == ("start_delay", BOOT + MINUTE)
     later = planned(BOOT + MINUTE, job, position=BOOT - 1).start
     assert (later.claim.slot, later.claim.slots) == (BOOT + MINUTE, 2)
 
@@ -54,7 +54,7 @@ def test_the_slot_of_the_first_tick_waits_and_a_later_one_does_not():
 def test_with_all_slots_the_oldest_one_waits():
     job = a_job(schedule=EVERY_MINUTE, catch_up="all")
 
-    assert planned(BOOT + 2 * MINUTE, job, position=BOOT - 1).waits == "jitter"
+    assert planned(BOOT + 2 * MINUTE, job, position=BOOT - 1).waits == "start_delay"
     assert planned(BOOT + 5 * MINUTE, job, position=BOOT - 1).start.claim.slot == BOOT
 
 
@@ -71,11 +71,11 @@ def test_a_run_that_the_shutdown_interrupted_waits_too():
         tick="", boot="", retry_at=FIRST, interrupted=True,
     )  # fmt: skip
 
-    assert planned(FIRST, open_run=run).waits == "jitter"
+    assert planned(FIRST, open_run=run).waits == "start_delay"
     assert planned(BOOT + 5 * MINUTE, open_run=run).start.again
 
 
-@pytest.mark.parametrize(("event", "waits"), [("machine_booted", "jitter"), ("other", None)])
+@pytest.mark.parametrize(("event", "waits"), [("machine_booted", "start_delay"), ("other", None)])
 def test_what_the_boot_starts_waits_and_another_event_does_not(event, waits):
     job = a_job(schedule=Schedule("manual"), on=event)
     row = StartRequest(id=1, job="job", event=event, payload={}, depth=1, at=FIRST)

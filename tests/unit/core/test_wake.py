@@ -43,7 +43,8 @@ def test_a_job_that_does_not_want_it_or_does_not_run_wakes_nothing(table):
 
 
 @pytest.mark.parametrize(
-    ("waits", "later"), [(None, False), ("quiet", False), ("gate", True), ("group", True)]
+    ("waits", "later"),
+    [(None, False), ("quiet", False), ("start_delay", False), ("gate", True), ("group", True)],
 )
 def test_only_a_slot_that_waits_for_something_else_than_time_is_passed_over(waits, later):
     assert wakers(configured(a={}), {JobKey("a"): JobPlan(waits=waits)}) == {JobKey("a"): later}
