@@ -6,7 +6,7 @@ from scheduled.clock import stamp
 from scheduled.core import gate_words
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
-from scheduled.core.jobs import Job
+from scheduled.core.jobs import KILL_AFTER, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import RunRow
@@ -27,6 +27,11 @@ LAST = 5  # runs in `last_runs`
 OF_CONFIG = (
     "retries",
     "fails_if",
+    "kill_after",
+    "overlap",
+    "start_delay",
+    "between",
+    "wake",
     "catch_up",
     "grace",
     "quiet",
@@ -65,6 +70,7 @@ def facts(
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
         "fails_if": describe.fails_if(job.fails_if) if job.fails_if else None,
+        **_set(job),
         "catch_up": job.catch_up,
         "grace": duration(job.grace) if job.grace is not None else None,
         "paused": pauses or None,
@@ -87,6 +93,18 @@ def facts(
         **assumptions.of_run(view, key),
     }
     return found | dict.fromkeys(OF_CONFIG) if view.config.unreadable else found
+
+
+def _set(job: Job) -> dict[str, Any]:
+    """Return what decides about the starts and the end of a run of *job*; None for a key that is not set or has its default."""
+    at_once = "" if job.kill_after else " (KILL at once)"
+    return {
+        "kill_after": duration(job.kill_after) + at_once if job.kill_after != KILL_AFTER else None,
+        "overlap": job.overlap if job.overlap != "wait" else None,
+        "start_delay": duration(job.start_delay) if job.start_delay else None,
+        "between": describe.window(job.between) if job.between else None,
+        "wake": job.wake or None,
+    }
 
 
 def _last_runs(ledger: History, job: Job, key: JobKey) -> list[RunRow]:

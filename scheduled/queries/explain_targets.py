@@ -14,8 +14,9 @@ OF_TARGET = (
 )  # fmt: skip
 NAMED = 5  # targets in a sentence
 OF_JOB = (
-    "schedule", "schedule_words", "zone", "enabled", "source", "retries", "catch_up", "grace", "paused", "quiet",
-    "list_problem", "quiet_until", "gate", "budget", "group", "last_runs", "ticks", "timezone",
+    "schedule", "schedule_words", "zone", "enabled", "source", "retries", "fails_if", "kill_after",
+    "overlap", "start_delay", "between", "wake", "catch_up", "grace", "paused", "quiet", "list_problem",
+    "quiet_until", "gate", "budget", "group", "last_runs", "ticks", "timezone",
 )  # fmt: skip
 
 

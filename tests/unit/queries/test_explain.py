@@ -411,3 +411,26 @@ def test_a_start_request_may_be_taken_by_the_tick_at_work(tmp_path, sentence):
         waits
         == "It is due: a start request waits until a run of the tick at work ends, or for the next tick."
     )
+
+
+def test_the_facts_have_the_keys_that_are_set(tmp_path):
+    table = (
+        'once_per = "day"\nbetween = ["09:00", "17:00"]\nkill_after = "1m"\nstart_delay = "5m"\nwake = true'
+    )
+    keys = ("kill_after", "overlap", "start_delay", "between", "wake")
+
+    found = explained_in(tmp_path, table + '\noverlap = "skip"', SLOT)
+
+    assert [found[key] for key in keys] == ["1m", "skip", "5m", "09:00 to 17:00", True]
+
+
+def test_the_facts_name_a_kill_at_once(tmp_path):
+    assert explained_in(tmp_path, "kill_after = 0", SLOT)["kill_after"] == "0s (KILL at once)"
+
+
+def test_the_facts_leave_out_the_keys_that_have_their_default(tmp_path):
+    found = explained_in(tmp_path, 'cron = "0 * * * *"', SLOT)
+
+    assert {
+        found[key] for key in ("fails_if", "kill_after", "overlap", "start_delay", "between", "wake")
+    } == {None}
