@@ -69,6 +69,7 @@ def _options_of_actions() -> list[click.Parameter]:
 @click.argument("name", required=False)
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @_text_options(
+    ("from", "end", "Count the interval of --every from the end of the last run."),
     ("on", "EVENT", "Schedule: each time this event is published."),
     ("after", "JOBS", "If these jobs are due at the same time, run after them (a,b)."),
     (
@@ -79,7 +80,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("description", "TEXT", "A description, for display."),
     ("timezone", "ZONE", "Time zone of the schedule, such as Europe/Berlin."),
     ("timeout", "DURATION", "Longest duration of an attempt."),
-    ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end."),
+    ("kill-after", "DURATION", "Time from TERM to KILL when a run has to end; 0: KILL at once."),
     ("priority", "WORD", "critical, high, medium or low."),
     ("catch-up", "WORD", "Which missed slots run: latest, all or none."),
     ("overlap", "WORD", "What happens if a slot comes due during a run: wait, queue, replace or skip."),

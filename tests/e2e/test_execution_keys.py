@@ -221,6 +221,18 @@ def test_add_has_options_for_the_keys(world: World) -> None:
     assert (ended(world)[0][:2], printed(world)) == (("failed", 1), "textfailed\n")
 
 
+def test_add_has_an_option_for_the_interval_from_the_end_of_a_run(world: World) -> None:
+    world.configure("")
+    options = ("--every", "5m", "--from", "end", "--kill-after", "0")
+    done = world.run("add", "job", *options, "--", "true")
+    assert done.returncode == 0, done.stderr
+
+    shown = world.json("show", "job")
+
+    assert shown["schedule_words"] == "every 5m, from the end of the last run"
+    assert shown["settings"]["kill_after"] == 0
+
+
 def test_an_empty_standard_input_of_add_is_named(world: World) -> None:
     world.configure("")
     done = world.run("add", "--json", input="")
