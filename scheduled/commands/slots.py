@@ -14,7 +14,7 @@ from scheduled.commands.changing import changing
 from scheduled.commands.of_targets import document, of_each
 from scheduled.commands.unskip import unskip
 from scheduled.config.named import known_key, target_keys
-from scheduled.core.epochs import all_slots_of, base_of, open_slots_of, span_between
+from scheduled.core.epochs import all_slots_of, base_of, only_slot_in_minute, open_slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.judgement import BY_HAND
 from scheduled.core.keys import JobKey
@@ -36,7 +36,7 @@ def skip(
 ) -> dict[str, Any]:
     """Skip the open slots of a job or target, or with *slot* only that one, which may be in the future.
 
-    A job with `for_each` means all its targets; those of which *slot* is not open are left out, unless it is open for none.
+    A minute names the only slot in it. A job with `for_each` means all its targets; those of which *slot* is not open are left out, unless it is open for none.
 
     With *undo*, open slots again that were skipped by hand, as `unskip` does.
     A run that waits to retry one of these slots ends. Without *slot*, waiting retries of event and chain runs end, too.
@@ -102,7 +102,7 @@ def _to_skip(
         raise BusyError(f"{key.display_name}: is running; end the run with `scheduled stop RUN` first")
     own = job_state.open_run.slot if job_state.open_run else None
     if slot is not None:
-        return _ToSkip(job_state, _one(ledger, job_state, slot, zone), ())
+        return _ToSkip(job_state, _one(ledger, job_state, only_slot_in_minute(job_state, slot), zone), ())
     span = span_between(open_slots_of(job_state), base_of(job_state), now)
     if own is not None:
         span = Span(own, span.last, span.count + 1) if span else Span(own, own, 1)
@@ -135,7 +135,10 @@ def _nearest(job_state: JobState, slot: Instant, zone: str) -> str:
 def _skip_one(
     ledger: Ledger, runtime: Runtime, found: _ToSkip, slot: Instant | None, now: Instant
 ) -> list[Event]:
-    events = [] if found.span is None else _skip(ledger, runtime, found.job_state, slot, now)
+    events: list[Event] = []
+    if found.span is not None:
+        one = None if slot is None else found.span.first
+        events += _skip(ledger, runtime, found.job_state, one, now)
     for run in found.retries:
         events += give_up(ledger, runtime, run, BY_HAND, now)
     return events

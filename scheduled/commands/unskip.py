@@ -8,6 +8,7 @@ from scheduled.clock import stamp
 from scheduled.commands.changing import changing
 from scheduled.commands.of_targets import document, of_each
 from scheduled.config.named import known_key, target_keys
+from scheduled.core.epochs import only_slot_in_minute
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import BY_HAND
@@ -64,6 +65,7 @@ def _to_open(runtime: Runtime, ledger: Ledger, key: JobKey, slot: Instant | None
         raise ConfigError(f"{name}: is disabled; `scheduled enable {name}` first")
     if job_state.busy:
         raise BusyError(f"{name}: is running; end the run with `scheduled stop RUN` first")
+    slot = None if slot is None else only_slot_in_minute(job_state, slot)
     found = [*_newest(ledger, job_state), *_future(ledger, job_state)]
     chosen = [row for row in found if slot is None or row.span.first <= slot <= row.span.last]
     if not chosen:

@@ -1,6 +1,7 @@
 """Epochs: the slots of a job's schedules, and the effect of adding, removing or changing schedules."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 
 import msgspec
@@ -67,6 +68,17 @@ def all_slots_of(job_state: JobState) -> Timetable:
         return times
     former = ((one.ends_at, slots_of(one.schedules, one.starts_at)) for one in job_state.former)
     return timetable.joined(former, times)
+
+
+def only_slot_in_minute(job_state: JobState, instant: Instant) -> Instant:
+    """Return the slot of the job in the minute that begins at *instant*, if there is exactly one; otherwise *instant*.
+
+    Slots are shown without seconds, so a minute names such a slot.
+    """
+    if instant % MINUTE:
+        return instant
+    found = list(islice(all_slots_of(job_state).between(instant - 1, instant + MINUTE - 1), 2))
+    return found[0] if len(found) == 1 else instant
 
 
 def open_slots_of(job_state: JobState) -> Timetable:

@@ -40,6 +40,23 @@ def test_a_future_slot_that_was_skipped_runs_after_all(daily: World) -> None:
     assert "skip_undone job=job" in (daily.state / "scheduled.log").read_text()
 
 
+def test_a_minute_names_the_only_slot_in_it(world: World) -> None:
+    every = 'every = "{}"\nanchor = "{}T00:00:30"\ncommand = "true"\n'
+    world.configure(
+        f'timezone = "UTC"\n[jobs.job]\n{every.format("1h", DAY)}[jobs.often]\n{every.format("20s", DAY)}'
+    )
+    world.run("run", at=f"{DAY} 11:00:05")
+    minute = f"{DAY}T12:00"
+
+    skipped = world.json("skip", "job", "--for", minute, at=f"{DAY} 11:10:05")
+    refused = world.run("skip", "often", "--for", minute, at=f"{DAY} 11:10:05")
+    undone = world.json("skip", "job", "--undo", "--for", minute, at=f"{DAY} 11:11:05")
+
+    assert (skipped["first"], skipped["skipped"], undone["undone"]) == (f"{minute}:30+00:00", 1, 1)
+    assert refused.returncode == 2
+    assert "is not one of its slots; the nearest are " in refused.stderr
+
+
 def test_a_past_slot_that_was_skipped_is_caught_up_on(daily: World) -> None:
     daily.run("skip", "job", at=f"{DAY} 12:30:05")
     daily.run("run", at=f"{DAY} 12:31:05")
