@@ -49,7 +49,7 @@ def _end(job: Job, plan: JobPlan, holds: Holds, now: Instant) -> Instant | None:
 
 
 def _reason(job: Job, job_state: JobState, plan: JobPlan, holds: Holds, now: Instant) -> str:
-    """Return why *job* waits in words; "" if its open reason and the end say it."""
+    """Return why *job* waits in words; "" if its open reason and the end are enough."""
     if plan.waits == "after":
         return f"waits for {' and '.join(job.after)}"
     if plan.waits == "ask":
