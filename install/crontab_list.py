@@ -5,15 +5,26 @@
 
 import os
 
+from scheduled.errors import StateError
+
 
 def listed() -> bytes:
-    """Return what `crontab -l` prints; b"" if it fails, as for a user without a crontab."""
-    reader, writer = os.pipe()
+    """Return what `crontab -l` prints; b"" if it fails, as for a user without a crontab, or if there is no cron.
+
+    Raise StateError if it can't be started for lack of resources: jobs would get another environment.
+    """
+    try:
+        reader, writer = os.pipe()
+    except OSError as error:
+        raise StateError(f"crontab -l: {error.strerror}") from error
     try:
         process = _spawn(writer)
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         os.close(reader)
         return b""
+    except OSError as error:
+        os.close(reader)
+        raise StateError(f"crontab -l: {error.strerror}") from error
     finally:
         os.close(writer)
     with os.fdopen(reader, "rb") as output:

@@ -35,7 +35,15 @@ def trying(world, until, monkeypatch):
     def start_try(name):
         printed = (world.root / "printed").open("wb")
         words = world.command("try", name)
-        process = subprocess.Popen(words, stdout=printed, stderr=printed, env=world.environment())
+        process = subprocess.Popen(
+            words,
+            stdout=printed,
+            stderr=printed,
+            env=world.environment(),
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # the tests may run in the background
+        )
         printed.close()
         world._started.append(process)
         until((world.root / "began").exists)
