@@ -23,6 +23,11 @@ JOB = """
 """
 
 
+def heed_interrupts():
+    """Undo what a shell does for a command in the background, which the tests may be: SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def trying(world, until, monkeypatch):
     """A world of which `start_try JOB` starts a `try`, and returns its process when the command of the job runs."""
@@ -40,9 +45,7 @@ def trying(world, until, monkeypatch):
             stdout=printed,
             stderr=printed,
             env=world.environment(),
-            preexec_fn=lambda: signal.signal(
-                signal.SIGINT, signal.SIG_DFL
-            ),  # the tests may run in the background
+            preexec_fn=heed_interrupts,  # noqa: PLW1509 - it takes no lock
         )
         printed.close()
         world._started.append(process)
