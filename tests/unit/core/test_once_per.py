@@ -14,8 +14,9 @@ from scheduled.schedules.kinds.once_per import lint
 
 
 def at(text):
-    """Return an instant of March 2026 in UTC: `02T09:00`; the 2nd is a Monday."""
-    return int(datetime.fromisoformat(f"2026-03-{text}+00:00").timestamp())
+    """Return an instant of March 2026 in UTC: `02T09:00`; the 2nd is a Monday. A text with a year is the instant itself."""
+    date = text if text.startswith("20") and "-" in text else f"2026-03-{text}"
+    return int(datetime.fromisoformat(f"{date}+00:00").timestamp())
 
 
 @pytest.fixture
@@ -163,28 +164,31 @@ BERLIN = 'once_per = "day"\nbetween = ["02:15", "{}"]\ntimezone = "Europe/Berlin
 def test_a_window_that_begins_in_the_gap_of_a_clock_change_begins_after_it(path, end):
     found = job(path, BERLIN.format(end))  # 02:15 is 01:15 in UTC, and the clocks go forward at 01:00 in UTC
 
-    before = planned(found, "28T01:15", "29T00:59")
-    start = planned(found, "28T01:15", "29T01:00").start
+    before = planned(found, "2025-03-29T01:15", "2025-03-30T00:59")
+    start = planned(found, "2025-03-29T01:15", "2025-03-30T01:00").start
 
-    assert (before.waits, before.next_due) == (None, at("29T01:00"))
-    assert start.claim.slot == at("29T01:00")
+    assert (before.waits, before.next_due) == (None, at("2025-03-30T01:00"))
+    assert start.claim.slot == at("2025-03-30T01:00")
 
 
-@pytest.mark.parametrize(("now", "waits"), [("29T01:29", None), ("29T01:30", "quiet"), ("30T00:14", "quiet")])
+@pytest.mark.parametrize(
+    ("now", "waits"),
+    [("2025-03-30T01:29", None), ("2025-03-30T01:30", "quiet"), ("2025-03-31T00:14", "quiet")],
+)
 def test_a_window_that_a_clock_change_skips_as_a_whole_keeps_its_length(path, now, waits):
     found = job(path, BERLIN.format("02:45"))
 
-    plan = planned(found, "28T01:15", now)
+    plan = planned(found, "2025-03-29T01:15", now)
 
     assert plan.waits == waits
     assert (plan.start is None) == (waits is not None)
-    assert planned(found, "28T00:14", "29T00:30").next_due == at("29T01:00")
+    assert planned(found, "2025-03-29T00:14", "2025-03-30T00:30").next_due == at("2025-03-30T01:00")
 
 
 def test_check_warns_about_a_beginning_that_a_clock_change_skips(path):
     (schedule,) = job(path, BERLIN.format("02:45")).schedules
 
-    (warning,) = lint(schedule, at("01T00:00"))
+    (warning,) = lint(schedule, at("2025-03-01T00:00"))
 
     assert "02:15 does not exist on that day, so the job runs once at 03:00 instead" in warning
-    assert lint(job(path).schedules[0], at("01T00:00")) == []
+    assert lint(job(path).schedules[0], at("2025-03-01T00:00")) == []
