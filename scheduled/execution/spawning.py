@@ -19,7 +19,8 @@ def start(spec: Spec, stdin: int | None, output: int, stderr: int) -> int:
     """Execute *spec.argv* in a session of its own with these streams (None: /dev/null); return the pid.
 
     The program also inherits the descriptor *output*. The calling process must have no threads: it changes its directory
-    and its umask for a moment. Raise OSError, with the name of the program or directory, if it can't be started;
+    and its umask for a moment. Raise OSError, with the name of the program or directory, if it can't be started, ValueError
+    if an argument or variable has a NUL character;
     NotImplementedError if this Python can't start a session in this way.
     """
     streams: list[FileAction] = [
@@ -46,6 +47,8 @@ def _start(spec: Spec, streams: Sequence[FileAction]) -> int:
             )
         except OSError as error:
             failures.append(error.errno or errno.ENOENT)
+        except ValueError as error:  # in other words in each version of Python
+            raise ValueError("embedded null byte") from error
     code = next(
         (code for code in failures if code not in NOT_THERE), failures[-1] if failures else errno.ENOENT
     )
