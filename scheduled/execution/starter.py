@@ -75,7 +75,9 @@ class Starter:
             stderr=stderr,
         )
         if has_steps(spec):
-            steps.prepare_search(running)
+            from scheduled.execution.steps import prepare_search
+
+            prepare_search(running)
         return running
 
     def process(self, spec: Spec, output: int, stderr: int | None = None) -> "tuple[int, HandlerHost | None]":
