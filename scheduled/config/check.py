@@ -1,6 +1,6 @@
 """The problems and warnings of a configuration as a whole."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from scheduled import clock, question
 from scheduled.actions.registry import kind_of
 from scheduled.config import alike, no_effect, tick_doubts, web_hosts
 from scheduled.config.doubts import CRON_PATH, doubts
-from scheduled.config.files import load_config
+from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.last_targets import recall
 from scheduled.config.lines import located, with_line_of_setting
@@ -78,30 +78,12 @@ def check(
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
     warnings = [
-        warning
-        for job in question.each(found.jobs.values())
-        for warning in _warnings(job, tick_interval, now)
-    ]
-    ticks = _ticks(found.jobs, tick_interval, now)
-    warnings += [
-        f"{job.source}: jobs.{job.name}: {doubt}"
-        for job in question.each(found.jobs.values())
-        for doubt in tick_doubts.warnings(job, ticks, now)
-    ]
-    warnings += [
-        f"{job.source}: jobs.{job.name}: {doubt}"
-        for job in question.each(found.jobs.values())
-        for doubt in no_effect.warnings(job, found.tables.get(job.name, {}))
-    ]
-    warnings += [
-        f"{job.source}: jobs.{job.name}: {doubt}"
-        for job in question.each(found.jobs.values())
-        for doubt in doubts(job, found.jobs, environment, found.tables.get(job.name))
-    ]
-    warnings += [
-        f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "
-        "so the job will not run; write a future date and time"
-        for job, last in _too_late(found.jobs, ledger, now)
+        *_of_each_job(found, tick_interval, now, environment),
+        *(
+            f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "
+            "so the job will not run; write a future date and time"
+            for job, last in _too_late(found.jobs, ledger, now)
+        ),
     ]
     warnings += alike.warnings(found.jobs)
     warnings += alike.of_targets(found.jobs)
@@ -121,6 +103,23 @@ def check(
         "problems": [*map(printable, problems)],  # names and commands may hold control characters
         "warnings": [*map(printable, [*found.warnings, *warnings])],
     }
+
+
+def _of_each_job(
+    found: Config, tick_interval: Seconds | None, now: Instant, environment: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the warnings about each job on its own, by their kind, then in the order of the jobs."""
+    for job in question.each(found.jobs.values()):
+        yield from _warnings(job, tick_interval, now)
+    ticks = _ticks(found.jobs, tick_interval, now)
+    kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
+        lambda job: tick_doubts.warnings(job, ticks, now),
+        lambda job: no_effect.warnings(job, found.tables.get(job.name, {})),
+        lambda job: doubts(job, found.jobs, environment, found.tables.get(job.name)),
+    )
+    for kind in kinds:
+        for job in question.each(found.jobs.values()):
+            yield from (f"{job.source}: jobs.{job.name}: {doubt}" for doubt in kind(job))
 
 
 def _ticks(jobs: Jobs, interval: Seconds | None, now: Instant) -> Ticks:

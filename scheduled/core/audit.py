@@ -119,12 +119,7 @@ def _epoch(
         problems += _missing(epoch.key, times.between(reached, min(row.span.first - 1, closed)))
         if times.count(row.span.first - 1, row.span.last) != row.span.count:
             problems.append(
-                Problem(
-                    job=epoch.job,
-                    target=epoch.target,
-                    slot=row.span.first,
-                    problem="is in a recorded span with the wrong number of slots",
-                )
+                _problem(epoch.key, row.span.first, "is in a recorded span with the wrong number of slots")
             )
         reached = max(reached, row.span.last)
     problems += _missing(epoch.key, times.between(reached, closed))
@@ -133,8 +128,7 @@ def _epoch(
 
 def _missing(key: JobKey, slots: Iterable[Instant]) -> list[Problem]:
     return [
-        Problem(job=key.job, target=key.target, slot=slot, problem="has neither a verdict nor an open reason")
-        for slot in islice(slots, MAX_LISTED)
+        _problem(key, slot, "has neither a verdict nor an open reason") for slot in islice(slots, MAX_LISTED)
     ]
 
 
@@ -142,29 +136,19 @@ def _rows(rows: Iterable[SlotRow], open_ids: set[str], stranded: set[str]) -> li
     """Return the problems with the rows of one job or target; no tick starts the retries of the runs *stranded*."""
     problems, last = [], None
     for row in rows:
+        found = []
         if last is not None and row.span.first <= last:
-            problems.append(
-                Problem(
-                    job=row.job, target=row.target, slot=row.span.first, problem="is in two recorded spans"
-                )
-            )
+            found.append("is in two recorded spans")
         if row.verdict is None and row.run_id not in open_ids:
-            problems.append(
-                Problem(
-                    job=row.job,
-                    target=row.target,
-                    slot=row.span.first,
-                    problem="has no verdict, but its run is no longer open",
-                )
-            )
+            found.append("has no verdict, but its run is no longer open")
         if row.verdict is None and row.run_id in stranded:
-            problems.append(
-                Problem(
-                    job=row.job,
-                    target=row.target,
-                    slot=row.span.first,
-                    problem="has no verdict: its run waits for a retry, but the job or target was removed or disabled",
-                )
+            found.append(
+                "has no verdict: its run waits for a retry, but the job or target was removed or disabled"
             )
+        problems += [_problem(row.key, row.span.first, text) for text in found]
         last = row.span.last
     return problems
+
+
+def _problem(key: JobKey, slot: Instant, text: str) -> Problem:
+    return Problem(job=key.job, target=key.target, slot=slot, problem=text)

@@ -4,6 +4,7 @@ Functions that write are called inside an exclusive transaction of the caller.
 """
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import msgspec
 
@@ -151,17 +152,8 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
     Record skipped slots, open reasons and the next due instants in the ledger. Starts are not claimed. Jobs that
     subscribe to the event of a skip are planned as well.
     """
-    holds = holds_now(
-        ledger,
-        config.jobs,
-        now,
-        keys,
-        gates=gates,
-        budget=budget,
-        events=events,
-        sessions=sessions,
-        slots_of=slots_of,
-    )
+    held = partial(holds_now, ledger, config.jobs, now, gates=gates, slots_of=slots_of)
+    holds = held(keys, budget=budget, events=events, sessions=sessions)
     if keys is not None:
         holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, keys, tick))
     found = _plan_and_record(ledger, config, now, only, keys, until, holds)
@@ -171,17 +163,8 @@ def plan_and_record(  # noqa: PLR0913 - each caller gives few of them
         return found
     left = None if budget is None else max(0, budget - len(found.starts))
     events = None if events is None else max(0, events - sum(map(is_for_event, found.starts)))
-    holds = holds_now(
-        ledger,
-        config.jobs,
-        now,
-        heard,
-        gates=gates,
-        budget=left,
-        events=events,
-        sessions=sessions_left(config.jobs, sessions, found.starts),
-        slots_of=slots_of,
-    )
+    sessions = sessions_left(config.jobs, sessions, found.starts)
+    holds = held(heard, budget=left, events=events, sessions=sessions)
     holds = msgspec.structs.replace(holds, busy=_busy_mates(ledger, config.jobs, heard, tick))
     more = _plan_and_record(ledger, config, now, only, heard, until, holds)
     return Plan(

@@ -39,6 +39,7 @@ from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import outbox, problems
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
@@ -271,7 +272,7 @@ def _finish(
             dispatcher.untaken,
             "budget" if dispatcher.out_of_time else "due",
         )
-        wakes = ledger.meta("wake") or any(job.wake for job in runtime.config.jobs.values())
+        wakes = bool(ledger.meta("wake")) or any(job.wake for job in runtime.config.jobs.values())
         at_once = fired is None and not wakes
         news = _news(runtime, ledger, new, now) if at_once else []
     if not dispatcher.events_left:
@@ -279,14 +280,10 @@ def _finish(
     runtime.publish(plan.events)
     for text in unanswered:
         runtime.log_line("WARNING", text)
-    alarm = None
     # Outside of a transaction, since both may take until their timeout.
     if fired is not None:
         runtime.fire(fired)
-    if wakes:
-        from scheduled.engine import wake  # most configurations have no job that wakes the machine
-
-        alarm = wake.update(runtime, ledger, plan, clock.now())
+    alarm = _set_alarm(runtime, ledger, plan) if wakes else None
     if not at_once:
         with ledger.transaction():
             news = _news(runtime, ledger, new, now)
@@ -294,6 +291,13 @@ def _finish(
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
     return news
+
+
+def _set_alarm(runtime: Runtime, ledger: Ledger, plan: Plan) -> Instant | None:
+    """Set or clear the alarm that wakes the machine; return when the next tick has to set it again, if at all."""
+    from scheduled.engine import wake  # most configurations have no job that wakes the machine
+
+    return wake.update(runtime, ledger, plan, clock.now())
 
 
 def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[str]:
