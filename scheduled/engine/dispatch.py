@@ -258,6 +258,15 @@ class Dispatcher:
             except ScheduledError as error:
                 self._pending.append(Ended(attempt_result=unprepared(claim, str(error))))
 
+    def _note_not_started(self, records: Sequence[Record]) -> None:
+        """Leave the jobs with runs that could not be started to later ticks.
+
+        The result file of this tick proves that the attempt was not started: if the tick claimed it once more, another
+        tick would give the claim back, and start it too.
+        """
+        ids = [record.run_id for record in records if isinstance(record, NotStarted)]
+        self._follow_ups.not_started |= {self._claims[run_id].key for run_id in ids if run_id in self._claims}
+
     def _step(self, ledger: Ledger, supervisor: SupervisorClient) -> bool:
         """Settle the next batch of records; return False if the supervisor sends no more."""
         from scheduled.engine import large_reports, supervised  # only if a run was claimed
@@ -272,6 +281,7 @@ class Dispatcher:
             return False
         if not self._stopped and any(isinstance(r, NotStarted) and r.deferred for r in records):
             self.out_of_time = True
+        self._note_not_started(records)
         ends = [record.attempt_result for record in records if isinstance(record, Ended)]
         ended = [
             (claim, attempt_result)

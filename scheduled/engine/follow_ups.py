@@ -49,8 +49,8 @@ class FollowUps:
     With *only*, slots of other jobs are not started. *asked* are the gates of this tick, if there are any, *retries*
     the instants of the retries for which the tick waits; those of chains belong to later ticks. A retry that is due but
     held back, for example by the budget or its group, is planned again when a run ends; so is a job that its group held
-    back when its gate had answered. Runs of the *untaken* jobs, for which there is no executor,
-    are not started again.
+    back when its gate had answered. Runs of the *untaken* jobs, for which there is no executor, and of
+    those *not_started*, for lack of resources or of time, belong to later ticks.
     """
 
     def __init__(self, runtime: Runtime, tick: str, now: float, only: Collection[str] | None) -> None:
@@ -69,6 +69,7 @@ class FollowUps:
         self._held: set[JobKey] = set()
         self._waits: dict[JobKey, OpenReason | None] = {}  # in the last plan of each
         self.untaken: set[JobKey] = set()
+        self.not_started: set[JobKey] = set()
         self._events: list[Event] = []
 
     def spend(self, claim: Claim) -> None:
@@ -269,7 +270,7 @@ class FollowUps:
     def _is_ours(self, run: Claim | OpenRun) -> bool:
         """Return whether this tick may start *run*. A manual tick (`only` is empty) starts no slot."""
         allowed = run.slot is None or self._only is None or run.job in self._only
-        return allowed and run.key not in self.untaken
+        return allowed and run.key not in self.untaken and run.key not in self.not_started
 
     def _record_retries(self, ledger: Runs, keys: Collection[JobKey], now: float) -> None:
         for key in keys:

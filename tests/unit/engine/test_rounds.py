@@ -119,3 +119,17 @@ def test_a_tick_starts_no_slot_that_a_clock_set_back_has_moved_into_the_future(t
 
     assert len(starts) == slots
     ledger.close()
+
+
+@pytest.mark.parametrize(("not_started", "slots"), [(set(), 1), ({JobKey("job")}, 0)])
+def test_what_a_tick_could_not_start_is_left_to_later_ticks(tmp_path, not_started, slots):
+    text = 'timezone = "UTC"\n[jobs.job]\nat = "2027-01-15T07:50:00"\ncommand = "true"\n'
+    ledger, runtime = LEDGERS["sqlite"](tmp_path), a_runtime(tmp_path, text)
+    follow_ups = FollowUps(runtime, CLAIMANT.tick, NOW, None)
+    follow_ups.not_started |= not_started
+    with ledger.transaction():
+        planning.register(ledger, runtime.config, int(NOW) - 10_000)
+        starts = follow_ups.next_starts(ledger, [JobKey("job")], NOW)
+
+    assert len(starts) == slots
+    ledger.close()
