@@ -128,7 +128,7 @@ def fields(rows: Mapping[str, object]) -> None:
 def upcoming(entries: Sequence[dict[str, Any]], *, notes: Sequence[str]) -> None:
     """Print slots in order; `runs at` is empty for a slot that runs on time."""
     rows = [(when(entry["scheduled_for"]) or "-", named(entry), _runs_at(entry)) for entry in entries]
-    rows_or(("slot", "job", "runs at"), rows, "there are no future slots")
+    rows_or(("slot", "job", "runs at"), rows, "no run is foreseen")
     remarks(notes)
 
 

@@ -17,7 +17,9 @@ from scheduled.queries.simulation.together import together
 from scheduled.queries.view import Searched, View
 from scheduled.schedules.zones import Instant
 
-LONG = 10_000  # how many steps that start nothing are simulated
+# How many steps that start nothing are simulated: of jobs that are simulated together, and of one job alone, which has at
+# most one for each minute of a quiet window.
+LONG, LONG_ALONE = 10_000, 2_000
 
 
 def next_run(view: View, key: JobKey) -> Instant | None:
@@ -42,10 +44,8 @@ def next_start_of_later_slot(view: View, key: JobKey) -> Step | None:
     """Return the step in which a tick starts *key* for a slot that is not due yet; None if there is none."""
     if view.config.unreadable or key not in view.job_states or _is_blocked(view, key):
         return None
-    found = question.each(islice(_simulated(view, key), LONG))
-    return next(
-        (step for step in found if step.key == key and step.run and (step.run[1] or 0) > view.now), None
-    )
+    found = (step for step in _simulated(view, key) if _starts(step, key))
+    return next((step for step in found if step.run and (step.run[1] or 0) > view.now), None)
 
 
 def _searched(view: View) -> Searched:
@@ -60,9 +60,7 @@ def _next_start(view: View, key: JobKey) -> Step | None:
         return None
     if view.config.max_runs is not None and (found := _of_all(view, key)) is not None:
         return found
-    return next(
-        (step for step in question.each(islice(_simulated(view, key), LONG)) if _starts(step, key)), None
-    )
+    return next((step for step in _simulated(view, key) if _starts(step, key)), None)
 
 
 def _starts(step: Step, key: JobKey) -> bool:
@@ -81,19 +79,20 @@ def _of_all(view: View, key: JobKey) -> Step | None:
 
 
 def _simulated(view: View, key: JobKey) -> Iterator[Step]:
-    """Return the steps of *key*, or of the jobs that it depends on and its own."""
+    """Return the next steps of *key*, or of the jobs that it depends on and its own."""
     jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
     crowd = view.crowded if key.job in view.crowded else frozenset()
     crowd |= view.sharing_sessions if key.job in view.sharing_sessions else frozenset()
     if not jobs[key.job].after and not can_wait(view, key.job) and not crowd:
         state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
-        return alone(jobs[key.job], state, ticks, span, view.pauses, requests.only([key]), own)
+        found = alone(jobs[key.job], state, ticks, span, view.pauses, requests.only([key]), own)
+        return question.each(islice(found, LONG_ALONE))
     names = with_all_before(jobs, [key.job, *crowd])
     states = {
         other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names
     }
-    return together(view, states, ticks, span, requests, view.own_retries)
+    return question.each(islice(together(view, states, ticks, span, requests, view.own_retries), LONG))
 
 
 def _is_blocked(view: View, key: JobKey) -> bool:

@@ -212,7 +212,7 @@ def skip_button(browser):
 
 def test_open_slots_have_a_button_only_where_something_can_be_skipped(world, connect, until):
     text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\ncommand = "sleep 60"\n[jobs.other]\ncommand = "sleep 60"\n'
-    world.configure(text.replace("every", "not_between = ['00:00', '23:59']\nevery"))
+    world.configure(text.replace("every", "not_between = ['00:00', '23:30']\nevery"))
     world.run("run", at="-90m")
     browser = connect("browser")
     waits = skip_button(browser)
@@ -229,7 +229,7 @@ def test_open_slots_have_a_button_only_where_something_can_be_skipped(world, con
 
 
 def test_a_skip_has_a_button_that_undoes_it_as_long_as_that_is_possible(world, connect):
-    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\nnot_between = ["00:00", "23:59"]\ncommand = "true"\n'
+    text = 'timezone = "UTC"\n[jobs.job]\nevery = "1h"\nnot_between = ["00:00", "23:30"]\ncommand = "true"\n'
     world.configure(text)
     world.run("run", at="-90m")
     browser = connect("browser")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scheduled import question, service
-from scheduled.errors import ScheduledError
+from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.threads import in_thread
 from scheduled.interfaces.web.pages import svg
@@ -91,7 +91,7 @@ def _can_skip(instance: Instance, name: str, *, undo: bool = False) -> bool:
     """Return whether `skip` would find an open slot or a waiting run of the job; with *undo*, whether it can be undone."""
     try:
         found = service.skip(instance, name, undo=undo, dry_run=True)
-    except ScheduledError:  # it is running, or disabled, or there is nothing to undo
+    except (ConfigError, BusyError):  # it is running, or disabled, or there is nothing to undo
         return False
     return bool(found["skipped"] or found["retries"] or found["undone"])
 
