@@ -17,8 +17,9 @@ from scheduled.config.lines import located, with_line_of_setting
 from scheduled.config.toml_files import Drafts
 from scheduled.config.workspace_doubts import workspace_doubts
 from scheduled.core import cadence, retry_span, wait_span
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import minute_before, slots_of
-from scheduled.core.jobs import DEFAULT_CADENCE, Job, Jobs, keys_of
+from scheduled.core.jobs import DEFAULT_CADENCE, Job, keys_of
 from scheduled.core.tick_times import Ticks
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths

@@ -15,8 +15,9 @@ from scheduled.actions.registry import handler_of, kind_of
 from scheduled.actions.target_words import TARGET
 from scheduled.config import secret_doubts
 from scheduled.config.execution_doubts import of_execution
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import PUBLISHED
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.jobs import Action, Job
 from scheduled.core.runs import RunStatus
 from scheduled.handlers.registry import BUILT_IN
 from scheduled.state.files import RefusedError, read_regular

@@ -20,7 +20,7 @@ from scheduled.config.tables import (
     SettingsTable,
 )
 from scheduled.config.toml_files import Drafts, files_of, read_toml
-from scheduled.core.jobs import Jobs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, UnknownError
 from scheduled.printable import printable

@@ -1,6 +1,7 @@
 """Jobs that name other jobs, in `chain` or `after`: the names must exist and not form a circle."""
 
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Job
 
 
 def drop_unresolvable(jobs: Jobs, problems: list[str]) -> None:

@@ -4,14 +4,13 @@ Instants are integers, UTC seconds since the epoch. Durations are in seconds.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.schedules.kinds.registry import kind_of
-from scheduled.schedules.schedule import Schedule, counts_from_end, longest_delay
+from scheduled.schedules.schedule import Schedule, longest_delay
 from scheduled.schedules.zones import DAY, MINUTE, Seconds
 
 Priority = Literal["critical", "high", "medium", "low"]
@@ -259,54 +258,3 @@ def enabled_keys_of(job: Job) -> tuple[JobKey, ...]:
 def step_keys_of(job: Job) -> tuple[JobKey, ...]:
     """Return what a chain runs for its step *job*: all its enabled targets; its own key, which fails, if it has none."""
     return enabled_keys_of(job) or (key_of(job),)
-
-
-class Jobs(dict[str, Job]):
-    """The jobs by name, with indexes of the jobs that follow an event or another job.
-
-    Each index is built on first use, so the jobs must be complete by then.
-    """
-
-    @cached_property
-    def subscribers(self) -> dict[str, list[str]]:
-        """The names of the jobs that each event starts, by event name."""
-        found: dict[str, list[str]] = {}
-        for name, job in self.items():
-            if job.on:
-                found.setdefault(job.on, []).append(name)
-        return found
-
-    @cached_property
-    def counts_from_end(self) -> bool:
-        """Whether an interval of any job counts from the end of its last run."""
-        return any(counts_from_end(job.schedules) for job in self.values())
-
-    @cached_property
-    def delays_starts(self) -> bool:
-        """Whether any job has a `start_delay`."""
-        return any(job.start_delay for job in self.values())
-
-    @cached_property
-    def coming_after(self) -> dict[str, list[str]]:
-        """The names of the jobs that come after each job, by its name."""
-        found: dict[str, list[str]] = {}
-        for name, job in self.items():
-            for other in job.after:
-                found.setdefault(other, []).append(name)
-        return found
-
-    @cached_property
-    def with_changing_targets(self) -> tuple[str, ...]:
-        """The names of the jobs of which the list of targets changes by itself."""
-        return tuple(
-            name for name, job in self.items() if job.for_each is not None and job.has_changing_targets
-        )
-
-    @cached_property
-    def with_step(self) -> dict[str, list[str]]:
-        """The names of the chains that have each job as a step, by its name."""
-        found: dict[str, list[str]] = {}
-        for name, job in self.items():
-            for step in dict.fromkeys(step for steps in job.action.steps for step in steps):
-                found.setdefault(step, []).append(name)
-        return found

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.schedules.zones import MINUTE, Instant

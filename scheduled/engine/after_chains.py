@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import until_next
 from scheduled.core.starts import runs_in_order

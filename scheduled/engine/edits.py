@@ -10,8 +10,8 @@ from scheduled.config.edited_at import edited_at
 from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import SYSTEM_ZONE, ZONE
 from scheduled.core import epochs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import EpochChange
-from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState
 from scheduled.core.zone_changes import zone_changes

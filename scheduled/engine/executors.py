@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from scheduled.actions.kind import SUPERVISOR
 from scheduled.actions.registry import kind_of
-from scheduled.core.jobs import Jobs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.engine.run_claimed import RunClaimed
 
 

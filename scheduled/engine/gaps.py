@@ -2,9 +2,10 @@
 
 import msgspec
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import base_of
 from scheduled.core.holds import Gap, on_time
-from scheduled.core.jobs import DEFAULT_CADENCE, Jobs
+from scheduled.core.jobs import DEFAULT_CADENCE
 from scheduled.core.runs import JobState
 from scheduled.schedules.zones import Instant, Seconds
 from scheduled.state.ledger import Ledger, Meta

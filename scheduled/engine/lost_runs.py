@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from scheduled.core.jobs import Jobs, keys_of
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.engine.runtime import Runtime

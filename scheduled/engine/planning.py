@@ -10,10 +10,11 @@ import msgspec
 
 from scheduled.config.files import Config
 from scheduled.core import epochs, left_open, planner
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import EpochChange
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
 from scheduled.core.records import CHAIN

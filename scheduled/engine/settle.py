@@ -9,8 +9,9 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.core.conditions import Change, Notice
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import Job, Jobs, job_of
+from scheduled.core.jobs import Job, job_of
 from scheduled.core.judgement import REPLACED, Judgement, judge, judge_superseded
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from scheduled.clock import stamp
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs, enabled_keys_of
+from scheduled.core.jobs import enabled_keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import OpenRun, Span, scheduled_for
 from scheduled.engine import start_requests

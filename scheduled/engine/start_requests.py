@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs, enabled_keys_of, keys_of
+from scheduled.core.jobs import enabled_keys_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.runs import AFTER, StartRequest

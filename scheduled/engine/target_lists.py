@@ -15,7 +15,8 @@ import msgspec
 from scheduled import clock
 from scheduled.config.files import Config
 from scheduled.config.last_targets import LISTS, recall, recorded
-from scheduled.core.jobs import Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Job
 from scheduled.core.manual import ManualRequest
 from scheduled.core.targets import MOST_TARGETS, LastTargets, fault_of, is_due, source_of, unknown_after
 from scheduled.engine import gaps

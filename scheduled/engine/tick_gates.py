@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.gate_words import required
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.starts import Rank, Start, places, rank
 from scheduled.engine.planning import Gates

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from scheduled.clock import stamp
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed
-from scheduled.core.jobs import Job, Jobs, job_of
+from scheduled.core.jobs import Job, job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.schedules.timetable import Timetable

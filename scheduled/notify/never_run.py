@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import slots_of
 from scheduled.core.gate_words import REFUSED
-from scheduled.core.jobs import Jobs, job_of
+from scheduled.core.jobs import job_of
 from scheduled.core.planner import BEHIND
 from scheduled.core.records import JobRow, SkippedRow
 from scheduled.state.ledger import Ledger

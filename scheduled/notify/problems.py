@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from scheduled.core.conditions import Condition, in_words
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import Jobs, job_of
+from scheduled.core.jobs import job_of
 from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow

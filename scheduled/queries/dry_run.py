@@ -14,8 +14,9 @@ from scheduled.clock import stamp
 from scheduled.config.files import Config
 from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds, hold, is_refused
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan

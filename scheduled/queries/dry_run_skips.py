@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from scheduled.clock import stamp
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.gate_words import REFUSED, refused
 from scheduled.core.holds import Holds, pauses_of
-from scheduled.core.jobs import Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import StartRequest

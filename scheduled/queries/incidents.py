@@ -6,7 +6,8 @@ from typing import Any
 from scheduled import question
 from scheduled.clock import stamp
 from scheduled.core.conditions import Condition, in_words
-from scheduled.core.jobs import Jobs, job_of
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.instance import Instance

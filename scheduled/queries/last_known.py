@@ -9,7 +9,8 @@ from scheduled.config.files import Config
 from scheduled.config.kept_zone import load_kept
 from scheduled.config.last_targets import recall_in
 from scheduled.config.tables import NotifyTable
-from scheduled.core.jobs import Action, ForEach, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, ForEach, Job
 from scheduled.core.records import JobRow
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance

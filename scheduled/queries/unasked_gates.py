@@ -6,7 +6,8 @@ import msgspec
 
 from scheduled import question
 from scheduled.config.files import Config
-from scheduled.core.jobs import Gate, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Gate, Job
 from scheduled.queries import assumptions
 
 

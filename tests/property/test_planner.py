@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from scheduled.config.files import load_config
 from scheduled.core.audit import audit
-from scheduled.core.jobs import Action, Gate, Job, Jobs, Retry, Window
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Gate, Job, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import FAILED, AttemptResult
 from scheduled.engine import claims, edits, gaps, planning

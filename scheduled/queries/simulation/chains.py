@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds, hold, pauses_of
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import AFTER, Claim, JobState, OpenRun, StartRequest

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from scheduled.core.jobs import Job, Jobs, keys_of
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun

@@ -6,7 +6,7 @@ from scheduled.config.doubts import doubts
 from scheduled.config.job_table import OFF, parse_job
 from scheduled.config.redaction import masked_table
 from scheduled.config.tables import DefaultsTable
-from scheduled.core.jobs import Jobs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.errors import ConfigError
 
 DEFAULTS = {

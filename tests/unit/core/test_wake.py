@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scheduled.config.job_table import parse_job
-from scheduled.core.jobs import Jobs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.wake import Alarm, Wanted, wakers, wanted

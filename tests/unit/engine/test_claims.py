@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from scheduled.config.files import load_config
-from scheduled.core.jobs import Jobs
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.records import Claimant
 from scheduled.engine import claims, planning
 from scheduled.engine.settle import SettleContext, settle_superseded

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import claims, gaps, planning

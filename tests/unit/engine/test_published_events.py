@@ -9,8 +9,9 @@ import pytest
 
 from scheduled.commands import overrides, unskip
 from scheduled.config.files import load_config
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import PUBLISHED, Event
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.jobs import Action, Job
 from scheduled.core.judgement import Judgement
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.records import SlotRow

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Jobs, Retry
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Job, Retry
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine.settle import SettleContext, settle_attempt

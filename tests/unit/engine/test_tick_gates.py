@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from scheduled.core.jobs import Action, Gate, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Gate, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start, places, rank

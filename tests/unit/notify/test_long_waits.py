@@ -2,7 +2,8 @@
 
 import pytest
 
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from scheduled.notify import long_waits, problems

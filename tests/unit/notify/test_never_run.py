@@ -2,8 +2,9 @@
 
 import pytest
 
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.gate_words import refused
-from scheduled.core.jobs import Action, Gate, Job, Jobs
+from scheduled.core.jobs import Action, Gate, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.notify import never_run

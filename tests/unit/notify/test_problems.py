@@ -3,7 +3,8 @@
 import pytest
 
 from scheduled.core.conditions import Condition
-from scheduled.core.jobs import Action, Job, Jobs
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.notify import problems
 from scheduled.schedules.schedule import Schedule

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from scheduled.config.files import Config
 from scheduled.config.tables import NotifyTable
+from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds
-from scheduled.core.jobs import Action, Job, Jobs, Window
+from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.keys import JobKey
 from scheduled.core.planner import plan_job
 from scheduled.core.request_queue import RequestQueue

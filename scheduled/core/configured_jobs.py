@@ -1,0 +1,159 @@
+"""All jobs of a configuration by name, with an index of what they refer to."""
+
+from collections.abc import (
+    Callable,
+    Collection,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+    ValuesView,
+)
+from functools import cached_property
+from types import MappingProxyType
+
+import msgspec
+
+from scheduled.core.jobs import Job
+from scheduled.schedules.schedule import counts_from_end
+from scheduled.schedules.zones import Seconds
+
+
+class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """What the jobs of a configuration refer to, so that most questions about all of them need not look at each; see `Jobs`."""
+
+    subscribers: dict[str, list[str]]
+    coming_after: dict[str, list[str]]
+    with_step: dict[str, list[str]]
+    in_group: dict[str, list[str]]
+    with_changing_targets: list[str]
+    with_gate: list[str]
+    waking: list[str]
+    counts_from_end: bool
+    delays_starts: bool
+    longest_delay: Seconds
+
+
+def index_of(jobs: Collection[Job]) -> JobIndex:
+    """Return the index of *jobs*."""
+    return JobIndex(
+        subscribers=_by(jobs, lambda job: [job.on] if job.on else []),
+        coming_after=_by(jobs, lambda job: job.after),
+        with_step=_by(jobs, lambda job: dict.fromkeys(step for steps in job.action.steps for step in steps)),
+        in_group=_by(jobs, lambda job: [job.group] if job.group else []),
+        with_changing_targets=[job.name for job in jobs if job.has_changing_targets],
+        with_gate=[job.name for job in jobs if job.only_if is not None],
+        waking=[job.name for job in jobs if job.wake],
+        counts_from_end=any(counts_from_end(job.schedules) for job in jobs),
+        delays_starts=any(job.start_delay for job in jobs),
+        longest_delay=max((job.delay for job in jobs), default=0),
+    )
+
+
+def _by(jobs: Collection[Job], names_of: Callable[[Job], Iterable[str]]) -> dict[str, list[str]]:
+    """Return the names of *jobs* by each of the names that *names_of* returns for them."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        for name in names_of(job):
+            found.setdefault(name, []).append(job.name)
+    return found
+
+
+class Jobs(MutableMapping[str, Job]):
+    """The jobs by name, in the order of the configuration, with an index of what they refer to.
+
+    The index is built on first use, so the jobs must be complete by then. It does not depend on whether a job is enabled.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job] = MappingProxyType({})) -> None:
+        self._jobs = dict(jobs)
+
+    def __getitem__(self, name: str) -> Job:
+        return self._jobs[name]
+
+    def __setitem__(self, name: str, job: Job) -> None:
+        self._jobs[name] = job
+
+    def __delitem__(self, name: str) -> None:
+        del self._jobs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
+
+    def values(self) -> ValuesView[Job]:
+        """Return a view of the jobs."""
+        return self._jobs.values()
+
+    def items(self) -> ItemsView[str, Job]:
+        """Return a view of the names with their jobs."""
+        return self._jobs.items()
+
+    def copy(self) -> "Jobs":
+        """Return a copy, which can be changed without an effect on this one."""
+        return Jobs(self._jobs)
+
+    def place(self, name: str) -> int:
+        """Return the position of a job in the configuration."""
+        return self._places[name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self)}
+
+    @cached_property
+    def index(self) -> JobIndex:
+        """What the jobs refer to."""
+        return index_of(self.values())
+
+    @property
+    def subscribers(self) -> Mapping[str, Sequence[str]]:
+        """The names of the jobs that each event starts, by event name."""
+        return self.index.subscribers
+
+    @property
+    def coming_after(self) -> Mapping[str, Sequence[str]]:
+        """The names of the jobs that come after each job, by its name."""
+        return self.index.coming_after
+
+    @property
+    def with_step(self) -> Mapping[str, Sequence[str]]:
+        """The names of the chains that have each job as a step, by its name."""
+        return self.index.with_step
+
+    @property
+    def in_group(self) -> Mapping[str, Sequence[str]]:
+        """The names of the jobs in each group, by its name."""
+        return self.index.in_group
+
+    @property
+    def with_changing_targets(self) -> Sequence[str]:
+        """The names of the jobs of which the list of targets changes by itself."""
+        return self.index.with_changing_targets
+
+    @property
+    def with_gate(self) -> Sequence[str]:
+        """The names of the jobs that have a gate."""
+        return self.index.with_gate
+
+    @property
+    def waking(self) -> Sequence[str]:
+        """The names of the jobs that wake the machine."""
+        return self.index.waking
+
+    @property
+    def counts_from_end(self) -> bool:
+        """Whether an interval of any job counts from the end of its last run."""
+        return self.index.counts_from_end
+
+    @property
+    def delays_starts(self) -> bool:
+        """Whether any job has a `start_delay`."""
+        return self.index.delays_starts
