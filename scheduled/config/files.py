@@ -72,18 +72,17 @@ class Config(msgspec.Struct, kw_only=True):
         for key, enabled in overrides.items():
             job = self.jobs.get(key.job)
             if job is not None and key.target:
-                disabled = (
-                    job.disabled_targets - {key.target} if enabled else job.disabled_targets | {key.target}
-                )
-                self.jobs[key.job] = msgspec.structs.replace(job, disabled_targets=disabled)
+                disabled = job.disabled_targets
+                disabled = disabled - {key.target} if enabled else disabled | {key.target}
+                self.jobs.disable_targets(key.job, disabled)
             elif job is not None and job.enabled != enabled:
-                self.jobs[key.job] = msgspec.structs.replace(job, enabled=enabled)
+                self.jobs.enable(key.job, enabled=enabled)
 
     def give_targets(self, found: Mapping[str, Sequence[str]]) -> None:
         """Set the targets of the jobs *found*, by name, of which the lists change by themselves."""
         for name, targets in found.items():
             if name in self.jobs:
-                self.jobs[name] = msgspec.structs.replace(self.jobs[name], targets=tuple(targets))
+                self.jobs.give_targets(name, targets)
 
 
 def load_config(

@@ -64,7 +64,7 @@ def _by(jobs: Collection[Job], names_of: Callable[[Job], Iterable[str]]) -> dict
 class Jobs(MutableMapping[str, Job]):
     """The jobs by name, in the order of the configuration, with an index of what they refer to.
 
-    The index is built on first use, so the jobs must be complete by then. It does not depend on whether a job is enabled.
+    The index does not depend on whether a job is enabled, and on the targets in lists that change by themselves.
     """
 
     def __init__(self, jobs: Mapping[str, Job] = MappingProxyType({})) -> None:
@@ -75,9 +75,28 @@ class Jobs(MutableMapping[str, Job]):
 
     def __setitem__(self, name: str, job: Job) -> None:
         self._jobs[name] = job
+        self._forget()
 
     def __delitem__(self, name: str) -> None:
         del self._jobs[name]
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget the index, and the places: they are those of other jobs."""
+        for found in ("index", "_places"):
+            self.__dict__.pop(found, None)
+
+    def enable(self, name: str, *, enabled: bool) -> None:
+        """Enable or disable a job."""
+        self._jobs[name] = msgspec.structs.replace(self[name], enabled=enabled)
+
+    def disable_targets(self, name: str, targets: frozenset[str]) -> None:
+        """Make *targets* the disabled targets of a job."""
+        self._jobs[name] = msgspec.structs.replace(self[name], disabled_targets=targets)
+
+    def give_targets(self, name: str, targets: Sequence[str]) -> None:
+        """Set the targets of a job of which the list changes by itself."""
+        self._jobs[name] = msgspec.structs.replace(self[name], targets=tuple(targets))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._jobs)
