@@ -62,7 +62,17 @@ def _fingerprint(path: bytes | str) -> int:
     except OSError:
         return 0
     # The hash of a tuple of integers is the same in every process; that of a string is not.
-    return hash((found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid, found.st_gid))
+    return hash(
+        (
+            found.st_mtime_ns,
+            found.st_ctime_ns,
+            found.st_size,
+            found.st_ino,
+            found.st_mode,
+            found.st_uid,
+            found.st_gid,
+        )
+    )
 
 
 def _rights(path: bytes) -> int:

@@ -24,6 +24,7 @@ class Paths:
         self.config = config
         self.snapshot = root / "scheduled_state.json"
         self.ledger = root / "ledger.db"
+        self.parsed = root / "parsed_configuration"
         self.output = root / "output"
         self.reports = root / "reports"
         self.results = root / "results"

@@ -14,7 +14,7 @@ from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
 if TYPE_CHECKING:
-    from scheduled.config.files import Config
+    from scheduled.config.config import Config
 
 
 def _set_on_instance(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

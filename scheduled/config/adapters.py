@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from scheduled import question
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.values import seconds
 from scheduled.notify.adapter import Adapter, not_found
 

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 
 Keys = dict[str, str]  # hashes of values by their keys
 
@@ -32,7 +32,7 @@ class Changes(msgspec.Struct, frozen=True):
 
 def digest(found: Config) -> str:
     """Return a hash of the complete configuration, which is faster to compute than a summary."""
-    return _hash([found.settings, found.tables])
+    return found.digest or _hash([found.written.settings, found.written.jobs])
 
 
 def _hash(value: Any) -> str:
@@ -43,10 +43,10 @@ def _hash(value: Any) -> str:
 def summary(found: Config) -> Summary:
     """Return the hashes of a configuration's values; a key of a table in the settings is TABLE.KEY."""
     return Summary(
-        settings=_keys(_flat(found.settings)),
+        settings=_keys(_flat(found.written.settings)),
         jobs={
             name: _keys(table if isinstance(table, dict) else {"": table})
-            for name, table in found.tables.items()
+            for name, table in found.written.jobs.items()
         },
     )
 

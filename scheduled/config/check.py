@@ -9,13 +9,14 @@ from typing import Any
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
 from scheduled.config import alike, no_effect, tick_doubts, web_hosts
+from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
-from scheduled.config.files import Config, load_config
+from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.last_targets import recall
 from scheduled.config.lines import located, with_line_of_setting
-from scheduled.config.toml_files import Drafts
 from scheduled.config.workspace_doubts import workspace_doubts
+from scheduled.config.written import Drafts
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import minute_before, slots_of
@@ -115,8 +116,8 @@ def _of_each_job(
     ticks = _ticks(found.jobs, tick_interval, now)
     kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
         lambda job: tick_doubts.warnings(job, ticks, now),
-        lambda job: no_effect.warnings(job, found.tables.get(job.name, {})),
-        lambda job: doubts(job, found.jobs, environment, found.tables.get(job.name)),
+        lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
+        lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
     for kind in kinds:
         for job in question.each(found.jobs.values()):

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import tomlkit
 
+from scheduled.config.config import Config
 from scheduled.config.edit import Edit, read, set_keys
-from scheduled.config.files import Config
 from scheduled.config.json_values import DEEPEST, TOO_DEEP, refuse_odd
 from scheduled.config.redaction import masked_table, unmasked
 from scheduled.config.tables import SettingsTable
@@ -21,7 +21,7 @@ from scheduled.errors import ConfigError
 
 def section(found: Config, name: str) -> dict[str, Any]:
     """Return the settings in the table *name*, with defaults and with secrets masked. Raise ConfigError if unknown."""
-    known = msgspec.convert(found.settings, SettingsTable)
+    known = msgspec.convert(found.written.settings, SettingsTable)
     if name == "":
         tables = msgspec.to_builtins(known)
         return {key: value for key, value in tables.items() if not isinstance(value, dict)}

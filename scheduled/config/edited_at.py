@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-from scheduled.config.files import Config
-from scheduled.config.toml_files import job_files
+from scheduled.config.config import Config
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 
@@ -43,6 +42,8 @@ def changed_at(path: Path, now: Instant) -> float | None:
 
 
 def _all(config_file: Path) -> list[Path]:
+    from scheduled.config.toml_files import job_files  # slow to import, and rarely needed
+
     try:
         return [config_file, config_file.parent / "jobs.d", *job_files(config_file)]
     except ConfigError:

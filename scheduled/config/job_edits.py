@@ -9,8 +9,9 @@ from typing import Any
 import tomlkit
 
 from scheduled.config import redaction
+from scheduled.config.config import known_jobs
 from scheduled.config.edit import Edit, read, set_keys
-from scheduled.config.files import known_jobs, load_config
+from scheduled.config.files import load_config
 from scheduled.config.job_table import NAME, NAME_RULE
 from scheduled.config.json_values import refuse_odd
 from scheduled.config.named import refuse_target

@@ -8,8 +8,9 @@ from functools import partial
 from types import MappingProxyType
 
 from scheduled import clock, question
-from scheduled.config.files import Config, load_config, with_lines
-from scheduled.config.toml_files import Drafts
+from scheduled.config import parsed_file
+from scheduled.config.config import Config, with_lines
+from scheduled.config.written import Drafts
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
@@ -24,7 +25,13 @@ def load_kept(instance: Instance, drafts: Drafts = MappingProxyType({})) -> Conf
 
     Raise ConfigError as `load_config` does, TooLongError as `question.check` does.
     """
-    found = with_lines(load_config(instance.config_file, drafts, partial(kept_zone, instance.paths)), drafts)
+    zone = partial(kept_zone, instance.paths)
+    if drafts:
+        from scheduled.config.files import load_config  # slow to import, and rarely needed
+
+        found = with_lines(load_config(instance.config_file, drafts, zone), drafts)
+    else:
+        found = with_lines(parsed_file.load(instance.paths, instance.config_file, zone))
     question.check()
     return found
 

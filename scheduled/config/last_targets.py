@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.targets import LastTargets
 from scheduled.errors import ScheduledError
 from scheduled.paths import Paths

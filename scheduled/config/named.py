@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from urllib.parse import unquote
 
-from scheduled.config.files import Config, unknown_hint
+from scheduled.config.config import Config, unknown_hint
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey, read_label
 from scheduled.errors import ConfigError, UnknownError

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.conditions import Recipients
 from scheduled.handlers.formats.forms import default_form
 

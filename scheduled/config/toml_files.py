@@ -2,14 +2,13 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scheduled.config.written import Drafts
 from scheduled.errors import ConfigError
 from scheduled.state.files import RefusedError, read_regular
 
-Drafts = Mapping[Path, bytes | None]
 LONGEST = 10_000_000  # bytes: about 50,000 jobs
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from scheduled.actions.registry import handler_of
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.recipients import recipients
 from scheduled.handlers.workspace.workspace import Branch, Workspace, WorkspaceError
 

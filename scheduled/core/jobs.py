@@ -132,7 +132,7 @@ class FailsIf(msgspec.Struct, frozen=True):
     output: str = ""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named definition: schedules, an action and the settings of its runs.
 
     *source* is the file that defines the job. The job is due in the slots of all its *schedules*. There is

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core import planner
 from scheduled.core.judgement import judge_superseded
 from scheduled.core.manual import ManualRequest, each_target, start_for

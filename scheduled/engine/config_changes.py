@@ -3,7 +3,7 @@
 import msgspec
 
 from scheduled.config import changes
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.events import Event
 from scheduled.state.ledger import Meta
 
@@ -39,4 +39,4 @@ def is_remembered(ledger: Meta) -> bool:
 
 def refused(found: Config, known: changes.Summary | None) -> set[str]:
     """Return the jobs of which the definition is refused, without those that are *known* already."""
-    return found.tables.keys() - found.jobs.keys() - (known.jobs.keys() if known is not None else set())
+    return found.written.jobs.keys() - found.jobs.keys() - (known.jobs.keys() if known is not None else set())

@@ -6,7 +6,7 @@ of what waits for removed and disabled jobs; `rest` drops what is left, after th
 
 from collections.abc import Collection, Iterable, Iterator
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core import starts
 from scheduled.core.epochs import DISABLED, EDITED, REMOVED, EpochChange
 from scheduled.core.events import Event

@@ -6,8 +6,8 @@ Functions that write are called inside an exclusive transaction of the caller.
 from collections.abc import Callable, Collection, Mapping
 
 from scheduled import clock
+from scheduled.config.config import Config
 from scheduled.config.edited_at import edited_at
-from scheduled.config.files import Config, load_config
 from scheduled.config.kept_zone import SYSTEM_ZONE, ZONE
 from scheduled.core import epochs
 from scheduled.core.configured_jobs import Jobs
@@ -36,6 +36,8 @@ def changes(
     if not config.of_host or kept is None or same_zone(kept, config.timezone):
         return _edits(ledger, config, now, made_now)
     # Of two differences, an edit and a new zone, only the first one drops open slots.
+    from scheduled.config.files import load_config  # slow to import, and rarely needed
+
     earlier = load_config(config.path, kept_zone=lambda: kept)
     earlier.override(ledger.overrides())
     earlier.give_targets({name: config.jobs[name].targets for name in config.jobs.with_changing_targets})

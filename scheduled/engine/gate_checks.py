@@ -5,7 +5,7 @@ from itertools import chain
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core import planner
 from scheduled.core.holds import Holds, request_expired
 from scheduled.core.jobs import PRIORITIES, Job

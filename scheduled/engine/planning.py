@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core import epochs, left_open, planner
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import EpochChange

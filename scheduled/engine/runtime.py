@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
-from scheduled.config.files import Config, load_config, with_lines
+from scheduled.config import parsed_file
+from scheduled.config.config import Config, with_lines
 from scheduled.config.kept_zone import kept_zone
 from scheduled.core.bus import Bus
 from scheduled.core.conditions import Recipients
@@ -56,8 +57,10 @@ class Runtime:
         kept_zone: Callable[[], str] | None = None,
         config: Config | None = None,
     ) -> None:
-        self.config = with_lines(load_config(config_file, kept_zone=kept_zone)) if config is None else config
         self.paths = Paths(state, config_file)
+        if config is None:
+            config = with_lines(parsed_file.load(self.paths, config_file, kept_zone))
+        self.config = config
         self.host_name = os.uname().nodename
         self.log = Log.of(state, self.config.workspace, self.config.timezone)
         self.problems: list[str] = []

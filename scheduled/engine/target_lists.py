@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduled import clock
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.last_targets import LISTS, recall, recorded
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import Job

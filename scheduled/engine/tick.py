@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduled import clock
-from scheduled.config.files import messages
+from scheduled.config import parsed_file
+from scheduled.config.config import messages
 from scheduled.config.kept_zone import ZONE
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
@@ -122,6 +123,7 @@ def _prepare(
     dispatcher.claimant = msgspec.structs.replace(dispatcher.claimant, host=ledger.host)
     runtime.check_snapshot(now)
     runtime.check_records(ledger)
+    parsed_file.keep(runtime.paths, runtime.config)
     runtime.config.override(ledger.overrides())
     lists: dict[str, LastTargets] = {}
     if runtime.config.jobs.with_changing_targets:

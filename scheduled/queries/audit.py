@@ -7,7 +7,7 @@ import msgspec
 
 from scheduled import clock, question
 from scheduled.clock import stamp
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.kept_zone import load_kept
 from scheduled.core.audit import Audit
 from scheduled.core.audit import audit as recompute

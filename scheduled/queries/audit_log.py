@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from scheduled.clock import stamp
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.job_log import Difference, RecordedAttempt, compare
 from scheduled.core.job_log_lines import LogEvent, read_line
 from scheduled.core.keys import JobKey, read_label

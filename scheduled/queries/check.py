@@ -7,8 +7,8 @@ from typing import Any
 from scheduled.clock import system_zone
 from scheduled.config.check import check as check_alone
 from scheduled.config.check import checked, unreadable, with_lines
+from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH
-from scheduled.config.files import Config
 from scheduled.config.kept_zone import ZONE, load_kept
 from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.install import crontab, environment, pam_environment

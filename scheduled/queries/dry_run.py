@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled import clock, question
 from scheduled.clock import stamp
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import deferrals, planner, starts
 from scheduled.core.configured_jobs import Jobs

@@ -45,7 +45,7 @@ def _sources(
     runtime: Runtime, job: Job, written: Mapping[str, str], about: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the source of each variable."""
-    own = runtime.config.tables.get(job.name, {}).get("env") or {}
+    own = runtime.config.written.jobs.get(job.name, {}).get("env") or {}
     found: dict[str, str] = {}
     for source, variables in runtime.layers():
         found |= dict.fromkeys(variables, source)

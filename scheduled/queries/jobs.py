@@ -189,13 +189,18 @@ def _settings(job: Job) -> dict[str, Any]:
             shown[hook] = registry.describe(action)
     if job.stdin is not None:
         shown["stdin"] = describe.stdin(job.stdin)
-    found = {**msgspec.to_builtins(job), **shown}
+    found = {**_plain(job), **shown}
     return {name: value for name, value in found.items() if name not in NO_SETTING}
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    """Return all fields of *job*, those with their defaults as well."""
+    return {name: msgspec.to_builtins(getattr(job, name)) for name in job.__struct_fields__}
 
 
 def _defaults(job: Job, settings: Mapping[str, Any]) -> list[str]:
     """Return the names of the *settings* of *job* that have their default value."""
-    defaults = msgspec.to_builtins(Job(name=job.name, schedules=job.schedules, action=job.action))
+    defaults = _plain(Job(name=job.name, schedules=job.schedules, action=job.action))
     return sorted(
         field for field, value in settings.items() if value == defaults[field] and field not in NEVER_DEFAULT
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from scheduled.clock import local_zone
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.kept_zone import load_kept
 from scheduled.config.last_targets import recall_in
 from scheduled.config.tables import NotifyTable

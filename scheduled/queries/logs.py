@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scheduled.config.files import Config, unknown_hint
+from scheduled.config.config import Config, unknown_hint
 from scheduled.config.named import known_key, named_keys
 from scheduled.core.records import CHAIN, RunRow
 from scheduled.core.runs import UNDER_WAY

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from scheduled import clock
-from scheduled.config.files import Config, load_config
+from scheduled.config.config import Config
+from scheduled.config.files import load_config
 from scheduled.config.kept_zone import SYSTEM_ZONE
 from scheduled.core import epochs
 from scheduled.core.jobs import Job
@@ -92,5 +93,5 @@ def in_zone(config: Config, zone: NextZone) -> Config:
 
 def follows_host(config: Config, job: str) -> bool:
     """Return whether the schedules of *job* are in the zone of the host, since the configuration names none for them."""
-    tables = (config.tables.get(job, {}), config.settings.get("defaults", {}))
+    tables = (config.written.jobs.get(job, {}), config.written.settings.get("defaults", {}))
     return config.of_host and not any("timezone" in table for table in tables)

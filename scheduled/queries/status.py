@@ -8,7 +8,7 @@ import msgspec
 from scheduled import clock, question
 from scheduled.actions.registry import handler_of
 from scheduled.clock import stamp
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.conditions import in_words
 from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.keys import JobKey

@@ -67,7 +67,7 @@ def _task(view: View, ledger: Ledger, job: Job, line: Mapping[str, Any]) -> dict
         "cron_expression": _cron_expression(job),
         "status": _status(line),
         "priority": job.priority,
-        "config": _config(view.config.tables[job.name]),
+        "config": _config(view.config.written.jobs[job.name]),
         "added_by": job.labels.get(ADDED_BY),
         "last_completed_at": line["last_run"],
         "last_status": line["last_status"],

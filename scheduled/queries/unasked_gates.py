@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from scheduled import question
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import Gate, Job
 from scheduled.queries import assumptions

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from scheduled import clock, question
-from scheduled.config.files import Config, known_jobs
+from scheduled.config.config import Config, known_jobs
 from scheduled.config.last_targets import recorded
 from scheduled.core import deferrals
 from scheduled.core.holds import Holds, pauses_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey

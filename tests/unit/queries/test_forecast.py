@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduled.config.files import Config
+from scheduled.config.config import Config
 from scheduled.config.tables import NotifyTable
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds

@@ -1,0 +1,90 @@
+"""Jobs that were parsed before: each is decoded when it is first asked for."""
+
+from collections.abc import ItemsView, Iterator, ValuesView
+from itertools import accumulate, pairwise
+from typing import Any
+
+import msgspec
+
+from scheduled.core.configured_jobs import JobIndex, Jobs
+from scheduled.core.jobs import Job
+
+
+class JobList(msgspec.Struct, frozen=True):
+    """The *names* of jobs in their order, the *ends* of their encoded values, one after the other, and their *index*."""
+
+    names: list[str]
+    ends: list[int]
+    index: JobIndex
+
+
+def encode(jobs: Jobs) -> tuple[JobList, bytes] | None:
+    """Return *jobs*, encoded; None if their values can't be encoded without a difference."""
+    bodies = [msgspec.msgpack.encode(job) for job in jobs.values()]
+    listed, data = JobList(list(jobs), [*accumulate(map(len, bodies))], jobs.index), b"".join(bodies)
+    same = all(_is_plain(job.options) for job in jobs.values()) and KeptJobs(listed, data) == jobs
+    return (listed, data) if same else None
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether *value* has no date or time, of which the decoded one may be another value."""
+    if isinstance(value, dict | list):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool | int | float | str | None)
+
+
+class KeptJobs(Jobs):
+    """The jobs that *listed* names, encoded in *data*."""
+
+    def __init__(self, listed: JobList, data: bytes) -> None:
+        super().__init__()
+        self._spans = dict(zip(listed.names, pairwise((0, *listed.ends)), strict=True))
+        self._data, self._decode = data, msgspec.msgpack.Decoder(Job).decode
+        self._complete = False
+        self.__dict__["index"] = listed.index
+
+    def __getitem__(self, name: str) -> Job:
+        job = self._jobs.get(name)
+        if job is None:
+            begin, end = self._spans[name]
+            job = self._jobs[name] = self._decode(self._data[begin:end])
+        return job
+
+    def __setitem__(self, name: str, job: Job) -> None:
+        self._decode_all()
+        super().__setitem__(name, job)
+        self._spans[name] = (0, 0)
+
+    def __delitem__(self, name: str) -> None:
+        self._decode_all()
+        super().__delitem__(name)
+        del self._spans[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._spans
+
+    def values(self) -> ValuesView[Job]:
+        """See `Jobs.values`."""
+        self._decode_all()
+        return super().values()
+
+    def items(self) -> ItemsView[str, Job]:
+        """See `Jobs.items`."""
+        self._decode_all()
+        return super().items()
+
+    def copy(self) -> Jobs:
+        """See `Jobs.copy`."""
+        self._decode_all()
+        return super().copy()
+
+    def _decode_all(self) -> None:
+        if not self._complete:
+            self._jobs = {name: self[name] for name in self._spans}
+            self._complete = True

@@ -1,0 +1,157 @@
+"""The configuration as it was parsed last, in a file of the state directory: most processes need not parse it again.
+
+The file is used only if nothing that the configuration was made from has changed since. It can be deleted at any time. A
+configuration with problems or warnings is not kept.
+"""
+
+import os
+import struct
+import sys
+import zoneinfo
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from scheduled import clock, idle
+from scheduled.config import kept_jobs
+from scheduled.config.config import Config, with_settings
+from scheduled.config.kept_jobs import JobList, KeptJobs
+from scheduled.config.settings import zone_of
+from scheduled.config.tables import SettingsTable
+from scheduled.config.written import Tables, Written
+from scheduled.errors import ConfigError
+from scheduled.paths import Paths
+from scheduled.state.files import read_regular, write_atomically
+from scheduled.state.trust import refuse_unreadable, warn_or_refuse
+
+MAGIC = b"scheduled: the parsed configuration\n"
+LENGTH = struct.Struct(">Q")
+# A file may change twice within the resolution of its times: that of the kernel, or a second or two on old file systems.
+FINE, COARSE = 0.05, 2.0  # seconds
+PACKAGE = os.path.dirname(os.path.dirname(__file__))
+PARTS = (
+    "..",
+    "",
+    "actions",
+    "config",
+    "core",
+    "schedules",
+)  # of the package, and the directory of all packages
+ZONES = ("", "America", "Asia", "Europe")  # directories with zones, which a new version of the rules replaces
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The beginning of the file. *made_from* is the result of `_made_from`; the encoded jobs follow."""
+
+    made_from: int
+    zone: str
+    settings: SettingsTable
+    digest: str
+    jobs: JobList
+
+
+def load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None = None) -> Config:
+    """Return what `load_config` returns for *path*, from the file that is kept in the state *paths* if it is valid.
+
+    Raise ConfigError as `load_config` does.
+    """
+    found = _load(paths, path, kept_zone)
+    if found is not None:
+        return found
+    from scheduled.config.files import (
+        load_config,  # its imports take longer than the rest of an ordinary tick
+    )
+
+    return load_config(path, kept_zone=kept_zone)
+
+
+def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Config | None:
+    read_at, fingerprint = clock.now(), idle.configured(os.fsencode(path))
+    try:
+        if warn_or_refuse(paths.parsed) or warn_or_refuse(path):
+            return None
+        data = read_regular(paths.parsed)
+        begin = len(MAGIC) + LENGTH.size
+        end = begin + LENGTH.unpack(data[len(MAGIC) : begin])[0]
+        kept = msgspec.msgpack.decode(data[begin:end], type=_Kept)
+    except (OSError, ValueError, struct.error, ConfigError):
+        return None  # there is none, or it is damaged, or its rights are wrong
+    if not data.startswith(MAGIC) or kept.made_from != _made_from(fingerprint):
+        return None
+    refuse_unreadable(path)
+    if zone_of(path, kept.settings, kept_zone or clock.local_zone) != kept.zone:
+        return None
+    config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
+    config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
+    config.jobs, config.written = KeptJobs(kept.jobs, data[end:]), Written(lambda: _written(path))
+    return config
+
+
+def _written(path: Path) -> tuple[Tables, Tables]:
+    from scheduled.config.files import load_config
+
+    written = load_config(path).written
+    return written.jobs, written.settings
+
+
+def keep(paths: Paths, config: Config) -> None:
+    """Keep *config* in the state *paths*, if it was parsed, has no problems, and its files were not changed just now.
+
+    Nothing is done if the file can't be written: the configuration is parsed once more then.
+    """
+    if not config.parsed or config.problems or config.warnings or not _is_settled(config):
+        return
+    found = kept_jobs.encode(config.jobs)
+    if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
+        return
+    from scheduled.config.changes import digest  # rarely needed
+
+    listed, data = found
+    settings = msgspec.convert(config.written.settings, SettingsTable)
+    kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed)
+    head = msgspec.msgpack.encode(kept)
+    with suppress(OSError):
+        write_atomically(paths.parsed, MAGIC + LENGTH.pack(len(head)) + head + data, mode=0o600)
+
+
+def _made_from(fingerprint: int) -> int:
+    """Return a number that changes if a configuration with this *fingerprint* may be parsed in another way.
+
+    That is another user, another version of this program or of Python, other packages, or other rules of time zones.
+    """
+    places = [
+        *(f"{PACKAGE}/{part}" for part in PARTS),
+        *(f"{place}/{part}" for place in zoneinfo.TZPATH for part in ZONES),
+    ]
+    return hash((fingerprint, os.geteuid(), os.getegid(), sys.hexversion, *map(_changed_at, places)))
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _is_settled(config: Config) -> bool:
+    """Return whether the files of *config* were not changed shortly before they were read, or after that."""
+    try:
+        return all(_settled_at(place) < config.read_at for place in _places(config.path))
+    except (OSError, ConfigError):
+        return False
+
+
+def _settled_at(path: Path) -> float:
+    changed = os.stat(path).st_ctime
+    return changed + (FINE if changed % 1 else COARSE)
+
+
+def _places(path: Path) -> Iterator[Path]:
+    from scheduled.config.toml_files import job_files
+
+    yield path
+    if (path.parent / "jobs.d").exists():
+        yield path.parent / "jobs.d"
+        yield from job_files(path)
