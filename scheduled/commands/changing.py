@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scheduled import clock
-from scheduled.engine import publish
+from scheduled.engine import publish, to_plan
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import problems
 from scheduled.state.ledger import Ledger
@@ -21,5 +21,6 @@ def changing(runtime: Runtime) -> Iterator[Ledger]:
         runtime.config.override(ledger.overrides())
         with ledger.transaction():
             problems.remember(ledger, runtime.problems, clock.now())
+            to_plan.forget(ledger)
             yield ledger
         publish.changed(runtime, ledger, clock.now())

@@ -29,7 +29,7 @@ def manual_starts(
         for request in requests
         if request.key in running or config.jobs[request.job].group in groups
     ]
-    job_states = ledger.job_states()
+    job_states = ledger.job_states([request.key for request in requests])
     starts = []
     for request in requests:
         if request.key not in busy:

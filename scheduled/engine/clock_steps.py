@@ -64,7 +64,7 @@ def step_back(ledger: Ledger, jobs: Mapping[str, Job], now: Instant) -> str | No
     for run in ledger.open_runs():
         if run.job in jobs and _waits_too_long(jobs[run.job], run, now):
             ledger.retry_now(run.run_id, now)
-    job_states = ledger.job_states()
+    job_states = ledger.job_states(sorted(ledger.keys_ahead(now + LEAST_TOLERANCE)))
     keys = frozen(jobs, job_states, now)
     if not keys:
         return None

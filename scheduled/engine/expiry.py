@@ -58,7 +58,7 @@ def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event
     waiting = {run.key for run in ledger.open_runs() if deferrals.is_deferred(run)}
     if not waiting:
         return []
-    jobs, pauses, states = runtime.config.jobs, ledger.pauses(int(now)), ledger.job_states()
+    jobs, pauses, states = runtime.config.jobs, ledger.pauses(int(now)), ledger.job_states(waiting)
     found = (
         one
         for key in waiting & states.keys()

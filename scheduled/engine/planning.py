@@ -181,7 +181,8 @@ def _busy_mates(ledger: Runs, jobs: Jobs, keys: Collection[JobKey], tick: str) -
     The supervisor of a tick runs its own runs of a group one after another.
     """
     groups = {jobs[key.job].group for key in keys if key.job in jobs} - {""}
-    mates = [key for job in jobs.values() if groups and job.group in groups for key in keys_of(job)]
+    names = [name for group in groups for name in jobs.in_group.get(group, ())]
+    mates = [key for name in names if name in jobs for key in keys_of(jobs[name])]
     under_way = (run for run in ledger.open_runs(mates) if run.status in UNDER_WAY)
     return frozenset(run.job for run in under_way if run.tick not in (tick, CHAIN))
 

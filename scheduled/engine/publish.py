@@ -36,7 +36,9 @@ def snapshot(
             return
         content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
         delivery = ledger.next_delivery()
-        others = [*(at for at in (delivery, alarm) if at is not None), *_lists_due(runtime, int(now))]
+        # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
+        known = (delivery, alarm, ledger.next_due())
+        others = [*(at for at in known if at is not None), *_lists_due(runtime, int(now))]
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)

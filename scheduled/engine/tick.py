@@ -32,6 +32,7 @@ from scheduled.engine import (
     planning,
     pruning,
     publish,
+    to_plan,
     unended,
 )
 from scheduled.engine.dispatch import Dispatcher
@@ -130,7 +131,7 @@ def _prepare(
         from scheduled.engine import target_lists  # most configurations have no such list
 
         lists = target_lists.read_due(runtime, ledger, now, manual, only)
-    if all(job.only_if is None for job in runtime.config.jobs.values()):
+    if not runtime.config.jobs.with_gate:
         return None, lists
     from scheduled.engine import gate_checks  # most configurations have no gate
 
@@ -170,7 +171,7 @@ def _claim(
         # A person who repeats a waiting run decides about it.
         given_up = [] if manual else expiry.give_up_deferred(ledger, runtime, now)
         zone = ledger.meta(ZONE)
-        edited = planning.register(ledger, runtime.config, int(now))
+        edited = _register(ledger, runtime, now)
         new_zone = edits.zone_remark(zone, ledger.meta(ZONE))
         due = _due(ledger, runtime, now, gates, only)
         requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
@@ -205,19 +206,33 @@ def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: S
     runtime.publish(planned)
 
 
+def _register(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+    """Put the configuration in force, if it is not; return the events to publish after the commit."""
+    if to_plan.is_planned(ledger, runtime.config, int(now)) and not edits.is_outdated(
+        ledger, runtime.config, int(now)
+    ):
+        edits.remember(ledger, runtime.config)
+        return []
+    return planning.register(ledger, runtime.config, int(now))
+
+
 def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None) -> Plan:
     budget = runtime.config.max_runs
     events = runtime.config.max_event_runs
+    keys = to_plan.keys(ledger, runtime.config, int(now))
     found = planning.plan_and_record(
         ledger,
         runtime.config,
         int(now),
         only=only,
+        keys=keys,
         gates=gates,
         budget=budget,
         events=events,
         sessions=runtime.config.max_sessions,
     )
+    if keys is None:
+        to_plan.remember(ledger, runtime.config, int(now))
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now), int(clock.now()))
     return found
@@ -252,20 +267,25 @@ def _finish(
     now = clock.now()
     with ledger.transaction():
         # A run that started before a backward clock step has ended, so its job can be rewound now.
-        clock_steps.step_back(ledger, runtime.config.jobs, int(now))
+        stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
         budget = None if runtime.config.max_runs is None else 0
         gates = Gates() if asked is None else asked.gates
         unanswered = [] if asked is None else asked.remember(ledger)
+        claimed = {claim.key for claim in dispatcher.claimed}
+        keys = None if stepped else to_plan.keys(ledger, runtime.config, int(now), claimed)
         plan = planning.plan_and_record(
             ledger,
             runtime.config,
             int(now),
+            keys=keys,
             gates=gates,
             budget=budget,
             events=None if dispatcher.events_left else 0,
             sessions=0 if dispatcher.sessions_left == 0 else None,
         )
+        if keys is None:
+            to_plan.remember(ledger, runtime.config, int(now))
         # Read `planned` again: a later tick may have planned by now.
         planning.record_left_over(
             ledger,
@@ -274,7 +294,7 @@ def _finish(
             dispatcher.untaken,
             "budget" if dispatcher.out_of_time else "due",
         )
-        wakes = bool(ledger.meta("wake")) or any(job.wake for job in runtime.config.jobs.values())
+        wakes = bool(ledger.meta("wake")) or bool(runtime.config.jobs.waking)
         at_once = fired is None and not wakes
         news = _news(runtime, ledger, new, now) if at_once else []
     if not dispatcher.events_left:
@@ -306,7 +326,7 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
     """Record the current problems, with those that this tick found; return those to print."""
     config = runtime.config
     found = problems.current(ledger, config.jobs, messages(config), [*runtime.problems, *new], now)
-    if any(job.only_if is not None for job in config.jobs.values()):
+    if config.jobs.with_gate:
         from scheduled.engine import tick_gates
 
         found |= tick_gates.problems(ledger, config.jobs)

@@ -8,7 +8,7 @@ from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import JobState, StartRequest
+from scheduled.core.runs import JobState, OpenReason, StartRequest
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Ledger
@@ -17,7 +17,7 @@ from scheduled.state.ledger import Ledger
 # lower one.
 PERIODS = 3
 AT_LEAST, AT_MOST = DAY, 30 * DAY
-REASONS: Mapping[str | None, str] = {
+REASONS: Mapping[OpenReason, str] = {
     "gate": "its gate has not opened",
     "deferred": 'it has answered "not now"',
 }
@@ -29,8 +29,8 @@ def problems(ledger: Ledger, jobs: Jobs, now: float) -> dict[str, str]:
     *now* is in UTC seconds. The keys are those of `never_run.problems`. What counts is what a closed gate holds back, and
     slots of which the run deferred itself.
     """
-    waiting = {row.key: row.open_reason for row in ledger.job_rows() if row.open_reason in REASONS}
-    states = ledger.job_states() if waiting else {}
+    waiting = ledger.keys_waiting(REASONS)
+    states = ledger.job_states(waiting)
     requests = _oldest(ledger.start_requests()) if "gate" in waiting.values() else {}
     found: dict[str, str] = {}
     for key, reason in waiting.items():

@@ -24,7 +24,7 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     A job that rests in its quiet hours or a pause is not counted: it gets to run when they are over.
     """
     skipped = ledger.last_skips(IN_A_ROW)
-    rows = {row.key: row for row in ledger.job_rows()} if skipped else {}
+    rows = {row.key: row for row in ledger.job_rows(skipped)}
     found: dict[str, str] = {}
     for key, spans in skipped.items():
         ruled = list(takewhile(lambda span: not _is_wanted(span.reason), spans))

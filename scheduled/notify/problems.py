@@ -51,9 +51,9 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
     does not.
     """
     found = {}
-    for row in ledger.job_rows():
+    for row in ledger.job_rows(sorted(ledger.keys_without_success())):
         job = job_of(jobs, row.key)
-        if job is None or not job.enabled or row.last_status in (None, "success"):
+        if job is None or not job.enabled:
             continue
         status, run = _newest(ledger, row)
         if status in FAILED:

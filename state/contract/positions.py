@@ -24,6 +24,21 @@ class Positions(Protocol):
         With *keys*, only of these, in their order.
         """
 
+    def keys_to_plan(self, until: Instant) -> set[JobKey]:
+        """Return the keys that are due next at *until* or before, or have an open reason (see `wait`)."""
+
+    def keys_ahead(self, instant: Instant) -> set[JobKey]:
+        """Return the keys with a position, or an open run of a slot, after *instant*."""
+
+    def keys_without_success(self) -> set[JobKey]:
+        """Return the keys that had a run, and of which the last one did not succeed."""
+
+    def keys_waiting(self, reasons: Iterable[OpenReason]) -> dict[JobKey, OpenReason]:
+        """Return the open reason of each key of which it is one of *reasons* (see `wait`), sorted by job and target."""
+
+    def next_due(self) -> Instant | None:
+        """Return when any key is due next (see `wait`); None if none ever is."""
+
     def advance(self, key: JobKey, position: Instant) -> None:
         """Move the position of *key* forward to *position*; do nothing if it is there or later already.
 

@@ -20,6 +20,7 @@ _SUMMARIES = """
     SELECT jobs.job, jobs.target, position, open_reason, next_due, window_start, last_run_id, last_run_at, last_status,
            last_result, run_count, failure_count, schedules
     FROM jobs LEFT JOIN epochs ON epochs.job = jobs.job AND epochs.target = jobs.target AND ends_at IS NULL"""
+_KEYS = "SELECT job, target FROM jobs WHERE "
 _DECIDED = """
     SELECT jobs.job, jobs.target, first FROM jobs CROSS JOIN slots ON slots.job = jobs.job AND slots.target = jobs.target
     AND first > position"""
@@ -105,6 +106,37 @@ class Positions:
             values = (*head, document, run_count, failure_count, epoch)
             found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
         return found
+
+    def keys_to_plan(self, until: Instant) -> set[JobKey]:
+        """See `Positions.keys_to_plan`."""
+        return self._keys("next_due <= ? OR open_reason IS NOT NULL", until)
+
+    def keys_ahead(self, instant: Instant) -> set[JobKey]:
+        """See `Positions.keys_ahead`."""
+        runs = {run.key for run in open_runs(self._db, None) if run.slot is not None and run.slot > instant}
+        return runs | self._keys("position > ?", instant)
+
+    def keys_without_success(self) -> set[JobKey]:
+        """See `Positions.keys_without_success`."""
+        return self._keys("last_status IS NOT NULL AND last_status != 'success'")
+
+    def keys_waiting(self, reasons: Iterable[OpenReason]) -> dict[JobKey, OpenReason]:
+        """See `Positions.keys_waiting`."""
+        rows = self._db.execute(
+            "SELECT job, target, open_reason FROM jobs WHERE open_reason IN (SELECT value FROM json_each(?))"
+            " ORDER BY job, target",
+            (msgspec.json.encode(list(reasons)).decode(),),
+        )
+        return {JobKey(job, target): reason for job, target, reason in rows}
+
+    def next_due(self) -> Instant | None:
+        """See `Positions.next_due`."""
+        found: Instant | None = self._db.execute("SELECT min(next_due) FROM jobs").fetchone()[0]
+        return found
+
+    def _keys(self, where: str, *values: Any) -> set[JobKey]:
+        rows = self._db.execute(_KEYS + where, values)
+        return {JobKey(*row) for row in rows}
 
     def advance(self, key: JobKey, position: Instant) -> None:
         """See `Positions.advance`."""
