@@ -11,7 +11,8 @@ import msgspec
 from scheduled.core.keys import ALL_JOBS, JobKey, Keyed, read_label
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
-from scheduled.state.snapshot import ALL, read
+from scheduled.state.snapshot import current
+from scheduled.state.snapshot_summary import ALL
 from scheduled.state.validation import is_instant, is_schedule
 
 
@@ -34,7 +35,7 @@ class SavedOverrides(msgspec.Struct, frozen=True):
 
 def of_jobs(path: Path) -> list[Restored]:
     """Return the jobs' states in a snapshot, to restore a lost ledger; ignore invalid entries."""
-    document = read(path) or {}
+    document = current(path) or {}
     jobs = document.get("jobs")
     found = []
     for label, entry in jobs.items() if isinstance(jobs, dict) else ():
@@ -49,7 +50,7 @@ def of_jobs(path: Path) -> list[Restored]:
 
 def saved_overrides(path: Path) -> SavedOverrides:
     """Return the overrides and pauses in a snapshot, to restore a lost ledger; ignore invalid entries."""
-    document = read(path) or {}
+    document = current(path) or {}
     overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
     return SavedOverrides(
         enabled={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},

@@ -5,7 +5,7 @@ see `rollback`. A ledger that is ahead is normal: a tick was killed before it pu
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,29 @@ from scheduled.state import snapshot
 from scheduled.state.ledger import Meta
 from scheduled.state.snapshot_keys import is_unchanged
 
+_OWN = ""  # a key of what was not read from the document: no other program has changed it
 KEY = "generation"  # in the ledger's meta and in the document of the snapshot
+
+
+def published(
+    path: Path, read: Callable[[Path], Mapping[str, Any] | None] = snapshot.read_known
+) -> Mapping[str, Any]:
+    """Return what `is_ahead` needs of the snapshot at *path*: its document, or only the generation if it has a journal.
+
+    The document is read with *read*. By default, raise StateError if a newer version of this program wrote it.
+    """
+    journal = snapshot.current_journal(path)
+    if journal is not None and journal.beginning.version == snapshot.VERSION:
+        return {KEY: journal.generation, _OWN: True}
+    return read(path) or {}
 
 
 def is_ahead(document: Mapping[str, Any], ledger: Meta) -> bool:
     """Return whether *document* was made from a ledger with transactions that *ledger* has not: that one was rolled back."""
-    published = document.get(KEY)
-    return isinstance(published, int) and ledger.generation() < published and is_unchanged(document)
+    made_from = document.get(KEY)
+    if not isinstance(made_from, int) or ledger.generation() >= made_from:
+        return False
+    return _OWN in document or is_unchanged(document)
 
 
 def is_of(path: Path) -> bool:

@@ -85,7 +85,8 @@ def refuse_foreign(paths: Paths) -> None:
 def _open(paths: Paths) -> SqliteLedger:
     paths.lost = None
     # The snapshot is read first: a tick in between would make it newer than the ledger that is read.
-    document = {} if generation.is_of(paths.snapshot) else snapshot.read(paths.snapshot) or {}
+    is_of = generation.is_of(paths.snapshot)
+    document = {} if is_of else generation.published(paths.snapshot, snapshot.read)
     ledger = SqliteLedger(paths.ledger, read_only=True)
     try:
         with converted_errors(ledger):

@@ -7,7 +7,7 @@ from pathlib import Path
 from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.errors import StateError
 from scheduled.paths import Paths
-from scheduled.state import binding, directories, generation, snapshot
+from scheduled.state import binding, directories, generation
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
 from scheduled.state.sqlite.ledger import SqliteLedger, converted_errors, using
@@ -23,7 +23,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     ForeignStateError if the state belongs to another configuration.
     """
     directories.prepare(paths)
-    document = snapshot.read_known(paths.snapshot)
+    document = generation.published(paths.snapshot)
     repairs: list[str] = []
     ledger = _open_if_sound(paths)
     if ledger is None:
@@ -100,7 +100,7 @@ def _caught_up(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
     from scheduled.state import rollback  # only if the ledger was rolled back
 
     with ledger.transaction():
-        document = snapshot.read_known(paths.snapshot)
+        document = generation.published(paths.snapshot)
         if not generation.is_ahead(document, ledger):
             return []  # another process did it in between
         rollback.refuse_while_busy(paths)
@@ -115,7 +115,7 @@ def _restore(ledger: SqliteLedger, paths: Paths, now: float) -> list[str]:
         if not ledger.is_new():
             return []  # another process restored it, or registered jobs, in between
         restored = fill(ledger, paths)
-        document = snapshot.read_known(paths.snapshot)
+        document = generation.published(paths.snapshot)
         if generation.is_ahead(
             document, ledger
         ):  # else the next process would take this ledger for a rolled-back one

@@ -5,89 +5,21 @@ from the snapshot.
 """
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from scheduled import idle
-from scheduled.clock import local
-from scheduled.core.keys import JobKey
-from scheduled.core.records import JobRow
 from scheduled.errors import StateError
 from scheduled.schedules.zones import Instant
-from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
-from scheduled.state.ledger import Ledger
-from scheduled.state.snapshot_keys import digest, is_unchanged, merged
+from scheduled.state import snapshot_journal
+from scheduled.state.files import checked, open_regular, read_regular, sync_directory
+from scheduled.state.snapshot_journal import Beginning, Journal
+from scheduled.state.snapshot_keys import checksum, checksum_with, is_of, merged
+from scheduled.state.snapshot_summary import iso
 
 VERSION = 1
-ALL = "*"  # the name of all jobs among the pauses
-SWEEP = ("health", "memory_rollover", "mail_cleanup", "metrics")
-
-
-def summary(ledger: Ledger, handlers: Mapping[str, JobKey], zone: str, now: Instant) -> dict[str, Any]:
-    """Return the document of the snapshot at *now*, without its first line. Its instants are in *zone*.
-
-    *handlers* maps the names of handlers to the job or target that runs them. The document names jobs by their labels,
-    see `JobKey`.
-    """
-    generation = ledger.generation()  # first: what is read after it may be newer, but never older
-    rows = {row.key: row for row in ledger.job_rows()}
-    built_in = {
-        name: rows.get(handlers[name]) if name in handlers else None for name in (*SWEEP, "daily_report")
-    }
-    totals = ledger.totals()
-    sweeps = [row.last_run_at for name, row in built_in.items() if name in SWEEP and row and row.last_run_at]
-    health, memory, mail = built_in["health"], built_in["memory_rollover"], built_in["mail_cleanup"]
-    counted = totals.get(handlers["mail_cleanup"], {}) if "mail_cleanup" in handlers else {}
-    status = (health.last_result if health else None) or {}
-    return {
-        "last_run": {
-            "hourly": _iso(max(sweeps, default=None), zone),
-            "daily_report": _iso(_last(built_in["daily_report"]), zone),
-        },
-        "memory_rollover": {
-            "notified_files": ((memory.last_result if memory else None) or {}).get("notified_files", []),
-            "last_check": _iso(_last(memory), zone),
-        },
-        "mail_cleanup": {
-            "last_run": _iso(_last(mail), zone),
-            "stats": {
-                "auto_opened_total": counted.get("auto_opened", 0),
-                "auto_closed_total": counted.get("auto_closed", 0),
-            },
-        },
-        "health_check": {
-            "last_run": _iso(_last(health), zone),
-            "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
-        },
-        "jobs": {str(key): _job(row, zone) for key, row in rows.items()},
-        "overridden": {str(key): enabled for key, enabled in ledger.overrides().items()},
-        "generation": generation,
-        "paused": {str(key) or ALL: _iso(until, zone) for key, until in ledger.pauses(now).items()},
-    }
-
-
-def _last(row: JobRow | None) -> float | None:
-    return row.last_run_at if row else None
-
-
-def _iso(instant: float | None, zone: str) -> str | None:
-    return None if instant is None else local(int(instant), zone).isoformat()
-
-
-def _job(row: JobRow, zone: str) -> dict[str, Any]:
-    return {
-        "next_run": _iso(row.next_due, zone),
-        "last_run": _iso(row.last_run_at, zone),
-        "last_status": row.last_status,
-        "run_count": row.run_count,
-        "failure_count": row.failure_count,
-        "position": row.position,
-        "window_start": row.window_start,
-        "schedules": row.schedules,
-    }
 
 
 def publish(
@@ -106,12 +38,7 @@ def publish(
     The modification time becomes *beat*, the heartbeat in UTC nanoseconds (None: *now*; 0: there was none yet). The
     caller must hold the snapshot's lock. Raise StateError if it can't be written.
     """
-    own = {
-        "version": VERSION,
-        "written_at": _iso(now, zone),
-        "next_due": _iso(next_due, zone),
-        **document,
-    }
+    own = {"version": VERSION, **_times(now, next_due, zone), **document}
     # As other programs read it: with lists for tuples, and so on.
     own = msgspec.json.decode(msgspec.json.encode(own))
     full = merged(read(path) or {}, own)
@@ -126,33 +53,114 @@ def publish(
         raise StateError(f"{path}: {error.strerror}") from error
 
 
+def _times(now: float, next_due: Instant | None, zone: str) -> dict[str, Any]:
+    return {"written_at": iso(now, zone), "next_due": iso(next_due, zone)}
+
+
 def _replace(
     path: Path, temporary: Path, body: bytes, own: dict[str, Any], due_edited_now: list[Any], beat: int
 ) -> None:
-    due, edited, now = due_edited_now
+    now = due_edited_now[-1]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-        ledger = idle.ledger(os.fsencode(path.parent))
-        size, inode = idle.SIZE + len(body), os.fstat(file.fileno()).st_ino
-        seal = idle.sealed(edited, due, ledger, int(now), size, inode)
-        checksum = digest(own, [due, seal, ledger, int(now), size, inode])
-        file.write(idle.header(due, edited, ledger, int(now), size, inode, checksum) + body)
+        beginning = Beginning(
+            os.fstat(file.fileno()).st_ino, checksum(own), own.get("generation", 0), int(now), VERSION
+        )
+        file.write(_header(path, idle.SIZE + len(body), beginning, due_edited_now) + body)
         file.flush()
         os.utime(file.fileno(), ns=(beat, beat))
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_directory(path.parent)
+    jobs = own.get("jobs")
+    if isinstance(jobs, dict) and len(jobs) > snapshot_journal.MANY:
+        snapshot_journal.begin(path, beginning)
+    else:
+        snapshot_journal.remove(path)
+
+
+def _header(path: Path, size: int, beginning: Beginning, due_edited_now: list[Any]) -> bytes:
+    due, edited, now = due_edited_now
+    ledger = idle.ledger(os.fsencode(path.parent))
+    seal = idle.sealed(edited, due, ledger, int(now), size, beginning.inode)
+    digest = checksum_with(beginning.body, [due, seal, ledger, int(now), size, beginning.inode])
+    return idle.header(due, edited, ledger, int(now), size, beginning.inode, digest)
+
+
+def journal_to_continue(path: Path, now: float) -> Journal | None:
+    """Return the `current_journal`; None also if the document has to be written again at *now*."""
+    found = current_journal(path)
+    return None if found is None or found.is_due(now) else found
+
+
+def current_journal(path: Path) -> Journal | None:
+    """Return the journal of the document at *path*; None if it has none, or another program has changed the document."""
+    try:
+        fd = open_regular(path)
+    except OSError:
+        return None
+    try:
+        numbers, found = _numbers(fd)
+    finally:
+        os.close(fd)
+    if not _is_own(numbers, found):
+        return None
+    journal = snapshot_journal.read(path)
+    return journal if journal is not None and journal.beginning.inode == found.st_ino else None
+
+
+def update(
+    path: Path,
+    changed: dict[str, Any],
+    *,
+    next_due: Instant | None,
+    edited: int,
+    now: float,
+    zone: str,
+    beat: int,
+) -> None:
+    """Append *changed*, a part of the document, to its journal, and overwrite the header; the arguments are as in `publish`.
+
+    Raise StateError if the document has no journal, or one of the two can't be written.
+    """
+    journal = current_journal(path)
+    if journal is None:
+        raise StateError(f"{path}: was changed by another program")
+    snapshot_journal.append(path, {**_times(now, next_due, zone), **changed})
+    due = next_due if next_due is not None else idle.NEVER
+    try:
+        fd = checked(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), path)
+        try:
+            size = os.fstat(fd).st_size
+            os.pwrite(fd, _header(path, size, journal.beginning, [due, edited, now]), 0)
+            os.utime(fd, ns=(beat, beat))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}") from error
 
 
 def read(path: Path) -> dict[str, Any] | None:
     """Return the document of the snapshot; None if it is missing, unreadable or not a JSON object."""
     try:
-        return _document(read_regular(path))
+        return document_in(read_regular(path))
     except OSError:
         return None
 
 
-def _document(data: bytes) -> dict[str, Any] | None:
+def current(path: Path) -> dict[str, Any] | None:
+    """Return the document of the snapshot with what its journal has; None as `read` does."""
+    document, journal = read(path), snapshot_journal.read(path)
+    if document is None or journal is None or not is_of(document, journal.beginning.body):
+        return document
+    for entry in journal.entries:
+        jobs = {**document["jobs"], **entry.get("jobs", {})}
+        document = {**document, **entry, "jobs": jobs}
+    return document
+
+
+def document_in(data: bytes) -> dict[str, Any] | None:
+    """Return the document that *data*, the content of a snapshot, has; None if it is not a JSON object."""
     try:
         document = msgspec.json.decode(data)
     except (ValueError, RecursionError):
@@ -174,39 +182,6 @@ def read_known(path: Path) -> dict[str, Any]:
             f"{path}: written by a newer version of scheduled (snapshot {version}, known {VERSION}); upgrade"
         )
     return document
-
-
-def tampering(path: Path, now: float) -> str | None:
-    """Return a message if another program damaged the snapshot or changed its own keys since it was written, else None.
-
-    A file that is not a valid snapshot any more is moved aside: it gets another name, and `publish` replaces it. Raise
-    StateError if that fails.
-    """
-    try:
-        data = read_regular(path)
-    except FileNotFoundError:
-        return None
-    except RefusedError as error:
-        return f"{error}; {_moved_aside(path, now)}"
-    except OSError as error:
-        return f"{path}: {error.strerror}; it is rewritten from the ledger"
-    document = _document(data)
-    if document is None:
-        return f"{path}: damaged; {_moved_aside(path, now)}"
-    if not is_unchanged(document, data):
-        return f"{path}: edited manually; its keys are rewritten from the ledger: use `scheduled` commands to change jobs"
-    return None
-
-
-def _moved_aside(path: Path, now: float) -> str:
-    from scheduled.state import aside  # only if the file is damaged
-
-    kept = aside.name(path, now)
-    try:
-        aside.keep(path, kept)
-    except OSError as error:
-        raise StateError(f"{path}: damaged, and can't be moved aside: {error.strerror}") from error
-    return f"moved aside to {kept}, and rewritten from the ledger"
 
 
 def ledger_at(path: Path) -> int | None:
@@ -242,11 +217,20 @@ def header(path: Path) -> tuple[int | None, Instant | None]:
 def _head(path: Path) -> tuple[list[int] | None, int | None]:
     fd = open_regular(path)
     try:
-        numbers, found = idle.parse(os.pread(fd, idle.SIZE, 0)), os.fstat(fd)
+        numbers, found = _numbers(fd)
     finally:
         os.close(fd)
+    return numbers, found.st_mtime_ns if _is_own(numbers, found) else None
+
+
+def _numbers(fd: int) -> tuple[list[int] | None, os.stat_result]:
+    return idle.parse(os.pread(fd, idle.SIZE, 0)), os.fstat(fd)
+
+
+def _is_own(numbers: list[int] | None, found: os.stat_result) -> bool:
+    """Return whether no other program has written the snapshot since the header with these *numbers*."""
     own = numbers is not None and numbers[4:6] == [found.st_size, found.st_ino]
-    return numbers, found.st_mtime_ns if own and idle.is_beat(found.st_mtime_ns) else None
+    return own and idle.is_beat(found.st_mtime_ns)
 
 
 def idle_until(path: Path) -> Instant | None:

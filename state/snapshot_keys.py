@@ -52,13 +52,18 @@ def merged(found: Mapping[str, Any], new: Mapping[str, Any], own: Mapping[str, A
     return result
 
 
-def digest(document: Mapping[str, Any], head: list[int]) -> int:
-    """Return a checksum of the program's own values in *document*, and of *head*, the other numbers of the header.
+def checksum(document: Mapping[str, Any]) -> int:
+    """Return a checksum of the program's own values in *document*.
 
     It does not depend on the layout of the file, so another program may rewrite it.
     """
     own = {key: value for key, value in _own(document, OWN).items() if key != "_idle"}
-    return crc32(msgspec.json.encode(own, order="sorted") + repr(head).encode())
+    return crc32(msgspec.json.encode(own, order="sorted"))
+
+
+def checksum_with(body: int, head: list[int]) -> int:
+    """Return the checksum of *head*, the other numbers of the header, and of the values with the checksum *body*."""
+    return crc32(repr(head).encode(), body)
 
 
 def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:
@@ -69,10 +74,16 @@ def is_unchanged(document: Mapping[str, Any], data: bytes = b"") -> bool:
     numbers = idle.parse(idle.PREFIX + str(document.get("_idle")).encode() + idle.SUFFIX)
     if numbers is None:
         return False
-    *head, checksum = numbers
+    *head, found = numbers
     # Earlier versions wrote the checksum of the bytes behind the header, 0.1.0 without the numbers of the header.
     body = data[idle.SIZE :]
-    return checksum in (digest(document, head), crc32(body + repr(head).encode()), crc32(body))
+    own = checksum_with(checksum(document), head)
+    return found in (own, crc32(body + repr(head).encode()), crc32(body))
+
+
+def is_of(document: Mapping[str, Any], body: int) -> bool:
+    """Return whether *body* is the `checksum` of *document*."""
+    return checksum(document) == body
 
 
 def _own(value: Any, own: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from scheduled import clock
 from scheduled.commands.archive import CONFIG, JOBS, OPENED
 from scheduled.errors import BusyError, ConfigError, StateError
 from scheduled.paths import Paths
+from scheduled.state import snapshot_journal
 from scheduled.state.beneath import Place, holding, located
 from scheduled.state.files import (
     clear_leftovers,
@@ -43,7 +44,8 @@ def refuse_irregular(paths: Iterable[Path]) -> None:
 
 def state_files(paths: Paths) -> list[Path]:
     """Return the paths of the files of the state that a restore replaces."""
-    return [paths.ledger, *_logs(paths), paths.snapshot, paths.root / OPENED]
+    journal = snapshot_journal.path_of(paths.snapshot)
+    return [paths.ledger, *_logs(paths), paths.snapshot, journal, paths.root / OPENED]
 
 
 def replace(paths: Paths, places: Mapping[Path, Path], removed: list[Path]) -> Path | None:
@@ -134,6 +136,7 @@ def _end_log(ledger: Path) -> None:
 def _replace_state(paths: Paths, state: Mapping[Path, Path]) -> None:
     """Replace the state. No snapshot is beside a ledger that it was not made from."""
     paths.snapshot.unlink(missing_ok=True)
+    snapshot_journal.remove(paths.snapshot)
     sync_directory(paths.root)
     for path in _logs(paths):
         path.unlink(missing_ok=True)  # empty, or of a damaged ledger

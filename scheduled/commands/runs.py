@@ -99,7 +99,7 @@ def dry_run_of_report(instance: Instance, *, due: bool = False) -> list[dict[str
 
     runtime = open_runtime(instance)
     if due:
-        reporter = runtime.handlers().get("daily_report")
+        reporter = runtime.handlers(["daily_report"]).get("daily_report")
         return [
             entry for entry in dry_run.dry_run_of_tick(runtime) if reporter and entry["job"] == reporter.job
         ]
@@ -107,7 +107,7 @@ def dry_run_of_report(instance: Instance, *, due: bool = False) -> list[dict[str
 
 
 def _reporter(runtime: Runtime) -> str:
-    key = runtime.handlers().get("daily_report")
+    key = runtime.handlers(["daily_report"]).get("daily_report")
     if key is None:
         raise ConfigError(
             f'{runtime.config.path}: no job has handler = "daily_report" and writes the daily report'
@@ -120,7 +120,7 @@ def _report_jobs(runtime: Runtime) -> list[str]:
 
     The crontab calls `daily-report --due` in any case, so a missing report job is not an error.
     """
-    key = runtime.handlers().get("daily_report")
+    key = runtime.handlers(["daily_report"]).get("daily_report")
     if key is None:
         return []
     # The jobs of the group write the data of the report, so their slots must run before it in the same tick.

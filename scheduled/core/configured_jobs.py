@@ -28,6 +28,7 @@ class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
     coming_after: dict[str, list[str]]
     with_step: dict[str, list[str]]
     in_group: dict[str, list[str]]
+    calling: dict[str, list[str]]
     with_changing_targets: list[str]
     with_gate: list[str]
     waking: list[str]
@@ -43,6 +44,7 @@ def index_of(jobs: Collection[Job]) -> JobIndex:
         coming_after=_by(jobs, lambda job: job.after),
         with_step=_by(jobs, lambda job: dict.fromkeys(step for steps in job.action.steps for step in steps)),
         in_group=_by(jobs, lambda job: [job.group] if job.group else []),
+        calling=_by(jobs, lambda job: [job.action.name] if job.action.name else []),
         with_changing_targets=[job.name for job in jobs if job.has_changing_targets],
         with_gate=[job.name for job in jobs if job.only_if is not None],
         waking=[job.name for job in jobs if job.wake],
@@ -151,6 +153,11 @@ class Jobs(MutableMapping[str, Job]):
     def in_group(self) -> Mapping[str, Sequence[str]]:
         """The names of the jobs in each group, by its name."""
         return self.index.in_group
+
+    @property
+    def calling(self) -> Mapping[str, Sequence[str]]:
+        """The names of the jobs that call each function or handler, by its name."""
+        return self.index.calling
 
     @property
     def with_changing_targets(self) -> Sequence[str]:

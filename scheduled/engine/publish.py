@@ -9,6 +9,7 @@ from scheduled.engine.event_spool import has_files
 from scheduled.engine.heartbeat import last
 from scheduled.engine.runtime import Runtime
 from scheduled.state import snapshot as document
+from scheduled.state import snapshot_summary
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import exclusive
 
@@ -34,7 +35,7 @@ def snapshot(
                 f"{runtime.paths.ledger}: was replaced by an older copy while this tick worked"
             )
             return
-        content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
+        content = _Content(runtime, ledger, now)
         delivery = ledger.next_delivery()
         # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
         known = (delivery, alarm, ledger.next_due())
@@ -49,8 +50,23 @@ def snapshot(
         again = again or runtime.paths.has_trials()
         if runtime.config.problems or again or runtime.paths.has_secrets() or has_files(runtime.paths):
             due = int(now)  # the next tick must not be skipped as idle
-        path = runtime.paths.snapshot
-        document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
+        content.write(due, edited, beat)
+
+
+class _Content:
+    """What the snapshot is to show at *now*: everything, or what has changed since its journal was last written."""
+
+    def __init__(self, runtime: Runtime, ledger: Ledger, now: float) -> None:
+        self._path, self._zone, self._now = runtime.paths.snapshot, runtime.zone, now
+        self._journal = document.journal_to_continue(self._path, now)
+        since = None if self._journal is None else self._journal.generation
+        handlers = runtime.handlers(snapshot_summary.HANDLERS)
+        self._found = snapshot_summary.summary(ledger, handlers, runtime.zone, int(now), since)
+
+    def write(self, due: int | None, edited: int, beat: int) -> None:
+        """Write it. Raise StateError if it can't be written."""
+        write = document.publish if self._journal is None else document.update
+        write(self._path, self._found, next_due=due, edited=edited, now=self._now, zone=self._zone, beat=beat)
 
 
 def _lists_due(runtime: Runtime, now: int) -> list[int]:
@@ -80,13 +96,13 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
         if not path.exists():
             return
         beat, due = last(ledger, path) or 0, document.header(path)[1]
-        content = document.summary(ledger, runtime.handlers(), runtime.zone, int(now))
+        content = _Content(runtime, ledger, now)
         ledger.close()
         edited = _edited(runtime)
         # `audit` reads the due instant as the time up to which slots are accounted for: never move it
         # forward.
         due = int(now) if due is None else min(due, int(now))
-        document.publish(path, content, next_due=due, edited=edited, now=now, zone=runtime.zone, beat=beat)
+        content.write(due, edited, beat)
 
 
 def _edited(runtime: Runtime) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from scheduled.instance import Instance
 from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
 from scheduled.printable import printable
-from scheduled.state import opened_record, snapshot
+from scheduled.state import opened_record, snapshot_tampering
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -132,7 +132,7 @@ class Runtime:
 
     def check_snapshot(self, now: float) -> None:
         """Log a warning if another program changed the snapshot. Call it after the ledger is restored."""
-        found = snapshot.tampering(self.paths.snapshot, now)
+        found = snapshot_tampering.found(self.paths.snapshot, now)
         if found is not None:
             self.add_problem("WARNING", found)
 
@@ -229,13 +229,17 @@ class Runtime:
 
         return recipients(self.config)
 
-    def handlers(self) -> dict[str, JobKey]:
-        """Return the job or target that runs each handler; the first one if several do. Hourly reports do not count."""
+    def handlers(self, names: Iterable[str]) -> dict[str, JobKey]:
+        """Return the job or target that runs each of the handlers *names*; the first one if several do.
+
+        Hourly reports do not count.
+        """
         found: dict[str, JobKey] = {}
-        for job in self.config.jobs.values():
-            if (handler := handler_of(job.action)) and job.options.get("period") != "hourly":
-                for key in keys_of(job):
-                    found.setdefault(handler, key)
+        for name in names:
+            for job in (self.config.jobs[other] for other in self.config.jobs.calling.get(name, ())):
+                if handler_of(job.action) == name and job.options.get("period") != "hourly":
+                    for key in keys_of(job):
+                        found.setdefault(name, key)
         return found
 
     def route(self) -> "Route":

@@ -24,6 +24,12 @@ class Positions(Protocol):
         With *keys*, only of these, in their order.
         """
 
+    def changed_rows(self, generation: int) -> list[JobRow]:
+        """Return the summaries of the keys that changed since the ledger had *generation*, sorted by job and target.
+
+        It may return others, but none is missing.
+        """
+
     def keys_to_plan(self, until: Instant) -> set[JobKey]:
         """Return the keys that are due next at *until* or before, or have an open reason (see `wait`)."""
 

@@ -98,7 +98,15 @@ class Positions:
 
     def job_rows(self, keys: Iterable[JobKey] | None = None) -> list[JobRow]:
         """See `Positions.job_rows`."""
-        rows = self._of_keys(_SUMMARIES, "TRUE", keys, "ORDER BY jobs.job, jobs.target")
+        return self._rows(self._of_keys(_SUMMARIES, "TRUE", keys, "ORDER BY jobs.job, jobs.target"))
+
+    def changed_rows(self, generation: int) -> list[JobRow]:
+        """See `Positions.changed_rows`."""
+        found = f"{_SUMMARIES} WHERE changed >= ? ORDER BY jobs.job, jobs.target"
+        return self._rows(self._db.execute(found, (generation,)))
+
+    @staticmethod
+    def _rows(rows: Iterable[tuple[Any, ...]]) -> list[JobRow]:
         found = []
         for *head, result, run_count, failure_count, schedules in rows:
             document = msgspec.json.decode(result) if result else None

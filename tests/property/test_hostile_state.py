@@ -19,7 +19,7 @@ from scheduled.execution.protocol import Ended, Started, encode, read_records, u
 from scheduled.execution.report_file import read_report
 from scheduled.handlers import memory_rollover
 from scheduled.instance import Instance
-from scheduled.state import essentials, snapshot
+from scheduled.state import essentials, snapshot, snapshot_tampering
 from tests.fixtures.in_process_cli import NIGHTLY, bounded
 
 EXAMPLES = 10_000 if NIGHTLY else 250
@@ -118,7 +118,7 @@ def test_a_snapshot_of_any_content_restores_only_valid_values(tmp_path_factory, 
             slots_of(found.schedules, found.position).next_after(1_770_000_000)
     with contextlib.suppress(StateError):
         snapshot.read_known(path)
-    assert snapshot.tampering(path, 1.77e9)
+    assert snapshot_tampering.found(path, 1.77e9)
     assert idle.parse(data[: idle.SIZE]) is None
 
 

@@ -19,7 +19,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.instance import Instance
-from scheduled.state import directories, snapshot
+from scheduled.state import directories, snapshot, snapshot_summary
 from scheduled.state.binding import bind, owner
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -57,7 +57,7 @@ class Place:
                 if ledger.is_new():
                     ledger.begin_epoch(JobKey("a"), HOURLY, position)
                 ledger.advance(JobKey("a"), position)
-                document = snapshot.summary(ledger, {}, "UTC", int(NOW))
+                document = snapshot_summary.summary(ledger, {}, "UTC", int(NOW))
         snapshot.publish(self.paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
 
     def members(self):

@@ -18,7 +18,7 @@ from scheduled.paths import Paths
 from scheduled.queries import audit, dry_run, explain, forecast, history, incidents, jobs, status, upcoming
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR
-from scheduled.state import directories, snapshot
+from scheduled.state import directories, snapshot, snapshot_summary
 from tests.fixtures.ledgers import CLAIMANT, LEDGERS, a_claim
 
 NOW = 1_772_600_820  # 2026-03-04 05:07 UTC
@@ -44,7 +44,7 @@ def instance(tmp_path, monkeypatch):
         ledger.put_condition(X, Condition(key="k", group="g"), 1.0)
         ledger.put_condition(problems.OWNER, Condition(key=f"ask:{Y}", group="problem"), 2.0)
         ledger.remember("planned", str(NOW))
-        document = snapshot.summary(ledger, {}, "UTC", NOW)
+        document = snapshot_summary.summary(ledger, {}, "UTC", NOW)
     snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
     return Instance(str(tmp_path / "scheduled.toml"), str(paths.root))
 

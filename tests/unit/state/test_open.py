@@ -9,7 +9,7 @@ from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
-from scheduled.state import directories, restore, snapshot
+from scheduled.state import directories, restore, snapshot, snapshot_summary
 from scheduled.state.open import open_existing, read_only
 from scheduled.state.restore import open_ledger
 from tests.fixtures.ledgers import HOURLY, LEDGERS
@@ -52,7 +52,7 @@ def test_a_new_ledger_gets_the_state_of_every_target(tmp_path):
         lost.begin_epoch(y, HOURLY, 9000)
         lost.override(y, enabled=False)
         lost.pause(x, None)
-        document = snapshot.summary(lost, {}, "UTC", int(NOW))
+        document = snapshot_summary.summary(lost, {}, "UTC", int(NOW))
     snapshot.publish(paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
 
     with closing(open_ledger(paths, NOW)[0]) as ledger:

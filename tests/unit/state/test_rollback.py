@@ -14,7 +14,7 @@ from scheduled.core.starts import Start
 from scheduled.engine.claims import take
 from scheduled.errors import BusyError
 from scheduled.paths import Paths
-from scheduled.state import directories, snapshot
+from scheduled.state import directories, snapshot, snapshot_summary
 from scheduled.state.open import read_only
 from scheduled.state.restore import open_ledger
 from scheduled.state.rollback import REASON
@@ -52,7 +52,7 @@ class Rolled:
 
     def publish(self):
         with closing(LEDGERS["sqlite"](self.paths.root)) as ledger:
-            document = snapshot.summary(ledger, {}, "UTC", int(NOW))
+            document = snapshot_summary.summary(ledger, {}, "UTC", int(NOW))
         snapshot.publish(self.paths.snapshot, document, next_due=None, edited=0, now=NOW, zone="UTC")
 
     def put_back(self):

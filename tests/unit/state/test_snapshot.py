@@ -8,7 +8,7 @@ from scheduled import idle
 from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
-from scheduled.state import essentials, snapshot
+from scheduled.state import essentials, snapshot, snapshot_summary, snapshot_tampering
 from scheduled.state.essentials import Restored, SavedOverrides
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_attempt_result, claimed, end
 
@@ -110,7 +110,7 @@ def test_a_published_snapshot_does_not_count_as_changed(path):
     published(path, {"jobs": {}})
     os.utime(path)
 
-    assert snapshot.tampering(path, NOW) is None
+    assert snapshot_tampering.found(path, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_change_by_another_program_is_reported(path, change, expected):
     published(path, {"jobs": {}})
     path.write_bytes(change(path.read_bytes()))
 
-    assert snapshot.tampering(path, NOW).startswith(f"{path}: {expected}")
+    assert snapshot_tampering.found(path, NOW).startswith(f"{path}: {expected}")
 
 
 DOCUMENT = {
@@ -146,12 +146,12 @@ def test_a_snapshot_that_another_program_rewrote_is_not_reported_and_its_keys_ar
     document["my_key"] = document["mail_cleanup"]["mine"] = document["jobs"]["a"]["note"] = {"n": 1}
     path.write_text(json.dumps(document, **layout))
 
-    assert snapshot.tampering(path, NOW) is None
+    assert snapshot_tampering.found(path, NOW) is None
     found = published(path, DOCUMENT)
 
     kept = (found["my_key"], found["mail_cleanup"]["mine"], found["jobs"]["a"]["note"], found["other"])
     assert kept == ({"n": 1}, {"n": 1}, {"n": 1}, "\u00e4")
-    assert snapshot.tampering(path, NOW) is None
+    assert snapshot_tampering.found(path, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_only_other_json_tools_write_is_read_too(path, value, kept):
     document["my_key"] = value
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(document, indent=2).replace("\n", "\r\n").encode())
 
-    assert snapshot.tampering(path, NOW) is None
+    assert snapshot_tampering.found(path, NOW) is None
     assert published(path, DOCUMENT)["my_key"] == kept
 
 
@@ -172,7 +172,7 @@ def test_a_changed_value_is_reported_also_in_another_layout(path):
     document["jobs"]["a"]["run_count"] = 6
     path.write_text(json.dumps(document, indent=2))
 
-    assert snapshot.tampering(path, NOW).startswith(f"{path}: edited manually")
+    assert snapshot_tampering.found(path, NOW).startswith(f"{path}: edited manually")
 
 
 def test_the_keys_of_a_job_that_is_gone_are_dropped(path):
@@ -192,11 +192,11 @@ def test_a_snapshot_of_an_earlier_version_does_not_count_as_changed(path):
         path.write_bytes(idle.PREFIX + numbers.ljust(idle.SIZE - 14) + idle.SUFFIX + data[idle.SIZE :])
 
         assert len(path.read_bytes()) == len(data)
-        assert snapshot.tampering(path, NOW) is None
+        assert snapshot_tampering.found(path, NOW) is None
 
 
 def test_a_missing_snapshot_is_not_reported(path):
-    assert (snapshot.tampering(path, NOW), snapshot.read(path), snapshot.header(path)[0]) == (
+    assert (snapshot_tampering.found(path, NOW), snapshot.read(path), snapshot.header(path)[0]) == (
         None,
         None,
         None,
@@ -206,7 +206,7 @@ def test_a_missing_snapshot_is_not_reported(path):
 def test_a_directory_with_its_name_is_moved_aside(path):
     path.mkdir()
 
-    assert snapshot.tampering(path, NOW).startswith(
+    assert snapshot_tampering.found(path, NOW).startswith(
         f"{path}: not a regular file; moved aside to {path}.damaged-"
     )
 
@@ -230,7 +230,7 @@ def test_positions_and_schedules_are_restored(path, ledger):
     with ledger.transaction():
         ledger.advance(JobKey("job"), HOUR)
         ledger.succeeded(JobKey("job"), HOUR)
-    published(path, snapshot.summary(ledger, {}, "UTC", 0))
+    published(path, snapshot_summary.summary(ledger, {}, "UTC", 0))
 
     assert essentials.of_jobs(path) == [Restored("job", HOUR, HOURLY, HOUR)]
 
@@ -242,7 +242,7 @@ def test_the_state_of_targets_is_restored(path, ledger):
             ledger.begin_epoch(key, HOURLY, place)
             ledger.override(key, enabled=bool(place % 2))
             ledger.pause(key, None)
-    published(path, snapshot.summary(ledger, {}, "UTC", 0))
+    published(path, snapshot_summary.summary(ledger, {}, "UTC", 0))
 
     assert {found.key: found.position for found in essentials.of_jobs(path)} == {
         JobKey("job"): 0, keys[0]: 0, keys[1]: 1, keys[2]: 2, keys[3]: 3,
@@ -281,7 +281,7 @@ def test_overrides_and_pauses_are_restored(path, ledger):
         ledger.override(JobKey("job"), False)
         ledger.pause(JobKey(""), HOUR)
         ledger.pause(JobKey("job"), None)
-    published(path, snapshot.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
+    published(path, snapshot_summary.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
     assert essentials.saved_overrides(path) == SavedOverrides(
         {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
@@ -313,7 +313,7 @@ def test_jobs_that_are_no_object_restore_nothing(path, jobs):
 
 
 def test_the_document_has_the_keys_that_other_programs_read(ledger):
-    assert snapshot.summary(ledger, {}, "UTC", 0) == {
+    assert snapshot_summary.summary(ledger, {}, "UTC", 0) == {
         "last_run": {"hourly": None, "daily_report": None},
         "memory_rollover": {"notified_files": [], "last_check": None},
         "mail_cleanup": {"last_run": None, "stats": {"auto_opened_total": 0, "auto_closed_total": 0}},
@@ -344,7 +344,7 @@ def test_the_document_holds_the_results_of_the_built_in_jobs(ledger):
     end(ledger, an_attempt_result("run-3600", finished_at=NOW), "success", result=result)
 
     handlers = dict.fromkeys(("health", "memory_rollover", "mail_cleanup"), JobKey("job"))
-    found = snapshot.summary(ledger, handlers, "Europe/Berlin", int(NOW))
+    found = snapshot_summary.summary(ledger, handlers, "Europe/Berlin", int(NOW))
 
     ran = "2026-02-03T15:00:00+01:00"
     assert found["last_run"] == {"hourly": ran, "daily_report": None}
