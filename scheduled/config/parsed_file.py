@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
@@ -27,7 +28,8 @@ from scheduled.state.files import read_regular, write_atomically
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 
 MAGIC = b"scheduled: the parsed configuration\n"
-LENGTH = struct.Struct(">Q")
+SIZES = struct.Struct(">QI")  # the length of the beginning, and the checksum of everything that follows
+BEGIN = len(MAGIC) + SIZES.size
 # A file may change twice within the resolution of its times: that of the kernel, or a second or two on old file systems.
 FINE, COARSE = 0.05, 2.0  # seconds
 PACKAGE = os.path.dirname(os.path.dirname(__file__))
@@ -72,21 +74,27 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
     try:
         if warn_or_refuse(paths.parsed) or warn_or_refuse(path):
             return None
-        data = read_regular(paths.parsed)
-        begin = len(MAGIC) + LENGTH.size
-        end = begin + LENGTH.unpack(data[len(MAGIC) : begin])[0]
-        kept = msgspec.msgpack.decode(data[begin:end], type=_Kept)
+        kept, jobs = _decoded(read_regular(paths.parsed))
     except (OSError, ValueError, struct.error, ConfigError):
         return None  # there is none, or it is damaged, or its rights are wrong
-    if not data.startswith(MAGIC) or kept.made_from != _made_from(fingerprint):
+    if kept.made_from != _made_from(fingerprint):
         return None
     refuse_unreadable(path)
     if zone_of(path, kept.settings, kept_zone or clock.local_zone) != kept.zone:
         return None
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    config.jobs, config.written = KeptJobs(kept.jobs, data[end:]), Written(lambda: _written(path))
+    config.jobs, config.written = KeptJobs(kept.jobs, jobs), Written(lambda: _written(path))
     return config
+
+
+def _decoded(data: bytes) -> tuple[_Kept, bytes]:
+    """Return the beginning of the file with the content *data*, and the encoded jobs. Raise ValueError if it is damaged."""
+    length, checksum = SIZES.unpack(data[len(MAGIC) : BEGIN])
+    rest = memoryview(data)[BEGIN:]
+    if not data.startswith(MAGIC) or crc32(rest) != checksum:
+        raise ValueError
+    return msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :]
 
 
 def _written(path: Path) -> tuple[Tables, Tables]:
@@ -113,7 +121,8 @@ def keep(paths: Paths, config: Config) -> None:
     kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed)
     head = msgspec.msgpack.encode(kept)
     with suppress(OSError):
-        write_atomically(paths.parsed, MAGIC + LENGTH.pack(len(head)) + head + data, mode=0o600)
+        rest = head + data
+        write_atomically(paths.parsed, MAGIC + SIZES.pack(len(head), crc32(rest)) + rest, mode=0o600)
 
 
 def _made_from(fingerprint: int) -> int:
