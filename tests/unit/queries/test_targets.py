@@ -32,7 +32,7 @@ def instance(tmp_path, monkeypatch):
     """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text(
-        'timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\nfor_each = ["x", "y"]\ncommand = "true"\n'
+        'timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\nfor_each = ["x", "y"]\nhandler = "health"\n'
     )
     paths = Paths(tmp_path / "state")
     directories.prepare(paths)
