@@ -211,6 +211,29 @@ def ended(status, reason=""):
 
 
 @pytest.mark.parametrize(
+    ("every", "at", "slot"),
+    [
+        ("1h", SLOT, "05:00:30"),
+        ("1h", SLOT + 29, "04:00:30"),  # an instant with seconds
+        ("1h", SLOT - MINUTE, "04:00:30"),  # a minute without a slot
+        ("10s", SLOT, "05:00:00"),  # a minute with several
+    ],
+)
+def test_a_minute_names_the_only_slot_in_it(tmp_path, ledger, every, at, slot):
+    key, path = JobKey("own"), tmp_path / "scheduled.toml"
+    path.write_text(f'timezone = "UTC"\n[jobs.own]\nevery = "{every}"\ncommand = "true"\n')
+    seconds = 10 if every == "10s" else HOUR
+    first = SLOT - 5 * HOUR + (30 if seconds == HOUR else 0)
+    with ledger.transaction():
+        ledger.begin_epoch(key, (Schedule("every", str(seconds), phase=first),), first - 1)
+
+    found = explain(Instance(str(path), str(tmp_path)), "own", datetime.fromtimestamp(at, UTC).isoformat())
+
+    assert found["slot"] == f"2026-03-04T{slot}+00:00"
+    assert found["at"] == datetime.fromtimestamp(at, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
     ("work", "expected"),
     [
         ([], "Its last run for its slot of 2026-03-04 04:00 succeeded at "),
