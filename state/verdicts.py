@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from scheduled.core import epochs
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span, Verdict
+from scheduled.core.runs import JobState, Skip, Span, Verdict
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -34,3 +34,16 @@ def record_verdict(
         piece = epochs.span_between(times, after, until)
         if piece is not None:
             ledger.record_verdict(key, piece, verdict, reason, run_id, now)
+
+
+def record_skip(ledger: Ledger, job_state: JobState, skip: Skip, now: Instant) -> None:
+    """Record *skip*, slots without a run.
+
+    The position must not pass the slot of a run that waits for a retry: each slot after it gets a row of its own.
+    """
+    if job_state.open_run is None:
+        record_verdict(ledger, job_state.key, skip.span, "skipped", skip.reason, None, now)
+        ledger.advance(job_state.key, skip.span.last)
+        return
+    for slot in epochs.open_slots_of(job_state).between(skip.span.first - 1, skip.span.last):
+        ledger.record_verdict(job_state.key, Span(slot, slot, 1), "skipped", skip.reason, None, now)

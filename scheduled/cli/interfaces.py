@@ -1,10 +1,17 @@
 """The commands that start an interface for other programs: `mcp`, `dbus` and `web`."""
 
 import click
+from click.core import ParameterSource
 
 from scheduled.cli.options import subcommand
 from scheduled.cli.reply import print_line
 from scheduled.instance import Instance
+
+ASSUMED = "scheduled web: this assumes that the server listens on port {}; write the --host and --port with which it was started"
+
+
+def _is_default(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.DEFAULT
 
 
 @click.command()
@@ -80,5 +87,7 @@ def web(
     listen = sockets.ListenOptions(host=host, port=port, certfile=certfile, keyfile=keyfile)
     if url:
         print_line(server.url(instance, listen, renew=new_token))
+        if _is_default("port"):
+            print_line(ASSUMED.format(port), err=True)
     else:
         server.run(instance, listen, idle=idle, renew=new_token)

@@ -36,6 +36,9 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         screen.print(
             f"[yellow]paused[/]     {name} until {when(until) if until else escape(resume)}", soft_wrap=True
         )
+    for job in sorted({*document.get("disabled", ())} & {*document.get("gone", ())}):
+        enable = complete(f"`scheduled enable {job}`")
+        screen.print(f"[yellow]disabled[/]   {escape(job)} (gone) until {escape(enable)}", soft_wrap=True)
     if document.get("wake"):
         alarm = document["wake"]
         screen.print(f"wakes      at {when(alarm['at'])} for {escape(alarm['job'])}")

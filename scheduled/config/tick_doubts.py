@@ -17,7 +17,7 @@ START = 1  # seconds from the instant of a tick until it plans
 
 def warnings(job: Job, ticks: Ticks, now: Instant) -> Iterator[str]:
     """Yield the warnings about *job*, each beginning with its key, if future *ticks* come on time."""
-    if job.not_between is not None and _covers_all_ticks(job, ticks, now):
+    if covers_all_ticks(job, ticks, now):
         if job.between is not None:
             yield (
                 f"between: no tick comes in this window (ticks come every {duration(ticks.cadence)}), so the job never"
@@ -38,7 +38,8 @@ def warnings(job: Job, ticks: Ticks, now: Instant) -> Iterator[str]:
         )
 
 
-def _covers_all_ticks(job: Job, ticks: Ticks, now: Instant) -> bool:
+def covers_all_ticks(job: Job, ticks: Ticks, now: Instant) -> bool:
+    """Return whether all of the *ticks* from *now* on come in the quiet hours of *job*, so that it never runs by itself."""
     window = job.not_between
     if window is None or (window.start - window.end) % (DAY // MINUTE) * MINUTE >= ticks.cadence:
         return False  # the time outside it is as long as the distance of two ticks

@@ -9,7 +9,7 @@ from scheduled.core.catch_up import Due, due_slots
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.events import Event
-from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, pauses_of
+from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, is_refused, pauses_of
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
@@ -165,8 +165,8 @@ def plan_job(
     latest = now - job.delay
     until = latest if until is None else until - job.delay
     open_slots = due_slots(job, job_state, times, base, until, now, holds)
-    # Slots after a run that waits for a retry stay open: the position must not pass a slot without a verdict.
-    skips = open_slots.given_up if run is None else ()
+    # Slots after a run that waits for a retry stay open, unless a gate skips them: `given_up` may change until it ends.
+    skips = open_slots.given_up if run is None or is_refused(job, job_state.key, now, holds) else ()
     base = skips[-1].span.last if skips else base
     due, newest = open_slots.slot, times.last_until(until)
     requested = _requested(job_state, holds, now)

@@ -1,11 +1,13 @@
 """Drop what waits to start a job that was removed or disabled, or that its new definition no longer starts: with a trace.
 
 `by_changes` is called inside an exclusive transaction of the caller, when the configuration is registered. It drops a portion
-of what waits for removed and disabled jobs; `rest` drops what is left, after the commit, with a transaction for each portion.
+of what waits for removed and disabled jobs; `rest` drops what is left, after the commit, with a transaction for each portion,
+and the conditions of handlers that no longer run.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 
+from scheduled.actions.registry import handler_of
 from scheduled.config.config import Config
 from scheduled.core import starts
 from scheduled.core.epochs import DISABLED, EDITED, REMOVED, EpochChange
@@ -15,11 +17,12 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import AFTER, Span, StartRequest
 from scheduled.engine import skips
+from scheduled.notify.problems import OWNER
 from scheduled.schedules.zones import Instant
 from scheduled.state.binding import host_of
-from scheduled.state.ledger import Ledger
+from scheduled.state.ledger import Conditions, Ledger
 
-PORTION = 500  # start requests that a transaction drops: other processes wait for its end
+PORTION = 500  # start requests or conditions that a transaction drops: other processes wait for its end
 NO_TICK = "dropped"  # in place of a tick's name in these runs: no tick executes them
 
 
@@ -53,8 +56,26 @@ def rest(
             events = _portion(ledger, config, made_now, now)
             skips.announce(ledger, config.jobs, events, now)
         if not events:
-            return
+            break
         yield events
+    while subjects := without_subject(ledger, config, made_now):
+        with ledger.transaction():
+            ledger.forget_conditions(subjects[0], PORTION)
+
+
+def without_subject(ledger: Conditions, config: Config, made_now: Collection[str] = ()) -> list[JobKey]:
+    """Return the jobs and targets with conditions that were removed, or have no handler any more: nothing checks these.
+
+    Whether they are still true is not known, so their end is no recovery.
+    """
+    keys = [key for key in ledger.condition_keys() if key != OWNER]
+    return [key for key in keys if _lacks_handler(config, key, job_of(config.jobs, key), made_now)]
+
+
+def _lacks_handler(config: Config, key: JobKey, job: Job | None, made_now: Collection[str]) -> bool:
+    if job is None:
+        return _is_removed(config, key, made_now)
+    return not config.unreadable and not handler_of(job.action)
 
 
 def _portion(ledger: Ledger, config: Config, made_now: Collection[str], now: Instant) -> list[Event]:
@@ -69,16 +90,21 @@ def _portion(ledger: Ledger, config: Config, made_now: Collection[str], now: Ins
 def _gone(ledger: Ledger, config: Config, made_now: Collection[str]) -> dict[JobKey, str]:
     """Return the jobs and targets with a start request that are removed or disabled, and which.
 
-    A job that is missing may be defined in a file that can't be read now, but not one of *made_now*.
+    Jobs *made_now* are not in a file that can't be read.
     """
     found = {}
     for key in ledger.requested_keys():
         job = job_of(config.jobs, key)
         if job is not None and not job.enabled:
             found[key] = DISABLED
-        elif job is None and (key.job in config.jobs or not config.problems or key.job in made_now):
+        elif job is None and _is_removed(config, key, made_now):
             found[key] = REMOVED
     return found
+
+
+def _is_removed(config: Config, key: JobKey, made_now: Collection[str]) -> bool:
+    """Return whether *key*, which is not configured, was removed, and is not in a file that can't be read now."""
+    return key.job in config.jobs or not config.problems or key.job in made_now
 
 
 def _starts(job: Job, row: StartRequest) -> bool:

@@ -25,7 +25,7 @@ from scheduled.engine import dropped, edits, gaps, skips
 from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Positions, Runs
-from scheduled.state.verdicts import record_verdict
+from scheduled.state.verdicts import record_skip, record_verdict
 
 
 class Gates(msgspec.Struct, frozen=True):
@@ -202,8 +202,7 @@ def _plan_and_record(
     events = []
     for key, job in found.jobs.items():
         for skip in job.skips:
-            record_verdict(ledger, key, skip.span, "skipped", skip.reason, None, now)
-            ledger.advance(key, skip.span.last)
+            record_skip(ledger, job_states[key], skip, now)
             events.append(skips.skipped(key, skip.span, skip.reason, config.timezone))
         waits, due = job.waits, job.next_due
         if holds.seen > (now if until is None else until) and job.start is None and waits is None:

@@ -16,6 +16,7 @@ from scheduled.queries.explain_waits import (
     budget,
     due_now,
     held_until,
+    no_tick_in_time,
     pauses_in_words,
     waits_for_retry,
     waits_now,
@@ -78,7 +79,8 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
         others = " and ".join(job.after)
         return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
     if at is None:
-        return f"It will not run{_again(view, key)}: {slot} will be too late for its `grace`."
+        why = no_tick_in_time(view, job) or f"{slot} will be too late for its `grace`"
+        return f"It will not run{_again(view, key)}: {why}."
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:

@@ -1,6 +1,7 @@
 """`explain JOB --at T`: the verdict of one slot and its reason, from the configuration and the ledger."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from scheduled.clock import stamp
@@ -12,7 +13,7 @@ from scheduled.core.targets import had_none
 from scheduled.queries import assumptions, describe
 from scheduled.queries.view import View
 from scheduled.schedules.schedule import counts_from_end
-from scheduled.schedules.zones import Instant
+from scheduled.schedules.zones import MINUTE, Instant
 from scheduled.state.ledger import Epochs, Ledger, Meta
 
 STATUSES = {
@@ -63,8 +64,9 @@ OVERLAPS = {
 
 
 def explain_slot(view: View, ledger: Ledger, key: JobKey, at: Instant) -> dict[str, Any]:
-    """Return the verdict, with its reason, of the last slot of *key* at or before *at*."""
-    epoch, slot = _epoch_at(list(_epochs(view, ledger, key)), at)
+    """Return the verdict, with its reason, of the last slot of *key* at or before *at*; a minute names the only slot in it."""
+    known = list(_epochs(view, ledger, key))
+    epoch, slot = _epoch_at(known, _named(known, at))
     if epoch is None or slot is None or slot <= epoch.starts_at:
         return {
             "job": key.job,
@@ -93,6 +95,18 @@ def explain_slot(view: View, ledger: Ledger, key: JobKey, at: Instant) -> dict[s
         "run": run_document(run, view.zone) if run else None,
         "next_slot": stamp(slots_of(epoch.schedules, epoch.starts_at).next_after(slot), view.zone),
     }
+
+
+def _named(known: Sequence[Epoch], at: Instant) -> Instant:
+    """Return the only slot of the epochs *known* in the minute that begins *at*; otherwise *at*, as `only_slot_in_minute` does."""
+    if at % MINUTE:
+        return at
+    slots: set[Instant] = set()
+    for epoch in known:
+        last = min(at + MINUTE - 1, at + MINUTE if epoch.ends_at is None else epoch.ends_at)
+        times = slots_of(epoch.schedules, epoch.starts_at)
+        slots.update(islice(times.between(max(at - 1, epoch.starts_at), last), 2))
+    return slots.pop() if len(slots) == 1 else at
 
 
 def _epoch_at(known: Sequence[Epoch], at: Instant) -> tuple[Epoch | None, Instant | None]:

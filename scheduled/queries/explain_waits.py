@@ -1,6 +1,7 @@
 """Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
 
 from scheduled.clock import stamp
+from scheduled.config.tick_doubts import covers_all_ticks
 from scheduled.core import deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
@@ -14,6 +15,7 @@ from scheduled.queries.explain_boots import after_boot
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
+from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
 
 
@@ -49,10 +51,19 @@ def waits_now(
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
         what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
-        return f"It waits: {what} {when(end, view)}{_given_up(view, job, run, end)}."
+        until = f"{what} {when(end, view)}{_given_up(view, job, run, end)}"
+        return f"It waits: {', but '.join(filter(None, [until, no_tick_in_time(view, job)]))}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, job_state, plan)
+
+
+def no_tick_in_time(view: View, job: Job) -> str:
+    """Return that no tick comes at a time at which *job* may start; "" if one does."""
+    if not covers_all_ticks(job, view.ticks_from(view.now), view.now):
+        return ""
+    where = "in its window" if job.between else "outside of its quiet hours"
+    return f"no tick comes {where} (ticks come every {duration(view.cadence)})"
 
 
 def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:

@@ -5,11 +5,10 @@ from typing import Any
 
 from scheduled import question
 from scheduled.clock import stamp
+from scheduled.config.config import Config
 from scheduled.core.conditions import Condition, in_words
-from scheduled.core.configured_jobs import Jobs
-from scheduled.core.jobs import job_of
-from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
+from scheduled.engine.dropped import without_subject
 from scheduled.instance import Instance
 from scheduled.notify import problems
 from scheduled.notify.problems import OWNER, about
@@ -28,7 +27,7 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     zone = config.timezone
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
-        found = _current(ledger, config.jobs)
+        found = _current(ledger, config)
     question.refuse_long(len(found))
     return [
         {
@@ -45,11 +44,12 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     ]
 
 
-def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
+def _current(ledger: Ledger, config: Config) -> list[KnownCondition]:
     """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
+    jobs, gone = config.jobs, {*without_subject(ledger, config)}
     failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
     conditions = (item for item in question.each(ledger.conditions()) if item.condition.severity != "fact")
-    conditions = (item for item in conditions if not _is_gone(item.key, jobs))
+    conditions = (item for item in conditions if item.key not in gone)
     known = [item for item in conditions if _still_true(item, failing)]
     rows = {row.key: row for row in ledger.job_rows()}
     names = {item.condition.key for item in known if item.key == OWNER}
@@ -64,11 +64,6 @@ def _current(ledger: Ledger, jobs: Jobs) -> list[KnownCondition]:
         if name not in names
     ]
     return [*known, *new]
-
-
-def _is_gone(key: JobKey, jobs: Jobs) -> bool:
-    """Return whether *key* is a target that its job no longer has: nothing looks after its conditions any more."""
-    return key.job in jobs and job_of(jobs, key) is None
 
 
 def _still_true(item: KnownCondition, failing: Container[str]) -> bool:

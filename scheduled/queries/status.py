@@ -61,6 +61,7 @@ def status(instance: Instance) -> dict[str, Any]:
             )
         )
         ticking = ticks.document(seen, zone)
+        disabled = sorted(key for key, enabled in ledger.overrides().items() if not enabled)
         instance.notes = assumptions.zone(view.next_zone)
         return {
             "healthy": not problems,
@@ -78,8 +79,11 @@ def status(instance: Instance) -> dict[str, Any]:
             "undelivered": len(ledger.outbox()),
             "wake": wake_alarm.document(ledger, zone, now),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
+            "disabled": [key.display_name for key in disabled],
             "gone": [
-                key.display_name for key in view.pauses if key.target and job_of(found.jobs, key) is None
+                key.display_name
+                for key in dict.fromkeys([*view.pauses, *disabled])
+                if key.target and job_of(found.jobs, key) is None
             ],
         }
 
@@ -141,6 +145,8 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
         "health": None,
         "undelivered": 0,
         "paused": {},
+        "disabled": [],
+        "gone": [],
     }
 
 

@@ -66,7 +66,9 @@ def _upcoming(view: View, only: JobKey | None, longest: int, *, budget: bool = T
     chosen = [key for named in keys for key in each_target(view.config, named)]
     waits = {key: reason for key in chosen if (reason := _held_by(view, view.config.jobs[key.job], key))}
     held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
-    most = FIRST if only is not None and budget and view.config.max_runs is not None else None
+    # The steps of one job may be rare among those of the jobs that it shares ticks with, or there may be none.
+    limited = budget and view.config.max_runs is not None
+    most = None if only is None else FIRST if limited else max(FIRST, longest)
     simulated = steps(view, view.now, view.now + FAR, only=only, without=waits, most=most, budget=budget)
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))

@@ -27,6 +27,9 @@ class Conditions(Protocol):
     def condition_count(self, key: JobKey) -> int:
         """Return how many conditions of *key* were true at the last check."""
 
+    def condition_keys(self) -> list[JobKey]:
+        """Return the keys with conditions, `JobKey("")` included. The work does not grow with the number of conditions."""
+
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """Record that *condition* of *key* is true.
 
@@ -36,6 +39,9 @@ class Conditions(Protocol):
 
     def drop_conditions(self, key: JobKey, names: Sequence[str]) -> None:
         """Delete the conditions of *key* with these condition keys: they are no longer true."""
+
+    def forget_conditions(self, key: JobKey, limit: int) -> None:
+        """Delete conditions of *key*, at most *limit*, which nothing checks any more."""
 
     def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:
         """Record that the user was notified at *at* of the conditions of *key* with these condition keys."""

@@ -14,6 +14,23 @@ from scheduled.schedules.zones import Instant
 # The conditions must be those of the index outbox_upserts.
 _REPLACE = "DELETE FROM outbox WHERE upsert_key != '' AND recipient = ? AND upsert_key = ? AND id != ?"
 
+# Jump from key to key in the index: there may be many conditions of few jobs.
+_KEYS = """
+    WITH RECURSIVE found (job, target) AS (
+        SELECT * FROM (SELECT job, target FROM conditions ORDER BY job, target LIMIT 1)
+        UNION ALL
+        SELECT next.job, next.target FROM found JOIN conditions next ON (next.job, next.target, next.key) = (
+            SELECT * FROM (
+                SELECT * FROM (SELECT job, target, key FROM conditions WHERE job = found.job AND target > found.target
+                               ORDER BY target, key LIMIT 1)
+                UNION ALL
+                SELECT * FROM (SELECT job, target, key FROM conditions WHERE job > found.job
+                               ORDER BY job, target, key LIMIT 1)
+            ) ORDER BY job, target LIMIT 1)
+    )
+    SELECT job, target FROM found
+"""
+
 
 def _text(value: Any) -> str:
     return msgspec.json.encode(value).decode()
@@ -67,6 +84,10 @@ class Conditions:
         of_key = "SELECT count(*) FROM conditions WHERE job = ? AND target = ?"
         return int(self._db.execute(of_key, key).fetchone()[0])
 
+    def condition_keys(self) -> list[JobKey]:
+        """See `Conditions.condition_keys`."""
+        return [JobKey(*row) for row in self._db.execute(_KEYS)]
+
     def put_condition(self, key: JobKey, condition: Condition, since: float) -> None:
         """See `Conditions.put_condition`."""
         self._db.execute(
@@ -89,6 +110,14 @@ class Conditions:
         self._db.executemany(
             "DELETE FROM conditions WHERE job = ? AND target = ? AND key = ?",
             [(*key, name) for name in names],
+        )
+
+    def forget_conditions(self, key: JobKey, limit: int) -> None:
+        """See `Conditions.forget_conditions`."""
+        self._db.execute(
+            "DELETE FROM conditions WHERE job = :job AND target = :target AND key IN"
+            " (SELECT key FROM conditions WHERE job = :job AND target = :target ORDER BY key LIMIT :limit)",
+            {**key._asdict(), "limit": limit},
         )
 
     def notified(self, key: JobKey, names: Sequence[str], at: float) -> None:

@@ -40,6 +40,22 @@ def test_a_condition_that_returns_has_a_new_start(ledger):
     assert [(known.job, known.since) for known in ledger.conditions()] == [("other", 10.0), ("job", 99.0)]
 
 
+def test_the_conditions_of_a_key_are_forgotten_in_portions(ledger):
+    keys = [JobKey(""), JobKey("a", "x"), JobKey("a", "y"), JobKey("b")]
+    with ledger.transaction():
+        for key in keys:
+            for name in ("1", "2", "3"):
+                ledger.put_condition(key, a_condition(name), 1.0)
+        before = ledger.condition_keys()
+        ledger.forget_conditions(JobKey("a", "x"), 2)
+        left = ledger.condition_count(JobKey("a", "x"))
+        ledger.forget_conditions(JobKey("a", "x"), 2)
+
+    assert (before, left) == (keys, 1)
+    assert ledger.condition_keys() == [keys[0], keys[2], keys[3]]
+    assert len(ledger.conditions()) == 9
+
+
 def test_a_notice_with_a_known_id_is_not_posted_again(ledger):
     first, second = a_notice("1"), a_notice("2")
     with ledger.transaction():

@@ -71,6 +71,8 @@ def prune(ledger):
         (fill_outbox, lambda ledger: ledger.next_delivery()),
         (fill_outbox, lambda ledger: ledger.replace_notices("@flow", "key", "id")),
         (fill_conditions, lambda ledger: ledger.condition_count(KEY)),
+        (fill_conditions, lambda ledger: ledger.condition_keys()),
+        (fill_conditions, lambda ledger: ledger.forget_conditions(JobKey("other"), 10)),
     ],
 )
 def test_ten_times_the_rows_make_no_more_work(tmp_path, fill, asked):

@@ -2,6 +2,9 @@
 
 import pytest
 
+from scheduled.config.job_table import OFF
+from scheduled.interfaces.web.api import openapi
+
 JOBS = """
 timezone = "Europe/Berlin"
 [jobs.hello]
@@ -228,6 +231,24 @@ def test_the_keys_of_a_job_that_the_command_line_takes_are_taken(rest, world):
         {"cups": "2"},
     )
     assert rest.patch("/api/jobs/new", json={"success_codes": [0], "limits": None}).status_code == 200
+
+
+def test_false_switches_off_each_key_that_a_job_can_switch_off(rest, world):
+    world.configure('[web]\nallow_edit = true\n[jobs.new]\nevery = "1h"\ncommand = "true"\n')
+    shown = openapi.document()["components"]["schemas"]["ChangeBody"]["properties"]
+    off = {
+        "limits": {"cpu": False},
+        "secrets": {"TOKEN": False},
+        **dict.fromkeys(sorted({*OFF, "retry"}), False),
+    }
+
+    for key, value in [*off.items(), ("limits", {"cpu": False}), ("secrets", {"TOKEN": False})]:
+        answer = rest.patch("/api/jobs/new", json={key: value})
+        assert answer.status_code == 200, (key, answer.text)
+        assert [False] in [kind.get("enum") for kind in shown[key]["anyOf"]], key
+    assert "grace = false" in world.config.read_text()
+    wrong = [rest.patch("/api/jobs/new", json={key: True}).status_code for key in off]
+    assert {*wrong} <= {400, 422}, wrong
 
 
 @pytest.mark.parametrize("key", EXECUTED)

@@ -215,3 +215,24 @@ def test_a_prediction_for_one_job_counts_the_sessions_of_chains_as_that_for_all_
 
     assert (whole[0][:16], alone) == ("2026-12-01T07:15", whole[:3])
     assert agents.json("explain", "a2", at=at)["next_run"] == whole[0]
+
+
+@pytest.mark.system
+@pytest.mark.skipif(not shutil.which("faketime"), reason="SKIPPED LOUDLY: Debian's faketime is not installed")
+def test_the_search_for_a_step_that_only_its_chain_starts_ends(world: World) -> None:
+    """The jobs with which it shares the sessions of a tick go on for ever."""
+    agents = WithBeep(world, "SUPERVISOR\nbeep.SESSIONS = True")
+    steps = (
+        '[jobs.s1]\nbeep = "x"\n[jobs.s2]\nbeep = "x"\n[jobs.ch]\ncron = "0 7 * * *"\nchain = ["s1", "s2"]\n'
+    )
+    other = '[jobs.a]\ncron = "*/5 * * * *"\nbeep = "x"\n'
+    world.configure(f'timezone = "UTC"\n[catch_up]\nmax_sessions = 1\n{steps}{other}')
+    for minute in ("06:55", "07:00"):
+        agents.run("run", at=f"2026-12-01 {minute}:00")
+
+    at = "2026-12-01 07:01:00"
+    whole = [row for row in agents.json("next", "-n", "20", at=at) if row["job"] == "s1"]
+    alone = agents.json("next", "s1", at=at)
+
+    assert [row["runs_at"][:16] for row in whole] == ["2026-12-01T07:05"]
+    assert alone == whole

@@ -403,6 +403,36 @@ def test_a_guard_skips_a_slot_quietly_with_its_condition_as_the_reason(world):
     assert explained["gate"] == f"{world.root}/flag exists, else the slot is skipped"
 
 
+def test_a_guard_skips_what_comes_due_while_a_retry_waits_for_it(world):
+    guard, flag = GUARDED.format(root=world.root), world.root / "flag"
+    world.configure(
+        f"timezone = 'UTC'\n[jobs.job]\ncron = '0 * * * *'\ncommand = 'false'\n{guard}"
+        "retry = { max_attempts = 3, delay = '90m' }\n"
+    )
+    flag.touch()
+    world.run("run", at="2026-03-10 10:00:10")
+    flag.unlink()
+    reason = f"its gate was closed (it requires: {flag} exists)"
+
+    dry = world.json("run", "--dry-run", at="2026-03-10 11:00:10")
+    world.run("run", at="2026-03-10 11:00:10")
+    before = world.json("explain", "job", at="2026-03-10 11:01:00")["sentence"]
+    world.run("run", at="2026-03-10 11:40:00")
+    waits = world.json("explain", "job", at="2026-03-10 11:41:00")["sentence"]
+    skipped = world.json("history", at="2026-03-10 11:41:00")[0]
+    flag.touch()
+    retried = world.run("run", "--verbose", at="2026-03-10 11:45:00")
+
+    rows = [(row.get("open_reason"), row.get("status"), row.get("reason")) for row in dry]
+    assert rows == [("waiting_retry", None, None), (None, "skipped", f"is skipped: {reason}")]
+    assert "the next attempt is due at 2026-03-10 11:30" in before
+    assert waits == f"It waits: at the last tick its gate was closed (it requires: {flag} exists)."
+    assert (skipped["scheduled_for"][:16], skipped["reason"]) == ("2026-03-10T11:00", reason)
+    assert "2026-03-10 10:00  failed" in retried.stdout
+    assert "covers" not in retried.stdout
+    assert world.json("audit", at="2026-03-10 11:46:00")["problems"] == []
+
+
 def test_a_slot_that_an_earlier_tick_saw_waits_for_the_next_one_after_a_manual_run(world):
     world.configure("[jobs.m]\ncron = '* * * * *'\ncommand = 'true'\n[jobs.manual]\ncommand = 'true'\n")
     world.run("run")

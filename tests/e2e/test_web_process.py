@@ -253,6 +253,19 @@ def test_the_address_is_printed_again_on_demand(world):
     assert re.fullmatch(r"http://127\.0\.0\.1:8000/\?token=[\w-]{43}\n", first)
 
 
+def test_the_port_that_an_address_assumes_is_named(world):
+    world.configure(JOBS)
+
+    assumed, given, none = (
+        world.run("web", "--url", *more) for more in ((), ("--port", "8000"), ("--port", "0"))
+    )
+
+    assert "assumes that the server listens on port 8000; write the --host and --port" in assumed.stderr
+    assert (given.stdout[:23], given.stderr) == ("http://127.0.0.1:8000/?", "")
+    assert (none.returncode, none.stdout) == (2, "")
+    assert "--port: a server that runs has no port 0" in none.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [(["--idle", "soon"], "--idle"), (["--host", "192.0.2.1"], "192.0.2.1 port"), (["--keyfile", "x"], "--certfile"),

@@ -76,7 +76,11 @@ Command = Annotated[
 ]
 Description = Annotated[str | None, _described("A description of the job for its users.")]
 Options = Annotated[
-    dict[str, Any], _described("Any other keys of a job: timeout, retry, handler, chain, group, for_each ...")
+    dict[str, Any],
+    _described(
+        "Any other keys of a job: timeout, retry, handler, chain, group, for_each ..."
+        " With `false` it does without what [defaults] gives for retry, grace, only_if, env, limits and others.",
+    ),
 ]
 Priority = Annotated[
     Literal["critical", "high", "medium", "low"] | None,

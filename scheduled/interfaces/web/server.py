@@ -134,7 +134,14 @@ def _names(instance: Instance) -> tuple[str, ...]:
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:
-    """Return the URL with a new one-time code, for a server that already runs or that systemd starts on demand."""
+    """Return the URL with a new one-time code, for a server that already runs or that systemd starts on demand.
+
+    Raise ConfigError if the options name no port.
+    """
+    if options.port == 0:
+        raise ConfigError(
+            "--port: a server that runs has no port 0; write the one that it printed when it started"
+        )
     key, secure = _key(instance, renew=renew), options.certfile is not None
     address = sockets.address(ServerAddress(key=key, port=options.port, secure=secure), options)
     return f"{address}?token={sign_in.new_code(instance.paths.root, key)}"

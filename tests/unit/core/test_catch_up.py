@@ -257,10 +257,14 @@ def test_with_else_skip_a_pause_and_quiet_hours_still_keep_the_slot_open():
     assert [(found.waits, found.skips) for found in (paused, quiet)] == [("paused", ()), ("quiet", ())]
 
 
-def test_with_else_skip_a_retry_waits_for_the_gate():
-    found = planned("09:00", "11:30", refused=True, open_run=a_retry("10:00", "10:30"))
+@pytest.mark.parametrize(("retry_at", "waits"), [("10:30", "gate"), ("15:00", "waiting_retry")])
+@pytest.mark.parametrize("catch_up", ["latest", "all", "none"])
+def test_with_else_skip_a_retry_waits_and_later_slots_are_skipped(catch_up, retry_at, waits):
+    retry = a_retry("10:00", retry_at)
+    found = planned("09:00", "12:05", seen="12:02", refused=True, catch_up=catch_up, open_run=retry)
 
-    assert (found.start, found.waits, found.skips) == (None, "gate", ())
+    skipped = (found.skips[0].span.first, found.skips[-1].span.last, {skip.reason for skip in found.skips})
+    assert (found.start, found.waits, skipped) == (None, waits, (at("11:00"), at("12:00"), {REFUSED}))
 
 
 @pytest.mark.parametrize("policy", [{"catch_up": "none"}, {"grace": 300}])

@@ -13,10 +13,11 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, StartRequest
 from scheduled.engine import dropped, edits, planning
 from scheduled.engine.planning import plan_and_record
+from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.state.binding import bind
 from scheduled.state.sqlite.ledger import SqliteLedger
-from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, end
+from tests.fixtures.ledgers import CLAIMANT, a_claim, a_condition, an_attempt_result, end
 
 JOB = JobKey("job")
 
@@ -387,6 +388,42 @@ def test_many_start_requests_are_dropped_in_portions(host, ledger, after, monkey
     assert (left, [len(events) for events in portions]) == (3, [2, 1])
     reason = "disabled" if after else "removed"
     assert skipped_runs(ledger) == [("skipped", reason)] * 5
+
+
+HANDLED = '[jobs.job]\nhandler = "health"\nfor_each = ["a", "b"]\n'
+PART = '[jobs.part]\nhandler = "health"\n'
+A, B, PARTED = JobKey("job", "a"), JobKey("job", "b"), JobKey("part")
+
+
+@pytest.mark.parametrize(
+    ("after", "stays"),
+    [
+        (HANDLED + PART, [A, B, PARTED]),
+        (HANDLED.replace(', "b"', "") + PART, [A, PARTED]),
+        (HANDLED.replace('"a", "b"', '"z"'), []),
+        (HANDLED + "enabled = false\n", [A, B]),
+        ('[jobs.job]\ncommand = "true"\n', []),
+        ("[jobs.job]\ncommand = 5\n", [A, B, PARTED]),  # a definition that can't be read may still have them
+    ],
+)
+def test_conditions_end_with_the_target_or_the_job_or_the_handler_that_reported_them(
+    host, ledger, after, stays, monkeypatch
+):
+    monkeypatch.setattr(dropped, "PORTION", 2)
+    host.write(HANDLED + PART, at("11:00:00"))
+    host.register(at("12:00:00"))
+    with ledger.transaction():
+        for key in (OWNER, A, B, PARTED):
+            for name in ("1", "2", "3"):
+                ledger.put_condition(key, a_condition(name), 1.0)
+    host.write(after, at("12:00:20"))
+    host.register(at("12:00:30"))
+
+    list(dropped.rest(ledger, host.read(at("12:00:30")), at("12:00:30")))
+
+    assert ledger.condition_keys() == [OWNER, *stays]
+    assert {ledger.condition_count(key) for key in stays} <= {3}
+    assert ledger.outbox() == []
 
 
 def test_the_run_of_a_dropped_start_request_has_the_host(host, ledger, tmp_path):

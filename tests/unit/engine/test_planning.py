@@ -3,6 +3,7 @@
 import pytest
 
 from scheduled.config.files import load_config
+from scheduled.core.audit import audit
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import gate_checks, planning
@@ -107,6 +108,32 @@ def test_skipped_slots_are_recorded_once(tmp_path, ledger):
 
     assert planned(ledger, config, NOON + 30 * MINUTE).events == ()
     assert [row.span for row in ledger.skipped()] == [Span(NOON, NOON, 1)]
+
+
+def test_a_gate_skips_each_slot_after_a_waiting_retry_and_the_position_stays(tmp_path, ledger):
+    guard = 'only_if = {path = "/mnt/x", else = "skip"}'
+    config = configured(tmp_path, f'[jobs.job]\ncron = "0 * * * *"\ncommand = "true"\n{guard}\n')
+    planned(ledger, config, NOON - MINUTE)
+    key, claim = JobKey("job"), a_claim(NOON, run_id="r")
+    with ledger.transaction():
+        ledger.claim(claim, CLAIMANT, NOON)
+        ledger.ended(an_attempt_result("r", "failed"), "waiting_retry", NOON + 30 * MINUTE, None)
+    closed = Gates(closed=frozenset(["job"]), refused=frozenset(["job"]))
+
+    found = planned(ledger, config, NOON + 2 * HOUR + MINUTE, gates=closed)
+    again = planned(ledger, config, NOON + 2 * HOUR + 2 * MINUTE, gates=closed)
+
+    (row,) = ledger.job_rows()
+    assert (row.position, row.open_reason) == (NOON - MINUTE - 1, "gate")
+    assert [(one.span, one.verdict) for one in ledger.rows_after(key, NOON)] == [
+        (Span(slot, slot, 1), "skipped") for slot in (NOON + HOUR, NOON + 2 * HOUR)
+    ]
+    assert ([event.payload["slots"] for event in found.events], again.events) == ([2], ())
+    assert again.jobs[key].waits == "gate"
+    checked = audit(ledger.epochs(), ledger.slot_rows(), [row], ["r"], NOON + 2 * HOUR + 2 * MINUTE)
+    assert (checked.slots, checked.problems) == (3, [])
+    opened = planned(ledger, config, NOON + 2 * HOUR + 3 * MINUTE)
+    assert [(start.claim.run_id, start.claim.slots) for start in opened.starts] == [("r", 1)]
 
 
 ORDERED = """

@@ -137,6 +137,9 @@ def second_run(ledger):
         ("", [lambda ledger: ledger.pause(JobKey("job"), NOW + 60)], "It waits: it is paused until 2026-03-04 05:08."),
         ("", [lambda ledger: ledger.pause(JobKey(""), NOW + 60), lambda ledger: ledger.pause(JobKey("job"), NOW + HOUR)],
          "It waits: all jobs are paused until 2026-03-04 05:08, and it is paused until 2026-03-04 06:07."),
+        ('not_between = ["05:08", "05:07"]', [decided], "It will not run again: no tick comes outside of its quiet hours (ticks come every 5m)."),
+        ('not_between = ["05:09", "05:08"]', [],
+         "It waits: its quiet hours last until 2026-03-04 05:08, but no tick comes outside of its quiet hours (ticks come every 5m)."),
         ('not_between = ["04:00", "08:00"]', [], "It waits: its quiet hours last until 2026-03-04 08:00."),
         ("only_if = { path = '/mnt/disk' }", [lambda ledger: ledger.wait(JobKey("job"), "gate", NOW)],
          "It waits: at the last tick its gate was closed (it requires: /mnt/disk exists)."),
@@ -208,6 +211,29 @@ def skipped(ledger):
 
 def ended(status, reason=""):
     return lambda ledger: ledger.ended(an_attempt_result("run-5", status, reason=reason), status, None, None)
+
+
+@pytest.mark.parametrize(
+    ("every", "at", "slot"),
+    [
+        ("1h", SLOT, "05:00:30"),
+        ("1h", SLOT + 29, "04:00:30"),  # an instant with seconds
+        ("1h", SLOT - MINUTE, "04:00:30"),  # a minute without a slot
+        ("10s", SLOT, "05:00:00"),  # a minute with several
+    ],
+)
+def test_a_minute_names_the_only_slot_in_it(tmp_path, ledger, every, at, slot):
+    key, path = JobKey("own"), tmp_path / "scheduled.toml"
+    path.write_text(f'timezone = "UTC"\n[jobs.own]\nevery = "{every}"\ncommand = "true"\n')
+    seconds = 10 if every == "10s" else HOUR
+    first = SLOT - 5 * HOUR + (30 if seconds == HOUR else 0)
+    with ledger.transaction():
+        ledger.begin_epoch(key, (Schedule("every", str(seconds), phase=first),), first - 1)
+
+    found = explain(Instance(str(path), str(tmp_path)), "own", datetime.fromtimestamp(at, UTC).isoformat())
+
+    assert found["slot"] == f"2026-03-04T{slot}+00:00"
+    assert found["at"] == datetime.fromtimestamp(at, UTC).isoformat()
 
 
 @pytest.mark.parametrize(

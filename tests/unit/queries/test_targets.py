@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.cli import render_status
 from scheduled.commands import overrides
 from scheduled.core.conditions import Condition
 from scheduled.core.keys import JobKey
@@ -31,7 +32,7 @@ def instance(tmp_path, monkeypatch):
     """An hourly job with two targets, first seen two hours ago; x is due, y is paused and has an incident."""
     monkeypatch.setattr("scheduled.clock.now", lambda: NOW + 0.5)
     (tmp_path / "scheduled.toml").write_text(
-        'timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\nfor_each = ["x", "y"]\ncommand = "true"\n'
+        'timezone = "UTC"\n[jobs.job]\ncron = "0 * * * *"\nfor_each = ["x", "y"]\nhandler = "health"\n'
     )
     paths = Paths(tmp_path / "state")
     directories.prepare(paths)
@@ -223,13 +224,22 @@ def test_the_pause_of_a_target_that_is_gone_is_marked_and_can_be_ended(instance)
         overrides.pause(instance, ["job@y"])
 
 
-def test_a_target_that_is_gone_can_be_enabled(instance):
+def test_the_override_of_a_target_that_is_gone_is_marked_and_the_target_can_be_enabled(instance, capsys):
     overrides.disable(instance, ["job@x"])
+    there = status.status(instance)
     without(instance, "x")
 
+    found = status.status(instance)
+    render_status.status(found)
     (done,) = overrides.enable(instance, ["job@x"])
 
     assert done["changed"]
+    assert "disabled   job@x (gone) until `scheduled enable job@x`\n" in capsys.readouterr().out
+    assert [(one["disabled"], one["gone"]) for one in (there, found, status.status(instance))] == [
+        (["job@x"], []),
+        (["job@x"], ["job@x"]),
+        ([], []),
+    ]
     with pytest.raises(UnknownError, match="no such target: job@x"):
         overrides.enable(instance, ["job@x"])
 

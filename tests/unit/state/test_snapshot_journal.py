@@ -5,7 +5,14 @@ import pytest
 from scheduled import idle
 from scheduled.core.keys import JobKey
 from scheduled.errors import StateError
-from scheduled.state import essentials, generation, snapshot, snapshot_journal, snapshot_summary, snapshot_tampering
+from scheduled.state import (
+    essentials,
+    generation,
+    snapshot,
+    snapshot_journal,
+    snapshot_summary,
+    snapshot_tampering,
+)
 from tests.fixtures.ledgers import HOUR, HOURLY, LEDGERS, an_attempt_result, claimed, end
 
 NOW = 1_770_127_200  # 2026-02-03T14:00:00Z
@@ -58,7 +65,10 @@ def test_an_update_appends_what_has_changed_and_overwrites_the_header_only(path,
     assert (path.read_bytes()[idle.SIZE :], path.stat().st_ino) == (body, inode)
     due, seal, *rest, _ = idle.parse(path.read_bytes()[: idle.SIZE])
     assert (due, seal, rest[1]) == (NOW + 120, idle.sealed(8, due, *rest), NOW + 60)
-    assert (snapshot.header(path), snapshot_tampering.found(path, NOW)) == (((NOW + 60) * 10**9, NOW + 120), None)
+    assert (snapshot.header(path), snapshot_tampering.found(path, NOW)) == (
+        ((NOW + 60) * 10**9, NOW + 120),
+        None,
+    )
     assert path.stat().st_mtime_ns == (NOW + 60) * 10**9
 
 
@@ -75,7 +85,11 @@ def test_what_is_restored_is_the_document_with_its_journal(path, ledger):
         "written_at": "2026-02-03T14:01:00+00:00", "next_due": "2026-02-03T14:02:00+00:00",
         "jobs": snapshot.current(path)["jobs"],
     }  # fmt: skip
-    assert {job.key.job: job.position for job in essentials.of_jobs(path)} == {"job": HOUR, "other": 0, "third": 0}
+    assert {job.key.job: job.position for job in essentials.of_jobs(path)} == {
+        "job": HOUR,
+        "other": 0,
+        "third": 0,
+    }
     assert essentials.saved_overrides(path).paused == {JobKey("other"): None}
 
 
@@ -104,7 +118,11 @@ def test_a_torn_last_line_does_not_count_and_the_next_one_is_read(path, ledger):
     update(path, ledger)
 
     assert (len(torn.entries), len(snapshot_journal.read(path).entries)) == (1, 2)
-    assert {job.key.job: job.position for job in essentials.of_jobs(path)} == {"job": HOUR, "other": HOUR, "third": 0}
+    assert {job.key.job: job.position for job in essentials.of_jobs(path)} == {
+        "job": HOUR,
+        "other": HOUR,
+        "third": 0,
+    }
 
 
 def test_a_new_document_has_an_empty_journal_and_a_small_one_has_none(path, ledger, monkeypatch):
@@ -121,9 +139,15 @@ def test_a_new_document_has_an_empty_journal_and_a_small_one_has_none(path, ledg
 
 @pytest.mark.parametrize(
     ("at", "size", "due"),
-    [(NOW, 100, False), (NOW + 899, 100, False), (NOW + 900, 100, True), (NOW - 1, 100, True), (NOW, 1 << 21, True)],
+    [
+        (NOW, 100, False),
+        (NOW + 899, 100, False),
+        (NOW + 900, 100, True),
+        (NOW - 1, 100, True),
+        (NOW, 1 << 21, True),
+    ],
 )
-def test_the_document_is_written_again_after_a_quarter_of_an_hour_or_for_a_large_journal(path, at, size, due):
+def test_the_document_is_written_again_after_a_quarter_of_an_hour_or_for_a_large_journal(at, size, due):
     beginning = snapshot_journal.Beginning(inode=1, body=2, generation=3, written_at=NOW, version=1)
 
     assert snapshot_journal.Journal(beginning, [], size).is_due(at) == due

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, cast, get_type_hints
 import msgspec
 
 from scheduled.actions.registry import keys
+from scheduled.config.job_table import OFF
 from scheduled.config.tables import JobTable, RetryTable
 from scheduled.core.jobs import CatchUp, Priority
 from scheduled.core.runs import RunStatus
@@ -16,6 +17,13 @@ Label = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]  # JOB or JO
 Line = Annotated[str, msgspec.Meta(max_length=1000)]
 Lines = Line | list[Line]
 Interval = str | int
+Off = Annotated[
+    bool,
+    msgspec.Meta(
+        description="Only `false`: the job does without what [defaults] gives.",
+        extra_json_schema={"enum": [False]},
+    ),
+]
 
 
 class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -108,8 +116,18 @@ class RetryBody(RetryTable, forbid_unknown_fields=True):
     max_attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
+class LimitsBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The limits of the processes of a job; `false` switches one off."""
+
+    memory: Interval | Off | None = None
+    cpu: Interval | Off | None = None
+    file_size: Interval | Off | None = None
+    open_files: int | Off | None = None
+    processes: int | Off | None = None
+
+
 class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The keys of a job to change; null removes a key."""
+    """The keys of a job to change; null removes a key, and false switches off what `[defaults]` gives for it."""
 
     description: Line | None = None
     labels: dict[str, str] | None = None
@@ -125,14 +143,16 @@ class ChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     after: list[str] | None = None
     priority: Priority | None = None
     catch_up: CatchUp | None = None
-    grace: Interval | None = None
+    grace: Interval | Off | None = None
     timeout: Interval | None = None
-    retry: RetryBody | bool | None = None
-    not_between: list[str] | None = None
+    retry: RetryBody | Off | None = None
+    not_between: list[str] | Off | None = None
     jitter: Interval | None = None
-    group: Line | None = None
-    cwd: Line | None = None
-    env: dict[str, str | int | float | bool] | None = None
+    group: Line | Off | None = None
+    cwd: Line | Off | None = None
+    env: dict[str, str | int | float | bool] | Off | None = None
+    secrets: dict[str, str | Off] | Off | None = None
+    limits: LimitsBody | Off | None = None
     enabled: bool | None = None
 
 
@@ -166,7 +186,9 @@ def with_all_keys(body: type[ChangeBody]) -> type[ChangeBody]:
     what = {name: key.type for name, key in keys().items()}
     table = get_type_hints(JobTable)
     further = [
-        (name, found | None, None) for name, found in {**table, **when, **what}.items() if name not in known
+        (name, found | Off | None if name in OFF else found | None, None)
+        for name, found in {**table, **when, **what}.items()
+        if name not in known
     ]
     made = msgspec.defstruct(
         body.__name__, further, bases=(body,), module=__name__, forbid_unknown_fields=True, kw_only=True
