@@ -5,7 +5,7 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch
 from scheduled.core.runs import FormerEpoch, Span
-from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, claimed, rows, the_job
+from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, an_attempt_result, claimed, end, rows, the_job
 
 
 def test_a_new_epoch_sets_the_position_of_its_job(ledger):
@@ -138,3 +138,72 @@ def test_slot_rows_are_sorted_by_job_and_time(ledger):
             ledger.record_verdict(JobKey(job), Span(slot, slot, 1), "skipped", "edited", None, 9)
 
     assert [(row.job, row.span.first) for row in ledger.slot_rows()] == [("a", 2), ("a", 3), ("b", 1)]
+
+
+# Which keys
+
+
+def test_the_keys_to_plan_are_due_or_have_an_open_reason(ledger):
+    with ledger.transaction():
+        for name, reason, due in (("a", None, 50), ("b", None, 51), ("c", "paused", None), ("d", None, None)):
+            ledger.begin_epoch(JobKey(name), HOURLY, 0)
+            ledger.wait(JobKey(name), reason, due)
+
+    assert ledger.keys_to_plan(50) == {JobKey("a"), JobKey("c")}
+    assert (ledger.next_due(), ledger.keys_waiting(["paused", "gate"])) == (50, {JobKey("c"): "paused"})
+
+
+def test_without_a_due_instant_none_is_next(ledger):
+    assert (ledger.next_due(), ledger.keys_to_plan(10**10)) == (None, set())
+
+
+def test_the_keys_ahead_have_a_position_or_an_open_run_after_an_instant(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch(JobKey("other"), HOURLY, 100)
+    claimed(ledger, 2 * HOUR)
+
+    assert ledger.keys_ahead(99) == {JobKey("job"), JobKey("other")}
+    assert ledger.keys_ahead(100) == {JobKey("job")}
+    assert ledger.keys_ahead(2 * HOUR) == set()
+
+
+def test_the_keys_without_success_are_those_of_which_the_last_run_did_not_succeed(ledger):
+    with ledger.transaction():
+        ledger.begin_epoch(JobKey("other"), HOURLY, 0)
+    before = ledger.keys_without_success()
+    claimed(ledger, HOUR)
+    end(ledger, an_attempt_result(f"run-{HOUR}", "failed"), "failed")
+    claimed(ledger, HOUR, job="other", run_id="other-1")
+    end(ledger, an_attempt_result("other-1"), "success")
+
+    assert (before, ledger.keys_without_success()) == (set(), {JobKey("job")})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ledger: ledger.advance(JobKey("job"), HOUR),
+        lambda ledger: ledger.wait(JobKey("job"), None, 7),
+        lambda ledger: ledger.succeeded(JobKey("job"), HOUR),
+        lambda ledger: ledger.end_epoch(JobKey("job"), HOUR),
+        lambda ledger: ledger.continue_epoch(JobKey("job"), DAILY, 50),
+        lambda ledger: ledger.ended(an_attempt_result(f"run-{HOUR}", "failed"), "failed", None, None),
+        lambda ledger: ledger.rewind(JobKey("job"), -5),
+    ],
+)
+def test_the_changed_rows_are_those_of_which_the_snapshot_shows_something_else(ledger, change):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.begin_epoch(JobKey("other"), HOURLY, 0)
+    with ledger.transaction():
+        ledger.remember("planned", "1")
+    generation = ledger.generation()
+    before = ledger.changed_rows(generation)
+    with ledger.transaction():
+        change(ledger)
+    with ledger.transaction():
+        ledger.begin_epoch(JobKey("third"), HOURLY, 0)
+
+    assert before == []
+    assert ledger.changed_rows(generation) == ledger.job_rows([JobKey("job"), JobKey("third")])
+    assert ledger.changed_rows(generation + 1) == ledger.job_rows([JobKey("third")])
