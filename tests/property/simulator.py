@@ -7,12 +7,13 @@ tests/fixtures, is simulated. `Simulation.run` raises AssertionError at the firs
 import random
 from datetime import UTC, datetime
 
+from scheduled.config.last_targets import recall
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
-from tests.fixtures import random_features, random_jobs
+from tests.fixtures import random_features, random_jobs, sessions
 from tests.fixtures.oracle import CADENCE, Oracle, keys
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
@@ -49,6 +50,8 @@ class Simulation:
         self.features = random.Random(f"{seed} features") if features else None
         if features:
             self.tables |= random_features.draw(self.features)
+            self.oracle.max_sessions = random_features.MAX_SESSIONS
+            sessions.add(patch)
         self.stepped, self.ticking, self.finishing, self.removed = False, True, False, {}
         self.host_zone = self.random.choice(HOST_ZONES)
         set_up(
@@ -63,6 +66,8 @@ class Simulation:
         self.gate.touch()
         self.oracle.guard = directory / "gate-guard"
         self.oracle.guard.touch()
+        self.oracle.listing = directory / "gate-list"
+        self._list("north", "south")
         self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
@@ -153,14 +158,16 @@ class Simulation:
 
     def _body(self, how):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
-        self.oracle.sees(runtime)
+        self.oracle.sees(runtime, by_hand="manual" in how)
         stepped, self.stepped = self.stepped, False
         runner.tick(runtime, **how)
         if stepped:
             self.oracle.check_next()
 
     def _write(self):
-        self.config_file.write_text(random_jobs.text(self.tables, self.max_runs, str(self.gate)))
+        self.config_file.write_text(
+            random_jobs.text(self.tables, self.max_runs, str(self.gate), self.oracle.max_sessions)
+        )
         self.oracle.written_at = self.machine.wall()
         self.edited = True
 
@@ -280,9 +287,20 @@ class Simulation:
         self.oracle.guard.touch()
         self.oracle.guard_changed = self.machine.mono
 
+    def _list(self, *names):
+        self.oracle.listing.write_text("".join(f"{name}\n" for name in names))
+
+    def relist(self):
+        """Give the list that a command prints other members; sometimes the command fails, or prints nothing, for a while."""
+        chance = self.features.random()
+        if chance < 0.2:
+            self.oracle.listing.unlink(missing_ok=True)
+        else:
+            self._list(*(random_features.members(self.features) if chance < 0.9 else ()))
+
     def reschedule(self):
         """Give a job other schedules."""
-        name = self.features.choice(["twice", "rest"])
+        name = self.features.choice(["twice", "rest", "found"])
         if name in self.tables:
             every = {"every": self.features.choice(INTERVALS)}
             self.tables[name].update(
@@ -318,6 +336,7 @@ class Simulation:
                 self.config_file, self.directory / "state", self.ledger, keeps_zone=True
             )
             runtime.config.override(self.ledger.overrides())
+            recall(runtime.config, self.ledger)
             self.oracle.commands(runtime, [name])
             planning.register(self.ledger, runtime.config, int(self.machine.wall()), made_now=[name])
 
@@ -363,6 +382,7 @@ class Simulation:
 
     def run_manually(self):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
+        recall(runtime.config, self.ledger)
         job = runtime.config.jobs[self.random.choice(list(runtime.config.jobs))]
         self._tick(manual=[ManualRequest(key.job, target=key.target) for key in keys(job)])
 
@@ -415,6 +435,7 @@ class Simulation:
         self._correct_clock()
         self._cron_starts()
         self.gate.touch()
+        self._list("north", "south")
         self._restore_configuration()
         end = self.machine.mono + QUIET_END
         while self.machine.mono < end or self.machine.runners:
@@ -455,5 +476,10 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
-CHANGES = (Simulation.retarget, Simulation.reschedule, Simulation.guard_closes)  # with features
+CHANGES = (
+    Simulation.retarget,
+    Simulation.relist,
+    Simulation.reschedule,
+    Simulation.guard_closes,
+)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())
