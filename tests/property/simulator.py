@@ -14,9 +14,11 @@ from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
 from tests.fixtures import random_features, random_jobs, sessions
-from tests.fixtures.oracle import CADENCE, Oracle, keys
+from tests.fixtures.eras import keys
+from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
+from tests.property.feature_changes import INTERVALS, FeatureChanges
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 YEAR = 365.25 * DAY
@@ -32,7 +34,7 @@ def _next_tick_time(instant):
     return (instant - START) // CADENCE * CADENCE + CADENCE + START if instant < NEVER else NEVER
 
 
-class Simulation:
+class Simulation(FeatureChanges):
     """One history, completely determined by its *seed*. *disturbances* is their average number in a month.
 
     With *features*, there are also the jobs of `random_features`.
@@ -265,49 +267,6 @@ class Simulation:
             table["cron"] = self.random.choice(SCHEDULES)
         self._write()
 
-    def retarget(self):
-        """Give a job other targets, or none, or make a job without targets one with them."""
-        name = self.features.choice(random_features.TARGETED)
-        if name not in self.tables:
-            return
-        table = self.tables[name]
-        if self.features.random() < 0.15 and "for_each" in table:
-            del table["for_each"]
-        else:
-            table["for_each"] = random_features.members(self.features)
-        self._write()
-
-    def guard_closes(self):
-        """Close the gate of a job that skips its slots then."""
-        self.oracle.guard.unlink(missing_ok=True)
-        self.oracle.guard_changed = self.machine.mono
-        self.later(self._duration(), self._guard_opens)
-
-    def _guard_opens(self):
-        self.oracle.guard.touch()
-        self.oracle.guard_changed = self.machine.mono
-
-    def _list(self, *names):
-        self.oracle.listing.write_text("".join(f"{name}\n" for name in names))
-
-    def relist(self):
-        """Give the list that a command prints other members; sometimes the command fails, or prints nothing, for a while."""
-        chance = self.features.random()
-        if chance < 0.2:
-            self.oracle.listing.unlink(missing_ok=True)
-        else:
-            self._list(*(random_features.members(self.features) if chance < 0.9 else ()))
-
-    def reschedule(self):
-        """Give a job other schedules."""
-        name = self.features.choice(["twice", "rest", "found"])
-        if name in self.tables:
-            every = {"every": self.features.choice(INTERVALS)}
-            self.tables[name].update(
-                every if name == "rest" else {"cron": self.features.choice(random_features.SEVERAL)}
-            )
-            self._write()
-
     def travel(self):
         """Take the machine to another zone, or give its zone another name."""
         self.host_zone = self.random.choice(HOST_ZONES)
@@ -459,7 +418,6 @@ class Simulation:
 
 
 HOST_ZONES = ("Asia/Kolkata", "Asia/Calcutta", "Asia/Tehran", "Asia/Beirut")
-INTERVALS = ("20h", "36h", "5d")
 SCHEDULES = (
     "30 2 * * *",
     "0,30 1-3 * * 0",
