@@ -73,6 +73,7 @@ class Life:
             own = random.Random(f"{seed} features")
             self.tables |= features_of_life.draw(own, [f"job{place}" for place in range(jobs)], begin)
         self.habits = world.habits(self.random, self.tables)
+        self.undoes = random.Random(f"{seed} undo") if kinds else None
         if kinds:
             own = random.Random(f"{seed} kinds")
             drawn = kinds_of_life.draw(own, begin)
