@@ -10,6 +10,8 @@ from tests.fixtures.oracle import CADENCE
 from tests.property.life.kinds import FROM_END
 from tests.property.life.witness import label
 
+# Seconds from a beat until the next tick has noted that a run is still under way.
+NOTED = CADENCE + 60
 ROUND = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -123,7 +125,7 @@ class Comparison:
         for key, number in (predicted - real - requested).items():
             at, job, slot = key
             horizon, _ = self._horizon(answer, job)
-            if at + CADENCE <= horizon:
+            if at + NOTED <= horizon:
                 yield self._text(
                     answer, f"{job} runs at {shown(at)} for {shown(slot)}, but did not ({number})"
                 )
@@ -136,7 +138,7 @@ class Comparison:
         self.compared["forecast"] += sum(
             number
             for (at, job, _), number in predicted.items()
-            if at + CADENCE <= self._horizon(answer, job)[0]
+            if at + NOTED <= self._horizon(answer, job)[0]
         )
 
     def _claims_between(self, since, first, last, only, requested=False):
@@ -183,7 +185,7 @@ class Comparison:
                 yield self._text(answer, f"{job} for {shown(slot)} is {row['reason']}, but it ran")
             return
         due = instant(row["runs_at"])
-        if due + CADENCE > horizon:
+        if due + NOTED > horizon:
             return
         self.compared["next"] += 1
         claims = [claim for claim in self._slots_of(job, answer.at) if self._moment(claim) == due]
@@ -248,7 +250,7 @@ class Comparison:
             wanted = {instant(text)}
         if claims and self._moment(claims[0]) not in wanted and self._moment(claims[0]) < max(wanted):
             yield self._text(answer, f"{job} runs at {text}, but ran before: {shown(claims[0].at)}")
-        if max(wanted) + CADENCE > horizon:
+        if max(wanted) + NOTED > horizon:
             return
         self.compared[str(answer.question)] += 1
         claims = self._of_job(job, answer.at)  # it may also be a retry of a run without a slot
@@ -285,7 +287,7 @@ class Comparison:
         claims = [claim for claim in self._claims if beat(claim.tick) == tick and claim.slot is not None]
         real = Counter((claim.label, claim.slot, claim.attempt, claim.slots) for claim in claims)
         for job, slot, attempt, slots in predicted - real:
-            if self._tick_horizon(answer, job) >= tick + CADENCE:
+            if self._tick_horizon(answer, job) >= tick + NOTED:
                 text = f"{job} starts now for {shown(slot)} (attempt {attempt}, {slots} slots), but did not"
                 yield self._text(answer, text)
         for claim in claims:
