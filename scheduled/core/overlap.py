@@ -89,7 +89,7 @@ def skipped_first(times: Timetable, base: Instant, until: Instant, spans: Spans)
     found: list[Skip] = []
     for after, last in spans:
         first = times.next_after(base)
-        span = span_between(times, after, min(last, until))
+        span = span_between(times, max(after, base), min(last, until))
         if first is None or span is None or first > until:
             continue
         if first < span.first:
@@ -123,16 +123,40 @@ def given_up(
     """
     if job.overlap == "queue":
         return _kept(times, given, spans)
-    given = tuple(part for skip in given for part in _named(times, skip, spans))
+    given = tuple(part for skip in given if skip.reason != LIMIT for part in _named(times, skip, spans))
+    if job.catch_up == "all":
+        passed = given[-1].span.last if given else base
+        given += _beyond_limit(times, passed, until, spans, job.catch_up_limit)
     return *given, *skipped_first(times, given[-1].span.last if given else base, until, spans)
+
+
+def _beyond_limit(
+    times: Timetable, base: Instant, until: Instant, spans: Spans, limit: int
+) -> tuple[Skip, ...]:
+    """Return as skips the slots in (*base*, *until*] up to the newest one that is beyond the *limit*.
+
+    The limit counts the slots outside of *spans* alone, for the others do not run.
+    """
+    newest: Instant | None = until + 1
+    for _ in range(limit + 1):
+        newest = None if newest is None else newest_outside(times, base, newest - 1, spans)
+    return () if newest is None else _parted(times, Span(base + 1, newest, 0), LIMIT, spans)
 
 
 def _named(times: Timetable, skip: Skip, spans: Spans) -> list[Skip]:
     """Return *skip* in parts: of the slots that are skipped for a newer one, those in *spans* have the reason `overlap`."""
     if not skip.reason.startswith(SUPERSEDED):
         return [skip]
-    outside, inside = parts(times, skip.span.first - 1, skip.span.last, spans, OVERLAP)
-    return sorted([*(Skip(span, skip.reason) for span in outside), *inside], key=lambda one: one.span.first)
+    return [*_parted(times, skip.span, skip.reason, spans)]
+
+
+def _parted(
+    times: Timetable, span: Span, reason: str, spans: Spans, within: str = OVERLAP
+) -> tuple[Skip, ...]:
+    """Return the slots in *span* as skips for *reason*, those in *spans* for the reason *within*, oldest first."""
+    outside, inside = parts(times, span.first - 1, span.last, spans, within)
+    found = [*(Skip(one, reason) for one in outside), *inside]
+    return tuple(sorted(found, key=lambda one: one.span.first))
 
 
 def _kept(times: Timetable, skips: Sequence[Skip], spans: Spans) -> tuple[Skip, ...]:
@@ -152,6 +176,14 @@ def _kept(times: Timetable, skips: Sequence[Skip], spans: Spans) -> tuple[Skip, 
         found += [Skip(span, skip.reason) for span in outside if span.last < inside[0].span.first]
         break
     return tuple(found)
+
+
+def _older(times: Timetable, skip: Skip, slot: Instant, spans: Spans) -> tuple[Skip, ...]:
+    """Return the part of *skip* before the queued *slot*: what came due during a run is beyond the limit of the queue."""
+    span = Span(skip.span.first, min(skip.span.last, slot - 1), 0)
+    if span.last < span.first:
+        return ()
+    return _parted(times, span, skip.reason, spans, LIMIT) if skip.reason.startswith(SUPERSEDED) else (skip,)
 
 
 def replacing(job: Job, job_state: JobState, newest: Instant) -> Start | None:
@@ -180,7 +212,7 @@ def due(
     job: Job, times: Timetable, base: Instant, until: Instant, given: tuple[Skip, ...], spans: Spans
 ) -> Due:
     """Return which of the slots in (*base*, *until*] is due. *given* are those given up without regard to *spans*."""
-    given = given_up(job, times, base, until, given, spans)
+    without, given = given, given_up(job, times, base, until, given, spans)
     passed = given[-1].span.last if given else base
     if job.overlap == "skip":
         slot = newest_outside(times, passed, until, spans)
@@ -188,6 +220,7 @@ def due(
     ahead = tuple((max(after, passed), last) for after, last in spans if last > passed)
     slot = oldest(times, ahead, job.catch_up_limit)
     if slot is not None:
-        return Due(slot, given, in_order=True, during=spans)
+        before = tuple(part for skip in without for part in _older(times, skip, slot, spans))
+        return Due(slot, before, in_order=True, during=spans)
     newest = times.last_until(until)
     return Due(newest if newest is not None and newest > passed else None, given)

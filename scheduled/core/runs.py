@@ -51,6 +51,8 @@ FAILED: frozenset[str] = frozenset({"failed", "timed_out", "interrupted"})
 UNDER_WAY: frozenset[str] = frozenset({"claimed", "running"})
 OPEN = UNDER_WAY | {"waiting_retry"}
 
+# How the reason of an attempt begins of which `pre` did not end well: its command did not start.
+IN_PRE = "pre: "
 # In place of an event's name, for a job without a schedule: the jobs that it comes after have succeeded.
 AFTER = "after"
 

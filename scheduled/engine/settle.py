@@ -141,16 +141,18 @@ def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list
 def settle_superseded(ledger: Ledger, context: SettleContext, starts: Iterable[Start]) -> list[Event]:
     """Request the starts that follow from the runs that *starts* have superseded; return the events to publish.
 
-    A run that was superseded before its first attempt makes no event: its slot is only coalesced.
+    A run that was superseded before its first attempt makes no event: its slot is only coalesced. Each skip of *starts* makes one.
     """
     events: list[Event] = []
     for start in starts:
         run = start.superseded
         ended = None if run is None else ledger.run(run.run_id)
+        found = [skips.skipped(start.claim.key, skip.span, skip.reason, context.zone) for skip in start.skips]
         if run is None or ended is None:
+            skips.announce(ledger, context.jobs, found, int(context.now))
+            events += found
             continue
         judgement = judge_superseded(run, start.claim.run_id, coalesced=start.coalesces)
-        found = [skips.skipped(run.key, skip.span, skip.reason, context.zone) for skip in start.skips]
         if run.attempt > 0 or not start.coalesces:
             # The event is about the run: its slot may be coalesced.
             verdict: Verdict = "failed" if judgement.status == "failed" else "skipped"

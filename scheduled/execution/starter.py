@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from scheduled.core.runs import IN_PRE
 from scheduled.errors import StateError
 from scheduled.execution import process
 from scheduled.execution.attempt import (
@@ -47,7 +48,7 @@ class Starter:
             give_up(spec, output)
             if isinstance(error, StateError) or getattr(error, "errno", None) in SHORTAGE:
                 return _not_started(spec, getattr(error, "strerror", None) or str(error))
-            return Ended(attempt_result=not_startable(spec, time.time(), error, "pre: " if spec.pre else ""))
+            return Ended(attempt_result=not_startable(spec, time.time(), error, IN_PRE if spec.pre else ""))
         except Exception as error:  # noqa: BLE001 - an ImportError during an upgrade
             give_up(spec, output)
             return _not_started(spec, masked(spec, f"{type(error).__name__}: {error}"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduled.core.runs import AttemptResult
+from scheduled.core.runs import IN_PRE, AttemptResult
 from scheduled.execution import process
 from scheduled.execution.attempt import (
     Attempt,
@@ -92,7 +92,7 @@ def _after_pre(running: Attempt, code: int, start: Start) -> Attempt | AttemptRe
         return msgspec.structs.replace(
             result,
             status=status,
-            reason=f"pre: {ending(running, code)}",
+            reason=f"{IN_PRE}{ending(running, code)}",
             failure_class=recognised(running, status),
         )
     before = os.fstat(running.output.fd).st_size

@@ -14,7 +14,7 @@ from scheduled.core.job_log_lines import LogEvent, read_line
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import CHAIN, AttemptRow, RunRow
 from scheduled.core.run_ids import trial_run_id
-from scheduled.core.runs import UNDER_WAY
+from scheduled.core.runs import IN_PRE, UNDER_WAY
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import read_regular
@@ -22,7 +22,8 @@ from scheduled.state.ledger import History
 
 CANNOT_START = frozenset({os.EX_CONFIG, 126, 127})  # exit codes of an attempt that had no process
 KILLED = 128  # a greater exit code is that of a signal
-RETURNED = frozenset({"success", "failed", "deferred"})  # the statuses of attempts that were not killed
+# The statuses of attempts that were not killed. One that was deferred may have been so by its `pre`.
+RETURNED = frozenset({"success", "failed"})
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +114,8 @@ def _attempts(ledger: History, config: Config, run: RunRow) -> Iterator[Recorded
 
 def _ended(run: RunRow, row: AttemptRow, *, judged: bool) -> RecordedAttempt:
     found = _attempt(run, row.attempt, row.status, row.started_at or row.finished_at or 0)
-    began = not (row.duration_ms == 0 and row.exit_code in CANNOT_START)
+    could_start = not (row.duration_ms == 0 and row.exit_code in CANNOT_START)
+    began = could_start and not row.reason.startswith(IN_PRE)
     returned = row.status in RETURNED and row.exit_code is not None and row.exit_code <= KILLED
     return msgspec.structs.replace(
         found,

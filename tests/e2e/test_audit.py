@@ -170,6 +170,18 @@ def test_an_attempt_that_the_log_does_not_have_is_a_difference(logged):
     assert against(logged, "--to", "2026-01-01").returncode == 0
 
 
+@pytest.mark.parametrize("code", [7, 75])
+def test_a_command_that_did_not_start_because_pre_failed_needs_no_line(logged, code):
+    lines = f"pre = 'exit {code}'\ncwd = '{logged.root}'\ncommand = '''{LOGGED}'''"
+    logged.configure(f"[jobs.job]\n{lines}\n")
+    logged.run("run", "job")
+
+    done = against(logged)
+
+    assert "1 start, 1 end, 2 recorded attempts" in done.stdout
+    assert done.returncode == 0
+
+
 def test_a_trial_is_no_difference(logged):
     assert logged.run("try", "job").returncode == 0
 

@@ -18,7 +18,7 @@ needs_faketime = pytest.mark.skipif(
 )
 
 
-@pytest.mark.timeout(14400 if NIGHTLY else 400)
+@pytest.mark.timeout(14400 if NIGHTLY else 600)
 @pytest.mark.parametrize(
     "clock", [False, pytest.param(True, marks=[pytest.mark.system, needs_faketime])], ids=["steady", "set"]
 )

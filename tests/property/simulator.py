@@ -7,15 +7,18 @@ tests/fixtures, is simulated. `Simulation.run` raises AssertionError at the firs
 import random
 from datetime import UTC, datetime
 
+from scheduled.config.last_targets import recall
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
-from tests.fixtures import random_features, random_jobs
-from tests.fixtures.oracle import CADENCE, Oracle, keys
+from tests.fixtures import random_features, random_jobs, sessions
+from tests.fixtures.eras import keys
+from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
+from tests.property.feature_changes import INTERVALS, FeatureChanges
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 YEAR = 365.25 * DAY
@@ -31,7 +34,7 @@ def _next_tick_time(instant):
     return (instant - START) // CADENCE * CADENCE + CADENCE + START if instant < NEVER else NEVER
 
 
-class Simulation:
+class Simulation(FeatureChanges):
     """One history, completely determined by its *seed*. *disturbances* is their average number in a month.
 
     With *features*, there are also the jobs of `random_features`.
@@ -49,6 +52,8 @@ class Simulation:
         self.features = random.Random(f"{seed} features") if features else None
         if features:
             self.tables |= random_features.draw(self.features)
+            self.oracle.max_sessions = random_features.MAX_SESSIONS
+            sessions.add(patch)
         self.stepped, self.ticking, self.finishing, self.removed = False, True, False, {}
         self.host_zone = self.random.choice(HOST_ZONES)
         set_up(
@@ -63,6 +68,8 @@ class Simulation:
         self.gate.touch()
         self.oracle.guard = directory / "gate-guard"
         self.oracle.guard.touch()
+        self.oracle.listing = directory / "gate-list"
+        self._list("north", "south")
         self.editable = [name for name in random_jobs.EDITABLE if name in self.tables]
         self.max_runs = self.random.choice([None, None, 4])
         self._write()
@@ -153,14 +160,16 @@ class Simulation:
 
     def _body(self, how):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
-        self.oracle.sees(runtime)
+        self.oracle.sees(runtime, by_hand="manual" in how)
         stepped, self.stepped = self.stepped, False
         runner.tick(runtime, **how)
         if stepped:
             self.oracle.check_next()
 
     def _write(self):
-        self.config_file.write_text(random_jobs.text(self.tables, self.max_runs, str(self.gate)))
+        self.config_file.write_text(
+            random_jobs.text(self.tables, self.max_runs, str(self.gate), self.oracle.max_sessions)
+        )
         self.oracle.written_at = self.machine.wall()
         self.edited = True
 
@@ -258,38 +267,6 @@ class Simulation:
             table["cron"] = self.random.choice(SCHEDULES)
         self._write()
 
-    def retarget(self):
-        """Give a job other targets, or none, or make a job without targets one with them."""
-        name = self.features.choice(random_features.TARGETED)
-        if name not in self.tables:
-            return
-        table = self.tables[name]
-        if self.features.random() < 0.15 and "for_each" in table:
-            del table["for_each"]
-        else:
-            table["for_each"] = random_features.members(self.features)
-        self._write()
-
-    def guard_closes(self):
-        """Close the gate of a job that skips its slots then."""
-        self.oracle.guard.unlink(missing_ok=True)
-        self.oracle.guard_changed = self.machine.mono
-        self.later(self._duration(), self._guard_opens)
-
-    def _guard_opens(self):
-        self.oracle.guard.touch()
-        self.oracle.guard_changed = self.machine.mono
-
-    def reschedule(self):
-        """Give a job other schedules."""
-        name = self.features.choice(["twice", "rest"])
-        if name in self.tables:
-            every = {"every": self.features.choice(INTERVALS)}
-            self.tables[name].update(
-                every if name == "rest" else {"cron": self.features.choice(random_features.SEVERAL)}
-            )
-            self._write()
-
     def travel(self):
         """Take the machine to another zone, or give its zone another name."""
         self.host_zone = self.random.choice(HOST_ZONES)
@@ -318,6 +295,7 @@ class Simulation:
                 self.config_file, self.directory / "state", self.ledger, keeps_zone=True
             )
             runtime.config.override(self.ledger.overrides())
+            recall(runtime.config, self.ledger)
             self.oracle.commands(runtime, [name])
             planning.register(self.ledger, runtime.config, int(self.machine.wall()), made_now=[name])
 
@@ -363,6 +341,7 @@ class Simulation:
 
     def run_manually(self):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
+        recall(runtime.config, self.ledger)
         job = runtime.config.jobs[self.random.choice(list(runtime.config.jobs))]
         self._tick(manual=[ManualRequest(key.job, target=key.target) for key in keys(job)])
 
@@ -415,6 +394,7 @@ class Simulation:
         self._correct_clock()
         self._cron_starts()
         self.gate.touch()
+        self._list("north", "south")
         self._restore_configuration()
         end = self.machine.mono + QUIET_END
         while self.machine.mono < end or self.machine.runners:
@@ -438,7 +418,6 @@ class Simulation:
 
 
 HOST_ZONES = ("Asia/Kolkata", "Asia/Calcutta", "Asia/Tehran", "Asia/Beirut")
-INTERVALS = ("20h", "36h", "5d")
 SCHEDULES = (
     "30 2 * * *",
     "0,30 1-3 * * 0",
@@ -455,5 +434,10 @@ CHANCES = {
     Simulation.gate_closes: 1, Simulation.busy_days: 1, Simulation.kill_waiting: 2,
     Simulation.answer: 2,
 }  # fmt: skip
-CHANGES = (Simulation.retarget, Simulation.reschedule, Simulation.guard_closes)  # with features
+CHANGES = (
+    Simulation.retarget,
+    Simulation.relist,
+    Simulation.reschedule,
+    Simulation.guard_closes,
+)  # with features
 DISTURBANCES, WEIGHTS = list(CHANCES), list(CHANCES.values())

@@ -16,13 +16,14 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from scheduled.config import files
 from scheduled.config.files import load_config
 from scheduled.core.audit import audit
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import Action, Gate, Job, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import FAILED, AttemptResult
-from scheduled.engine import claims, edits, gaps, planning
+from scheduled.engine import claims, gaps, planning
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import SettleContext, settle_attempt, settle_superseded
 from scheduled.execution.report_file import Reported
@@ -451,7 +452,7 @@ def test_every_slot_is_accounted_for_in_any_history(jobs, steps):
         settings_file = Path(directory) / "scheduled.toml"
         settings_file.touch()
         world = World(ledger, load_config(settings_file), jobs)
-        with patch.object(edits, "load_config", lambda _, kept_zone: world.read(kept_zone())):
+        with patch.object(files, "load_config", lambda _, kept_zone: world.read(kept_zone())):
             for step in steps:
                 go_on(world, *step)
                 check(world)

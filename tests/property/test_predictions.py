@@ -16,6 +16,7 @@ FIXED = (3, 5, 6, 7, 16, 21, 23, 29, 33, 35)  # each of them has found a fault
 DRAWN = seed("LIFE_SEED")  # another one each night
 SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN != BY_DAY else [])]
 FEATURED = [DRAWN] if "LIFE_SEED" in os.environ else [2, 4, 10]
+KINDS = [DRAWN] if "LIFE_SEED" in os.environ else [1, 3, 6, 7, *([DRAWN] if DRAWN != BY_DAY else [])]
 TRAVELS = [DRAWN] if "LIFE_SEED" in os.environ else [*range(1, 7), *([DRAWN] if DRAWN != BY_DAY else [])]
 
 
@@ -58,6 +59,13 @@ def test_what_the_program_predicts_for_targets_and_for_chains_in_chains_happens(
     life = live(seed, tmp_path, monkeypatch, days=DAYS / 4, features=True)
 
     assert sum(life.answers.compared.values()) > 5 * DAYS
+
+
+@pytest.mark.parametrize("seed", KINDS)
+def test_what_the_program_predicts_for_slots_that_depend_on_earlier_runs_happens(seed, tmp_path, monkeypatch):
+    life = live(seed, tmp_path, monkeypatch, days=DAYS / 2, kinds=True)
+
+    assert sum(life.answers.compared.values()) > 10 * DAYS
 
 
 @pytest.mark.parametrize("seed", TRAVELS)

@@ -4,6 +4,7 @@ Every answer (`next`, `forecast`, `explain`, `status`, the dry run) assumes from
 
 - a tick comes at every full cadence and is not killed, except during the outages that the question named;
 - every attempt succeeds, and has ended before the next tick: also one that was under way when the question was asked;
+- what the tick that is at work starts when its runs have ended comes with the next tick;
 - no retry comes due while another tick runs than that of its last attempt;
 - every gate is open; the dry run evaluates gates itself and does not assume this;
 - nothing changes by hand: no edit, override, pause, resume, skip, stop or rerun;

@@ -79,11 +79,20 @@ class Changes:
         ]
         slot = self.random.choice([None, *slots])
         self._command(name, service.skip, name, slot)
+        if self.life.undoes is not None:
+            pause = self.life.undoes.choice([MINUTE, 20 * MINUTE, 2 * HOUR]) * self.life.undoes.uniform(
+                0.5, 1.5
+            )
+            self.life.later(pause, self._undo, name, slot)
 
-    def _command(self, name, command, *arguments):
+    def _undo(self, name, slot):
+        """Open the slots again that were skipped."""
+        self._command(name, service.skip, name, slot, undo=True)
+
+    def _command(self, name, command, *arguments, **how):
         self.life.broken(name, command.__name__)
         try:
-            command(self.life.instance, *arguments)
+            command(self.life.instance, *arguments, **how)
         except ScheduledError as error:
             self.life.machine.note(f"refused: {error}")
 

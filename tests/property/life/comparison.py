@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 
 from scheduled.core.keys import read_label
 from tests.fixtures.oracle import CADENCE
+from tests.property.life.kinds import FROM_END
 from tests.property.life.witness import label
 
+# Seconds from a beat until the next tick has noted that a run is still under way.
+NOTED = CADENCE + 60
 ROUND = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -19,6 +22,11 @@ def instant(text):
 def slot_of(row):
     """Return the instant for which a predicted run is; None for a run without one."""
     return instant(row["scheduled_for"]) if row["scheduled_for"] else None
+
+
+def known(label, slot):
+    """Return *slot* as far as it is predicted: only to the minute if it counts from the end of a run."""
+    return slot // 60 * 60 if slot is not None and name_of(label) == FROM_END else slot
 
 
 def named(row, name="job"):
@@ -110,14 +118,14 @@ class Comparison:
         for row in answer.document:
             at = instant(row["runs_at"])
             if at >= answer.at - CADENCE:
-                predicted[at, named(row), slot_of(row)] += 1
+                predicted[at, named(row), known(named(row), slot_of(row))] += 1
         real = Counter(self._claims_between(answer.at, first, last, only))
         # Start requests that waited are predicted, those to come are not.
         requested = Counter(self._claims_between(answer.at, first, last, only, requested=True))
         for key, number in (predicted - real - requested).items():
             at, job, slot = key
             horizon, _ = self._horizon(answer, job)
-            if at + CADENCE <= horizon:
+            if at + NOTED <= horizon:
                 yield self._text(
                     answer, f"{job} runs at {shown(at)} for {shown(slot)}, but did not ({number})"
                 )
@@ -130,7 +138,7 @@ class Comparison:
         self.compared["forecast"] += sum(
             number
             for (at, job, _), number in predicted.items()
-            if at + CADENCE <= self._horizon(answer, job)[0]
+            if at + NOTED <= self._horizon(answer, job)[0]
         )
 
     def _claims_between(self, since, first, last, only, requested=False):
@@ -138,19 +146,21 @@ class Comparison:
             at = self._moment(claim)
             listed = claim.slot is not None or claim.attempt > 1
             if listed != requested and claim.at >= since and first <= at < last and only in (None, claim.job):
-                yield at, claim.label, claim.scheduled_for
+                yield at, claim.label, known(claim.label, claim.scheduled_for)
 
     def _of(self, at, job, slot):
         """Return the claims of a run."""
         return [
             claim
             for claim in self._claims
-            if self._moment(claim) == at and claim.label == job and claim.scheduled_for == slot
+            if self._moment(claim) == at
+            and claim.label == job
+            and known(job, claim.scheduled_for) == known(job, slot)
         ]
 
     # next
     def _next(self, answer):
-        listed = {(named(row), slot_of(row)) for row in answer.document}
+        listed = {(named(row), known(named(row), slot_of(row))) for row in answer.document}
         last = max((instant(row["runs_at"]) for row in answer.document if row["runs_at"]), default=0)
         for row in answer.document:
             yield from self._next_slot(answer, named(row), slot_of(row), row)
@@ -159,7 +169,7 @@ class Comparison:
             if (
                 inside
                 and claim.at < self._horizon(answer, claim.job)[0]
-                and (claim.label, claim.slot) not in listed
+                and (claim.label, known(claim.label, claim.slot)) not in listed
             ):
                 yield self._text(answer, f"{claim.run_id} ran, a slot that it does not list")
 
@@ -167,26 +177,33 @@ class Comparison:
         horizon, _ = self._horizon(answer, job)
         if row["runs_at"] is None:
             early = [
-                claim for claim in self._slots_of(job, answer.at) if claim.slot == slot and claim.at < horizon
+                claim
+                for claim in self._slots_of(job, answer.at)
+                if known(job, claim.slot) == known(job, slot) and claim.at < horizon
             ]
             if early:
                 yield self._text(answer, f"{job} for {shown(slot)} is {row['reason']}, but it ran")
             return
         due = instant(row["runs_at"])
-        if due + CADENCE > horizon:
+        if due + NOTED > horizon:
             return
         self.compared["next"] += 1
         claims = [claim for claim in self._slots_of(job, answer.at) if self._moment(claim) == due]
-        ran = any(self._of(due, job, slot))
+        ran = any(self._of(due, job, slot)) or self._at_once(answer, job, slot)
         if not (ran or self._is_covered(job, slot, claims) or self._is_full(due)):
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but did not")
         early = [
             claim
             for claim in self._slots_of(job, answer.at)
-            if claim.slot == slot and self._moment(claim) < due
+            if known(job, claim.slot) == known(job, slot) and self._moment(claim) < due
         ]
         if early:
             yield self._text(answer, f"{job} for {shown(slot)} can run at {shown(due)}, but ran before")
+
+    def _at_once(self, answer, job, slot):
+        """Return whether the tick that was at work when the question was asked started a run: that is not predicted."""
+        claims = (claim for claim in self._of_job(job, answer.at) if claim.tick <= answer.at)
+        return any(known(job, claim.scheduled_for) == known(job, slot) for claim in claims)
 
     def _is_full(self, due):
         """Return whether a tick started as many runs as `max_runs` allows: the next tick starts the others."""
@@ -233,7 +250,7 @@ class Comparison:
             wanted = {instant(text)}
         if claims and self._moment(claims[0]) not in wanted and self._moment(claims[0]) < max(wanted):
             yield self._text(answer, f"{job} runs at {text}, but ran before: {shown(claims[0].at)}")
-        if max(wanted) + CADENCE > horizon:
+        if max(wanted) + NOTED > horizon:
             return
         self.compared[str(answer.question)] += 1
         claims = self._of_job(job, answer.at)  # it may also be a retry of a run without a slot
@@ -270,7 +287,7 @@ class Comparison:
         claims = [claim for claim in self._claims if beat(claim.tick) == tick and claim.slot is not None]
         real = Counter((claim.label, claim.slot, claim.attempt, claim.slots) for claim in claims)
         for job, slot, attempt, slots in predicted - real:
-            if self._tick_horizon(answer, job) >= tick + CADENCE:
+            if self._tick_horizon(answer, job) >= tick + NOTED:
                 text = f"{job} starts now for {shown(slot)} (attempt {attempt}, {slots} slots), but did not"
                 yield self._text(answer, text)
         for claim in claims:

@@ -20,6 +20,7 @@ from tests.fixtures.oracle import CADENCE
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import Published, set_up
 from tests.property.life import features as features_of_life
+from tests.property.life import kinds as kinds_of_life
 from tests.property.life import world
 from tests.property.life.answers import Answers
 from tests.property.life.assumptions import Breaks, tied
@@ -48,11 +49,22 @@ class Life:
     """A life, completely determined by its *seed*: *jobs* scheduled jobs, and a change about every *calm* hours.
 
     If it *travels*, most schedules follow the time zone of the host, which changes about twice a day. If it is
-    *curious*, it asks every question after each failure, and most retries come soon.
+    *curious*, it asks every question after each failure, and most retries come soon. With *kinds*, there are also the jobs
+    of `kinds`.
     """
 
     def __init__(
-        self, seed, directory, patch, jobs=5, calm=5.0, *, travels=False, curious=False, features=False
+        self,
+        seed,
+        directory,
+        patch,
+        jobs=5,
+        calm=5.0,
+        *,
+        travels=False,
+        curious=False,
+        features=False,
+        kinds=False,
     ):
         self.seed, self.random, self.calm = seed, random.Random(f"{seed} life"), calm
         begin = world.beginning(self.random)
@@ -61,6 +73,12 @@ class Life:
             own = random.Random(f"{seed} features")
             self.tables |= features_of_life.draw(own, [f"job{place}" for place in range(jobs)], begin)
         self.habits = world.habits(self.random, self.tables)
+        self.undoes = random.Random(f"{seed} undo") if kinds else None
+        if kinds:
+            own = random.Random(f"{seed} kinds")
+            drawn = kinds_of_life.draw(own, begin)
+            self.tables |= drawn
+            self.habits |= kinds_of_life.habits(own, drawn)
         self.host, self.moves = "UTC", 0
         self.travel = random.Random(f"{seed} travel") if travels else None
         if travels:
@@ -71,7 +89,7 @@ class Life:
             self.habits = dict.fromkeys(self.tables, "flaky")
             world.retry_soon(self.curious, self.tables)
         self.max_runs = self.random.choice([None, None, None, 2])
-        if features:  # with a budget, what starts depends on which of several runs ends first
+        if features or kinds:  # with a budget, what starts depends on which of several runs ends first
             self.max_runs = None
         self.witness, self.breaks = Witness(self._attempt_ended, self._claimed), Breaks()
         self.machine = WatchedMachine(seed, begin, self._fate)
@@ -196,10 +214,15 @@ class Life:
                     self.broken(name, "its gate is closed")
 
     def _attempt_ended(self, end):
+        if end.job == kinds_of_life.FROM_END and self._is_first(end):
+            self.broken(end.job, f"{end.run_id}: until now it was not known how long a run takes")
         if end.status != "success":
             self.broken(end.job, f"{end.run_id} attempt {end.attempt}: {end.status}")
             if self.curious and self.curious.random() < 0.4:
                 self.later(0.5 + self.curious.random(), self._ask_of_retry)
+
+    def _is_first(self, end):
+        return sum(one.job == end.job for one in self.witness.endings) == 1
 
     def _ask_of_retry(self):
         """Ask about the retry for which the tick at work waits."""

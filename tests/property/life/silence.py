@@ -14,6 +14,7 @@ from tests.property.life.witness import label
 WITHOUT_SUCCESS = ("failed", "skipped")
 IN_A_ROW = 3
 BY_A_PERSON = ("by hand", "edited", "stopped", "disabled", "removed")
+BY_ITS_GATE = "its gate was closed"
 EVENTS = {"failed": ("job_failed",), "skipped": ("job_skipped", "job_failed")}
 
 
@@ -100,9 +101,10 @@ class Silence:
     def _decide(self, reasons, event):
         """Update the reasons of the newest skips of a job in a row."""
         reason = event.payload.get("reason")
-        if event.name == "job_skipped" and not event.payload.get("run_id") and reason not in BY_A_PERSON:
+        wanted = reason in BY_A_PERSON or (reason or "").startswith(BY_ITS_GATE)
+        if event.name == "job_skipped" and not event.payload.get("run_id") and not wanted:
             reasons.append(reason)
-        elif event.name in ("job_completed", "job_failed") or reason in BY_A_PERSON:
+        elif event.name in ("job_completed", "job_failed") or wanted:
             reasons.clear()
 
     def _asking(self):

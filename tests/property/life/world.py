@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 HOUR, DAY = 3600, 86400
+EVEN = "even"  # the habit of a job that always takes the same time
 ZONES = ("UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 BEGINNINGS = (
     "2026-03-07",
@@ -124,6 +125,8 @@ def habits(random, jobs):
 def fate(habit, random):
     """Return the duration of an attempt in seconds, and its result."""
     seconds, chance = random.uniform(0.2, 40), random.random()
+    if habit == EVEN:
+        return 20.3, "success"
     if habit == "slow" and chance < 0.2:
         return random.uniform(2, 50) * 60, "success"
     if habit == "flaky" and chance < 0.35:

@@ -147,6 +147,24 @@ def test_at_most_catch_up_limit_slots_are_queued():
     assert found.skips == (Skip(span("10:01", "10:03"), "catch_up_limit"),)
 
 
+def test_with_none_the_slots_beyond_the_limit_of_the_queue_are_skipped():
+    job = a_job("queue", catch_up="none", catch_up_limit=2)
+
+    during = planned(job, a_state("10:00", ("10:00", "10:04")), "10:04")
+    mixed = planned(job, a_state("10:00", ("10:01", "10:03"), ("10:04", "10:06")), "10:06")
+
+    assert (during.start.claim.slot, during.skips) == (
+        at("10:03"),
+        (Skip(span("10:01", "10:02"), "catch_up_limit"),),
+    )
+    assert (mixed.start.claim.slot, mixed.start.coalesced) == (at("10:05"), ())
+    assert mixed.skips == (
+        Skip(span("10:01", "10:01"), "superseded"),
+        Skip(span("10:02", "10:03"), "catch_up_limit"),
+        Skip(span("10:04", "10:04"), "superseded"),
+    )
+
+
 def test_grace_holds_for_queued_slots():
     found = planned(a_job("queue", grace=120), a_state("10:00", ("10:00", "10:05")), "10:05")
 
@@ -165,6 +183,30 @@ def test_with_skip_the_slots_of_the_time_of_the_run_are_skipped(catch_up):
     skipped = sorted((skip.span.first, skip.span.last, skip.reason) for skip in found.skips)
     assert {reason for *_, reason in skipped} == {"overlap"}
     assert (skipped[0][0], skipped[-1][1]) == (at("10:01"), at("10:03"))
+
+
+def test_with_skip_the_limit_of_all_counts_only_slots_that_would_run():
+    job = a_job("skip", catch_up="all", catch_up_limit=1)
+
+    during = planned(job, a_state("10:00", ("10:00", "10:03")), "10:03")
+    mixed = planned(job, a_state("10:00", ("10:02", "10:04")), "10:06")
+
+    assert (during.start, during.skips) == (None, (Skip(span("10:01", "10:03"), "overlap"),))
+    # 10:01 and 10:05 are beyond the limit: only the newest slot that came due without a run has one.
+    assert mixed.start.claim.slot == at("10:06")
+    assert mixed.skips == (
+        Skip(span("10:01", "10:02"), "catch_up_limit"),
+        Skip(span("10:03", "10:04"), "overlap"),
+        Skip(span("10:05", "10:05"), "catch_up_limit"),
+    )
+
+
+def test_with_skip_a_slot_before_the_run_is_within_the_limit_of_all():
+    found = planned(
+        a_job("skip", catch_up="all", catch_up_limit=1), a_state("10:00", ("10:01", "10:04")), "10:04"
+    )
+
+    assert (found.start.claim.slot, found.skips) == (at("10:01"), ())
 
 
 def test_with_skip_a_slot_after_the_end_runs():

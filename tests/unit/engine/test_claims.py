@@ -8,6 +8,7 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.records import Claimant
+from scheduled.core.runs import Skip, Span
 from scheduled.engine import claims, planning
 from scheduled.engine.settle import SettleContext, settle_superseded
 from scheduled.schedules.zones import MINUTE
@@ -110,3 +111,22 @@ def test_later_slots_are_queued_once_an_earlier_one_is_claimed(tmp_path, found):
         after = [row.open_reason for row in ledger.job_rows()]
 
     assert (before, len(taken), after) == ([None], 1, ["queued"])
+
+
+def test_slots_that_a_start_skips_have_an_event_also_if_it_supersedes_no_run(tmp_path, found):
+    with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger, ledger.transaction():
+        planning.register(ledger, found, NOON)
+        (start,) = planning.plan_and_record(ledger, found, NOON).starts
+        skip = Skip(Span(NOON - 60, NOON - 60, 1), "catch_up_limit")
+        context = SettleContext(jobs=found.jobs, now=NOON, zone="UTC", compose=lambda *_: [])
+        ((name, payload),) = [
+            (event.name, event.payload)
+            for event in settle_superseded(ledger, context, [msgspec.structs.replace(start, skips=(skip,))])
+        ]
+
+    assert (name, payload["job"], payload["reason"], payload["slots"]) == (
+        "job_skipped",
+        "job",
+        "catch_up_limit",
+        1,
+    )
