@@ -208,12 +208,11 @@ def _announce(runtime: Runtime, ledger: Ledger, collected: Collected, planned: S
 
 def _register(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """Put the configuration in force, if it is not; return the events to publish after the commit."""
-    if to_plan.is_planned(ledger, runtime.config, int(now)) and not edits.is_outdated(
-        ledger, runtime.config, int(now)
-    ):
-        edits.remember(ledger, runtime.config)
-        return []
-    return planning.register(ledger, runtime.config, int(now))
+    config = runtime.config
+    if to_plan.keys(ledger, config, int(now)) is None or edits.is_outdated(ledger, config, int(now)):
+        return planning.register(ledger, config, int(now))
+    edits.remember(ledger, config)
+    return []
 
 
 def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Collection[str] | None) -> Plan:
@@ -231,8 +230,7 @@ def _due(ledger: Ledger, runtime: Runtime, now: float, gates: Gates, only: Colle
         events=events,
         sessions=runtime.config.max_sessions,
     )
-    if keys is None:
-        to_plan.remember(ledger, runtime.config, int(now))
+    to_plan.remember(ledger, runtime.config, int(now))
     if only is None:
         gaps.remember_tick(ledger, runtime.config.jobs, int(now), int(clock.now()))
     return found
@@ -284,8 +282,7 @@ def _finish(
             events=None if dispatcher.events_left else 0,
             sessions=0 if dispatcher.sessions_left == 0 else None,
         )
-        if keys is None:
-            to_plan.remember(ledger, runtime.config, int(now))
+        to_plan.remember(ledger, runtime.config, int(now))
         # Read `planned` again: a later tick may have planned by now.
         planning.record_left_over(
             ledger,

@@ -18,12 +18,15 @@ from scheduled.state.ledger import Ledger, Meta
 
 BASIS = "planned_with"  # in the ledger's meta: the basis with which a tick has planned all jobs; '' after a change by hand
 
+GENERATION = "planned_at_generation"  # in the ledger's meta: that of the last planning; later changes of jobs are by others
+
 
 def keys(ledger: Ledger, config: Config, now: Instant, also: Collection[JobKey] = ()) -> set[JobKey] | None:
     """Return the jobs and targets that have to be planned at *now*, with *also*; None if all of them have to be."""
     if not is_planned(ledger, config, now) or _is_irregular(ledger, config, now):
         return None
-    found = ledger.keys_to_plan(now + config.jobs.index.longest_delay)
+    planned_at = int(ledger.meta(GENERATION) or 0)
+    found = ledger.keys_to_plan(now + config.jobs.index.longest_delay, planned_at)
     return {*found, *also, *(run.key for run in ledger.open_runs()), *ledger.requested_keys()}
 
 
@@ -33,8 +36,9 @@ def is_planned(ledger: Ledger, config: Config, now: Instant) -> bool:
 
 
 def remember(ledger: Ledger, config: Config, now: Instant) -> None:
-    """Record that all jobs are planned, at *now*. Call it in the transaction that planned them."""
+    """Record that all jobs are planned, at *now*. Call it in the transaction that planned all, or those of `keys`."""
     ledger.remember(BASIS, _basis(ledger, config, now))
+    ledger.remember(GENERATION, str(ledger.generation() + 1))  # that after this transaction
 
 
 def forget(ledger: Meta) -> None:

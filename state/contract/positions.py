@@ -30,8 +30,11 @@ class Positions(Protocol):
         It may return others, but none is missing.
         """
 
-    def keys_to_plan(self, until: Instant) -> set[JobKey]:
-        """Return the keys that are due next at *until* or before, or have an open reason (see `wait`)."""
+    def keys_to_plan(self, until: Instant, generation: int) -> set[JobKey]:
+        """Return the keys that are due next at *until* or before, or have an open reason (see `wait`).
+
+        Also those that changed since the ledger had *generation*, as in `changed_rows`.
+        """
 
     def keys_ahead(self, instant: Instant) -> set[JobKey]:
         """Return the keys with a position, or an open run of a slot, after *instant*."""

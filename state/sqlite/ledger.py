@@ -26,7 +26,7 @@ from scheduled.state.validation import check_values
 NUMBERS = (
     "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
     "observed_cadence", "heartbeat", "tick_count", "configuration_read_at",
-    "generation", "lost_until",
+    "generation", "lost_until", "planned_at_generation",
 )  # fmt: skip
 
 

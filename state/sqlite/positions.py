@@ -115,9 +115,9 @@ class Positions:
             found.append(JobRow(**dict(zip(JobRow.__struct_fields__, values, strict=True))))
         return found
 
-    def keys_to_plan(self, until: Instant) -> set[JobKey]:
+    def keys_to_plan(self, until: Instant, generation: int) -> set[JobKey]:
         """See `Positions.keys_to_plan`."""
-        return self._keys("next_due <= ? OR open_reason IS NOT NULL", until)
+        return self._keys("next_due <= ? OR open_reason IS NOT NULL OR changed >= ?", until, generation)
 
     def keys_ahead(self, instant: Instant) -> set[JobKey]:
         """See `Positions.keys_ahead`."""

@@ -149,12 +149,13 @@ def test_the_keys_to_plan_are_due_or_have_an_open_reason(ledger):
             ledger.begin_epoch(JobKey(name), HOURLY, 0)
             ledger.wait(JobKey(name), reason, due)
 
-    assert ledger.keys_to_plan(50) == {JobKey("a"), JobKey("c")}
+    assert ledger.keys_to_plan(50, ledger.generation()) == {JobKey("a"), JobKey("c")}
+    assert ledger.keys_to_plan(0, ledger.generation() - 1) == {JobKey(name) for name in "abcd"}
     assert (ledger.next_due(), ledger.keys_waiting(["paused", "gate"])) == (50, {JobKey("c"): "paused"})
 
 
 def test_without_a_due_instant_none_is_next(ledger):
-    assert (ledger.next_due(), ledger.keys_to_plan(10**10)) == (None, set())
+    assert (ledger.next_due(), ledger.keys_to_plan(10**10, 10)) == (None, set())
 
 
 def test_the_keys_ahead_have_a_position_or_an_open_run_after_an_instant(ledger):
