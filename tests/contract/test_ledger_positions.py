@@ -5,6 +5,7 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch
 from scheduled.core.runs import FormerEpoch, Span
+from scheduled.state.sqlite import positions
 from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, claimed, rows, the_job
 
 
@@ -138,3 +139,20 @@ def test_slot_rows_are_sorted_by_job_and_time(ledger):
             ledger.record_verdict(JobKey(job), Span(slot, slot, 1), "skipped", "edited", None, 9)
 
     assert [(row.job, row.span.first) for row in ledger.slot_rows()] == [("a", 2), ("a", 3), ("b", 1)]
+
+
+def test_many_decided_slots_beyond_the_position_are_copied_once(ledger, monkeypatch):
+    with ledger.transaction():
+        for slot in range(2, 302):
+            ledger.record_verdict(
+                JobKey("job"), Span(slot * HOUR, slot * HOUR, 1), "skipped", "by hand", None, 0
+            )
+    copied = []
+    monkeypatch.setattr(
+        positions, "tuple", lambda of_key: copied.append(len(of_key)) or tuple(of_key), raising=False
+    )
+
+    decided = ledger.job_states()[JobKey("job")].decided
+
+    assert decided == tuple(slot * HOUR for slot in range(2, 302))
+    assert sum(copied) == 300
