@@ -168,7 +168,11 @@ def orphaned(world, until):
     """A world in which a tick was killed while two jobs ran. Only the result file holds their results."""
     world.configure(TWO_RESULTS.format(root=world.root).replace("echo", "sleep 1; echo"))
     tick = world.start("run", "a", "b")
-    until(lambda: list(world.state.glob("output/*.log")) and len(list(world.state.glob("output/*.log"))) == 2)
+    until(
+        lambda: (
+            list(world.state.glob("output/*/*.log")) and len(list(world.state.glob("output/*/*.log"))) == 2
+        )
+    )
     tick.kill()
     tick.wait()
     (results,) = (world.state / "results").glob("*.jsonl")

@@ -149,6 +149,7 @@ def runtime(tmp_path):
 def test_a_tick_prunes_once_a_day_and_deletes_output_with_its_run(runtime, ledger):
     old, new = (runtime.paths.output_of(f"run-{7 + day * DAY}", 1) for day in (3, 199))
     for path in (old, new):
+        path.parent.mkdir()
         path.write_text("printed")
     pruning.prune(runtime, ledger, NOW - DAY - 1)
     first = left(ledger)
@@ -158,6 +159,7 @@ def test_a_tick_prunes_once_a_day_and_deletes_output_with_its_run(runtime, ledge
 
     assert (first, second, left(ledger)) == ((200, 200), (30, 30), (30, 30))
     assert (old.exists(), new.exists()) == (False, True)
+    assert list(runtime.paths.output.iterdir()) == [new.parent]
 
 
 def test_a_clock_that_is_years_ahead_deletes_nothing(runtime, ledger):
@@ -185,9 +187,13 @@ def test_the_outputs_of_a_portion_go_with_it_also_if_a_later_one_fails(tmp_path,
     config.write_text("[history]\nkeep_days = 1\nkeep_runs = 1\n")
     directories.prepare(Paths(tmp_path))
     runtime = Runtime(config, tmp_path)
-    runtime.paths.output.mkdir(exist_ok=True)
     for day in range(200):
-        (runtime.paths.output / f"run-{7 + day * DAY}.1.log").touch()
+        path = runtime.paths.output_of(f"run-{7 + day * DAY}", 1)
+        path = (
+            path if day % 2 else runtime.paths.output / path.name
+        )  # every second one is of an earlier version
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     monkeypatch.setattr(pruning, "PORTION", 90)
     calls, real = iter([True, False]), ledger.prune
 
@@ -203,6 +209,6 @@ def test_the_outputs_of_a_portion_go_with_it_also_if_a_later_one_fails(tmp_path,
     pruning.prune(runtime, ledger, NOW)
 
     runs = {run.run_id for run in ledger.history(limit=-1)}
-    assert {path.name.removesuffix(".1.log") for path in runtime.paths.output.iterdir()} == runs
+    assert {path.name.removesuffix(".1.log") for path in runtime.paths.outputs()} == runs
     assert len(runs) < 200
     assert runtime.problems == ["history: can't be pruned: disk full; the next tick retries"]
