@@ -68,8 +68,10 @@ def _target(figure: Figure) -> str:
 
 
 def _size(number: float, unit: str) -> str:
-    if unit == "MiB":
-        return f"{number:.1f} MiB"
+    if unit in ("MiB", "MB"):
+        return f"{number:.1f} {unit}"
+    if unit == "files":
+        return f"{number:,.0f} files"
     return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.2f} s"
 
 

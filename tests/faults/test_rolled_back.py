@@ -114,9 +114,9 @@ def test_the_output_of_an_attempt_of_the_lost_ledger_is_kept_under_another_name(
     run_id = copied.json("history", "once")[0]["run_id"]
     output = Paths(copied.state).output_of(run_id, 1)
     output.write_text("other\n")
-    copied.sql(f"DELETE FROM attempts WHERE run_id = '{run_id}'")
     copied.sql(
-        f"UPDATE runs SET status = 'waiting_retry', attempt = 0, retry_at = 0 WHERE run_id = '{run_id}'"
+        "UPDATE runs SET status = 'waiting_retry', attempt = 0, retry_at = 0, printed = NULL"
+        f" WHERE run_id = '{run_id}'"
     )
 
     assert copied.run("run").returncode == 0

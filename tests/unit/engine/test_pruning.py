@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.audit import audit as audit_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
 from scheduled.engine import pruning
@@ -12,7 +13,7 @@ from scheduled.paths import Paths
 from scheduled.queries.audit import audit
 from scheduled.schedules.zones import DAY
 from scheduled.state import directories
-from tests.fixtures.ledgers import CLAIMANT, DAILY, HOURLY, LEDGERS, a_claim, an_attempt_result, by_hand
+from tests.fixtures.ledgers import CLAIMANT, DAILY, HOUR, HOURLY, LEDGERS, a_claim, an_attempt_result, by_hand
 
 NOW = 200 * DAY
 
@@ -97,6 +98,64 @@ def test_history_before_the_horizon_is_deleted_and_the_position_stays(ledger):
 
 def test_only_the_newest_runs_are_kept_but_all_verdicts(ledger):
     assert (len(pruned(ledger, before=0, keep_runs=5)), left(ledger)) == (195, (200, 5))
+
+
+@pytest.fixture
+def hourly(tmp_path):
+    """A ledger with an hourly job that has run for two days; a run failed, and its schedule was renewed at 20:30."""
+    (tmp_path / "hourly").mkdir()
+    ledger, key = LEDGERS["sqlite"](tmp_path / "hourly"), JobKey("job")
+    with ledger.transaction():
+        ledger.begin_epoch(key, HOURLY, HOUR - 1)
+        for hour in range(1, 48):
+            if hour == 21:
+                ledger.continue_epoch(key, HOURLY, 20 * HOUR + HOUR // 2)
+            slot, verdict = hour * HOUR, "failed" if hour == 5 else "success"
+            ledger.claim(a_claim(slot), CLAIMANT, float(slot))
+            ledger.ended(an_attempt_result(f"run-{slot}", verdict), verdict, None, None)
+            ledger.record_verdict(key, Span(slot, slot, 1), verdict, "", f"run-{slot}", slot)
+            ledger.advance(key, slot)
+        ledger.remember("planned", str(48 * HOUR - 1))
+    yield ledger
+    ledger.close()
+
+
+def test_the_successes_of_a_day_and_an_epoch_become_one_row_when_their_runs_are_deleted(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+
+    rows = [
+        (row.span.first // HOUR, row.span.last // HOUR, row.span.count, row.verdict, row.run_id)
+        for row in hourly.slot_rows()
+    ]
+    assert rows == [
+        (1, 4, 4, "success", None),
+        (5, 5, 1, "failed", f"run-{5 * HOUR}"),
+        (6, 20, 15, "success", None),
+        (21, 23, 3, "success", None),
+        (24, 37, 14, "success", None),
+        *[(hour, hour, 1, "success", f"run-{hour * HOUR}") for hour in range(38, 48)],
+    ]
+
+
+def test_portions_of_pruning_make_the_same_rows_and_the_audit_accepts_them(hourly):
+    begin, portions = None, 0
+    while portions == 0 or begin is not None:
+        with hourly.transaction():
+            _, begin = hourly.prune(0, 10, 3, begin)
+        portions += 1
+
+    found = audit_of(hourly.epochs(), hourly.slot_rows(), hourly.job_rows(), (), 48 * HOUR - 1)
+
+    assert portions > 10
+    assert [row.span.count for row in hourly.slot_rows()] == [4, 1, 15, 3, 14, *[1] * 10]
+    assert (found.slots, found.problems) == (47, [])
+
+
+def test_a_merged_row_is_deleted_with_its_day(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+    pruned(hourly, before=23 * HOUR + 1, keep_runs=10)
+
+    assert [row.span.count for row in hourly.slot_rows()] == [14, *[1] * 10]
 
 
 def test_runs_of_one_instant_are_counted_one_by_one(ledger):
