@@ -51,8 +51,9 @@ def _live(runtime: Runtime) -> list[str]:
     begin = int(time.time()) // DAY * DAY - days * DAY
     with closing(SqliteLedger(runtime.state / "ledger.db")) as ledger:
         for day in range(begin, begin + days * DAY, DAY):
-            for slot in range(day, day + DAY, HOUR):
-                _tick(ledger, keys, slot)
+            with ledger.transaction():
+                for slot in range(day, day + DAY, HOUR):
+                    _tick(ledger, keys, slot)
             _prune(ledger, day + DAY - config.keep_days * DAY, config.keep_runs)
         return [run.run_id for run in ledger.history(limit=-1)]
 
@@ -61,21 +62,19 @@ def _tick(ledger: SqliteLedger, keys: Iterable[JobKey], slot: int) -> None:
     """Claim the runs of a slot, and record that they succeeded."""
     claimant = Claimant(tick=named(slot, "12345-abcd"), boot=BOOT, host=HOST)
     runs = [(key, slot_run_id(key, slot)) for key in keys]
-    with ledger.transaction():
-        for key, run_id in runs:
-            claim = Claim(
-                run_id=run_id,
-                job=key.job,
-                slot=slot,
-                attempt=1,
-                slots=1,
-                trigger="schedule",
-                window_start=slot - HOUR,
-            )
-            ledger.claim(claim, claimant, slot + 0.123456)
-    with ledger.transaction():
-        for key, run_id in runs:
-            _succeed(ledger, key, run_id, slot)
+    for key, run_id in runs:
+        claim = Claim(
+            run_id=run_id,
+            job=key.job,
+            slot=slot,
+            attempt=1,
+            slots=1,
+            trigger="schedule",
+            window_start=slot - HOUR,
+        )
+        ledger.claim(claim, claimant, slot + 0.123456)
+    for key, run_id in runs:
+        _succeed(ledger, key, run_id, slot)
 
 
 def _succeed(ledger: SqliteLedger, key: JobKey, run_id: str, slot: int) -> None:

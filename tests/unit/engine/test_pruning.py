@@ -3,9 +3,10 @@
 import pytest
 
 from scheduled.core.audit import audit as audit_of
+from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
-from scheduled.engine import pruning
+from scheduled.engine import clock_steps, pruning
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.instance import Instance
@@ -156,6 +157,19 @@ def test_a_merged_row_is_deleted_with_its_day(hourly):
     pruned(hourly, before=23 * HOUR + 1, keep_runs=10)
 
     assert [row.span.count for row in hourly.slot_rows()] == [14, *[1] * 10]
+
+
+def test_a_clock_that_goes_back_into_a_merged_row_keeps_the_slots_before(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+    jobs = {"job": Job(name="job", schedules=HOURLY, action=Action("command", line="true"))}
+
+    with hourly.transaction():
+        stepped = clock_steps.step_back(hourly, jobs, 10 * HOUR + 60)
+        taken = hourly.claim(a_claim(11 * HOUR, run_id="again"), CLAIMANT, 11.0 * HOUR)
+
+    spans = [(row.span.first // HOUR, row.span.last // HOUR, row.span.count) for row in hourly.slot_rows()]
+    assert (stepped is not None, taken) == (True, True)
+    assert spans == [(1, 4, 4), (5, 5, 1), (6, 10, 5), (11, 11, 1)]
 
 
 def test_runs_of_one_instant_are_counted_one_by_one(ledger):
