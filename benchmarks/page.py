@@ -36,7 +36,7 @@ def write(figures: Iterable[Figure], order: Sequence[str]) -> None:
 
 
 def _table(figures: Sequence[Figure]) -> Iterator[str]:
-    runs = sorted({len(figure.results) for figure in figures})
+    runs = sorted({len(figure.results) for figure in figures} - {1})  # one run: a size, which is always the same
     system = platform.freedesktop_os_release()
     yield (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores,"
