@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks import configured, events, growth, idle, mail, memory, plan, reading, sweep, ticks
+from benchmarks import configured, disk, events, growth, idle, mail, memory, plan, reading, sweep, ticks
 from benchmarks.measure import Figure, become_subreaper, make_scratch
 
 Row = Callable[..., Iterator[Figure]]
@@ -23,9 +23,10 @@ ROWS: dict[str, Row] = {
     "mail": mail.figures,
     "memory": memory.figures,
     "growth": growth.figures,
+    "disk": disk.figures,
 }
 # The rows that CI checks: they are measured quickly and show regressions.
-GATED = ("idle", "plan", "run", "tick", "jobs", "events", "reading", "sweep", "mail")
+GATED = ("idle", "plan", "run", "tick", "jobs", "events", "reading", "sweep", "mail", "disk")
 
 
 def main() -> int:

@@ -113,19 +113,15 @@ def add_history(runtime: Runtime, rows: int) -> None:
     with closing(sqlite3.connect(runtime.state / "ledger.db")) as db:
         past = [(name, now - DAY - 60 * n) for n in range(per_job) for name in names]
         db.executemany(
-            "INSERT INTO runs (run_id, job, slot, slots, trigger, attempt, status, tick, boot, host, claimed_at,"
-            " started_at, finished_at, duration_ms, exit_code) VALUES (?, ?, ?, 1, 'schedule', 1, 'success', 't', 'b',"
-            " 'h', ?, ?, ?, 5, 0)",
+            "INSERT INTO runs (run_id, job, slot, slots, trigger, attempt, status, tick, origin, claimed_at,"
+            " started_at, finished_at, duration_ms, exit_code, printed) VALUES (?, ?, ?, 1, 'schedule', 1, 'success', '',"
+            " 1, ?, ?, ?, 5, 0, 0)",
             ((f"{job}-{at}", job, at, at + 1, at + 1, at + 2) for job, at in past),
         )
         db.executemany(
             "INSERT INTO slots (job, first, last, count, verdict, run_id, decided_at)"
             " VALUES (?, ?, ?, 1, 'success', ?, ?)",
             ((job, at, at, f"{job}-{at}", at) for job, at in past),
-        )
-        db.executemany(
-            "INSERT INTO attempts (run_id, attempt, status, duration_ms, exit_code) VALUES (?, 1, 'success', 5, 0)",
-            ((f"{job}-{at}",) for job, at in past),
         )
         db.commit()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

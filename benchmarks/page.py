@@ -36,7 +36,9 @@ def write(figures: Iterable[Figure], order: Sequence[str]) -> None:
 
 
 def _table(figures: Sequence[Figure]) -> Iterator[str]:
-    runs = sorted({len(figure.results) for figure in figures})
+    runs = sorted(
+        {len(figure.results) for figure in figures} - {1}
+    )  # one run: a size, which is always the same
     system = platform.freedesktop_os_release()
     yield (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores,"
@@ -68,8 +70,10 @@ def _target(figure: Figure) -> str:
 
 
 def _size(number: float, unit: str) -> str:
-    if unit == "MiB":
-        return f"{number:.1f} MiB"
+    if unit in ("MiB", "MB"):
+        return f"{number:.1f} {unit}"
+    if unit == "files":
+        return f"{number:,.0f} files"
     return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.2f} s"
 
 

@@ -1,8 +1,10 @@
 """The paths of the configuration, of the state directory and of the files in it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from scheduled.digests import sha256
 from scheduled.errors import BadNameError
 
 STOP = ".stop"  # the suffix of an order to end an attempt
@@ -37,8 +39,30 @@ class Paths:
         self.lost: str | None = None
 
     def output_of(self, run_id: str, attempt: int) -> Path:
-        """Return the path of the output of an attempt. The file is also the lock of the run."""
-        return self.output / _name(f"{run_id}.{attempt}.log")
+        """Return the path of the output of an attempt. The file is also the lock of the run.
+
+        Its directory is one of 256, by the id of the run: there may be very many jobs, and very many runs of one job. An
+        output of an earlier version is in the directory above.
+        """
+        return self._in_output(run_id, f"{run_id}.{attempt}.log")
+
+    def output_beside(self, file: Path) -> Path:
+        """Return the path of the output of the attempt to which *file* belongs, as for `run_of`."""
+        return self._in_output(self.run_of(file), f"{file.stem}.log")
+
+    def _in_output(self, run_id: str, name: str) -> Path:
+        above = self.output / _name(name)
+        if os.path.lexists(above):
+            return above
+        return self.output / sha256(os.fsencode(run_id))[:1].hex() / name
+
+    def outputs(self) -> Iterator[Path]:
+        """Yield the path of every output, also of earlier versions. Raise OSError if a directory can't be read."""
+        for path in self.output.iterdir():
+            if path.is_dir():
+                yield from path.iterdir()
+            else:
+                yield path
 
     def report_of(self, run_id: str, attempt: int) -> Path:
         """Return the path of the report that the handler of an attempt writes."""

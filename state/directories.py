@@ -23,7 +23,8 @@ def prepare(paths: Paths) -> None:
     try:
         for place in (paths.root, paths.output, paths.reports, paths.results, paths.spool):
             make_directories(place)
-        trust.refuse_shared(paths.root)
+        for place in (paths.root, paths.output):  # others could put links in place of the directories there
+            trust.refuse_shared(place)
     except OSError as error:
         raise StateError(f"{error.filename}: {error.strerror}") from error
 

@@ -99,7 +99,8 @@ class RunRow(Keyed, frozen=True, kw_only=True):
 
     *host_name* is the name of its host, if known. *result* is the data that its handler returned. *requested_for*
     is the instant given with a manual run. *parent* is the chain run that started it, *step* the number of its step
-    there (see `chain_steps`). *payload* is that of its start request; for the run of a chain, its progress.
+    there (see `chain_steps`). *payload* is that of its start request; for the run of a chain, its progress. *tick* is '' once
+    the run has ended, but for the run of a chain, see `CHAIN`.
     """
 
     run_id: str
@@ -136,8 +137,7 @@ class RunRow(Keyed, frozen=True, kw_only=True):
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt that has ended.
 
-    *output* is the file of its output, relative to the state directory; None if it printed nothing. *result*
-    is the data that its handler returned. *failure_class*, *model*, *tokens* and *cost* are those of
+    *printed* is whether it printed something. *result* is the data that its handler returned. *failure_class*, *model*, *tokens* and *cost* are those of
     `AttemptResult`.
     """
 
@@ -149,7 +149,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: float | None
     duration_ms: int | None
     exit_code: int | None
-    output: str | None
+    printed: bool
     result: dict[str, Any] | None
     failure_class: str | None
     model: str | None

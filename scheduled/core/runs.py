@@ -216,7 +216,6 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
 
     It is recorded as `stopped` if the user requested its end.
 
-    *output* is the file of its output, relative to the state directory; None if it printed nothing.
     *failure_class* is the kind of failure. *model*, *tokens* and *cost* are those of an agent's session. Each
     is None if unknown.
     """
@@ -231,11 +230,15 @@ class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):
     signal: int | None = None
     reason: str = ""
     output_bytes: int = 0
-    output: str | None = None
     failure_class: str | None = None
     model: str | None = None
     tokens: int | None = None
     cost: float | None = None
+
+    @property
+    def printed(self) -> bool:
+        """Whether the attempt printed something."""
+        return self.output_bytes > 0
 
 
 def is_event(found: StartRequest | Claim) -> bool:

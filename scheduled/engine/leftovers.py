@@ -65,7 +65,7 @@ def _seal(ledger: Ledger, runtime: Runtime, kept: Sequence[Path]) -> None:
     for path in kept:
         if path.stem in under_way:
             continue
-        output = MaskedOutput(runtime.paths.output / f"{path.stem}.log", path)
+        output = MaskedOutput(runtime.paths.output_beside(path), path)
         try:
             _mask(runtime, output)
         except (OSError, StateError) as error:

@@ -1,8 +1,8 @@
 """Delete old history once a day: runs, attempts, verdicts and output files. Positions are never deleted."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -27,7 +27,7 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
     before = float(ledger.meta("pruned") or 0)
     if DAY > now - before >= 0:
         return
-    outputs: dict[str, list[str]] | None = None
+    outputs: dict[str, list[Path]] | None = None
     try:
         for _ in range(MOST_PORTIONS):
             with ledger.transaction():
@@ -36,7 +36,7 @@ def prune(runtime: Runtime, ledger: Ledger, now: float) -> None:
                     ledger.remember("pruned", str(now))
             if found:
                 outputs = _outputs(runtime) if outputs is None else outputs
-                _remove_outputs(runtime, outputs, found)
+                _remove_outputs(outputs, found, runtime.paths.output)
             if done:
                 break
     except (StateError, OSError) as error:
@@ -55,16 +55,20 @@ def _prune(runtime: Runtime, ledger: Ledger, now: float) -> tuple[list[str], boo
     return found, following is None
 
 
-def _outputs(runtime: Runtime) -> dict[str, list[str]]:
-    """Return the names of the files with the outputs of each run."""
-    found: dict[str, list[str]] = {}
-    for name in os.listdir(runtime.paths.output):
-        run_id = name.partition(EARLIER)[0].removesuffix(".log").rpartition(".")[0]
-        found.setdefault(run_id, []).append(name)
+def _outputs(runtime: Runtime) -> dict[str, list[Path]]:
+    """Return the files with the outputs of each run."""
+    found: dict[str, list[Path]] = {}
+    for path in runtime.paths.outputs():
+        run_id = path.name.partition(EARLIER)[0].removesuffix(".log").rpartition(".")[0]
+        found.setdefault(run_id, []).append(path)
     return found
 
 
-def _remove_outputs(runtime: Runtime, outputs: Mapping[str, Sequence[str]], gone: Iterable[str]) -> None:
-    for name in (name for run_id in gone for name in outputs.get(run_id, ())):
-        with suppress(FileNotFoundError):
-            os.unlink(runtime.paths.output / name)
+def _remove_outputs(outputs: Mapping[str, Sequence[Path]], gone: Iterable[str], top: Path) -> None:
+    """Remove the outputs of the runs *gone*, and the directories below *top* that become empty."""
+    removed = [path for run_id in gone for path in outputs.get(run_id, ())]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    for directory in {path.parent for path in removed} - {top}:
+        with suppress(OSError):  # it has other outputs
+            directory.rmdir()

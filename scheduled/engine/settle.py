@@ -61,13 +61,9 @@ def settle_finished(
     """
     path = runtime.paths.report_of(run.run_id, run.attempt)
     reported = runtime.reports.pop(path, None) or read_report(path)
-    output = runtime.paths.output_of(run.run_id, run.attempt)
-    if attempt_result.output_bytes:
-        attempt_result = msgspec.structs.replace(
-            attempt_result, output=str(output.relative_to(runtime.paths.root))
-        )
-    elif attempt_result.status != "interrupted":
-        runtime.obsolete.append(output)  # empty, but its existence is evidence until the commit
+    if not attempt_result.printed and attempt_result.status != "interrupted":
+        # The output is empty, but its existence is evidence until the commit.
+        runtime.obsolete.append(runtime.paths.output_of(run.run_id, run.attempt))
     return settle_attempt(ledger, context_of(runtime, now), run, attempt_result, reported)
 
 

@@ -13,6 +13,7 @@ from scheduled.execution.protocol import Spec
 
 EARLIER = ".earlier-"  # in the name of the output of a run that another ledger had; its last change follows
 MAX_FDS = 1 << 16
+TRIES = 5  # to create a file in a directory that a tick removes at the same moment, because it was empty
 _LIMITS = {
     "memory": resource.RLIMIT_AS,
     "cpu": resource.RLIMIT_CPU,
@@ -25,16 +26,26 @@ _LIMITS = {
 def open_output(path: str) -> int:
     """Create an attempt's output file with mode 0600, open for appending; return its descriptor.
 
-    A file with output is of a run that the ledger does not know, because an older ledger was put back: it is renamed.
+    Its directory is created if it is missing. A file with output is of a run that the ledger does not know, because an
+    older ledger was put back: it is renamed.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(path, flags, 0o600)
+    fd = _created(path, flags)
     found = os.fstat(fd)
     if not (found.st_size and stat.S_ISREG(found.st_mode)):
         return fd
     os.close(fd)
     os.replace(path, f"{path}{EARLIER}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(found.st_mtime))}")
     return os.open(path, flags | os.O_EXCL, 0o600)
+
+
+def _created(path: str, flags: int) -> int:
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            return os.open(path, flags, 0o600)
+        with suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), 0o700)
+    return os.open(path, flags, 0o600)
 
 
 def make_ready() -> None:

@@ -165,10 +165,17 @@ def _then(
         return f"{subject} was coalesced into {row.run_id}{_status(run)}."
     if row.verdict is None:
         return f"{subject} has the run {row.run_id}{_status(run)}."
+    return f"{subject} {_ran(view, row, row.verdict, run)}."
+
+
+def _ran(view: View, row: SlotRow, verdict: str, run: RunRow | None) -> str:
+    ended = STATUSES.get(verdict, verdict)
+    if row.run_id is None:
+        return f"{ended} (the record of its run was deleted)"
     attempts = f" after {run.attempt} attempts" if run is not None and run.attempt > 1 else ""
     finished = f" at {when(int(run.finished_at), view)}" if run is not None and run.finished_at else ""
     reason = f": {row.reason}" if row.reason else ""
-    return f"{subject} ran as {row.run_id}, which {STATUSES.get(row.verdict, row.verdict)}{finished}{attempts}{reason}."
+    return f"ran as {row.run_id}, which {ended}{finished}{attempts}{reason}"
 
 
 def why_skipped(view: View, key: JobKey, reason: str) -> str:

@@ -89,6 +89,6 @@ def _attempt(row: AttemptRow, zone: str) -> dict[str, Any]:
     return {
         "attempt": row.attempt,
         **outcome(row, zone),
-        "has_output": row.output is not None,
+        "has_output": row.printed,
         "result": row.result,
     }

@@ -78,6 +78,8 @@ class History(Protocol):
         """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 
         Keep positions, open runs and slots, slots and epochs with slots beyond the position, and the last run of each key.
+        The slots of deleted runs that succeeded become one row without a run for each day, as far as no other verdict and
+        no end of an epoch is between them.
         Begin with the key *begin* (None: the first), and stop after *limit* rows and keys, so that the transaction is short.
         Return the ids of the deleted runs, and the key with which to continue; None if all keys are pruned.
         """

@@ -12,15 +12,16 @@ from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED
 from scheduled.core.records import AttemptRow, RunRow, SkippedRow
 from scheduled.core.runs import FAILED, Span
-from scheduled.schedules.zones import Instant
+from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.sqlite.runs import OPEN_STATUSES
 
 DECIDED_STATUSES = f"({', '.join(repr(status) for status in sorted({'success', *FAILED}))})"
 _RUN = """
-    SELECT run_id, job, target, slot, slots, trigger, attempt, status, reason, retry_at, tick, host,
+    SELECT run_id, job, target, slot, slots, trigger, attempt, status, reason, retry_at, tick, ifnull(origins.host, ''),
            claimed_at, started_at, finished_at, duration_ms, exit_code,
            iif(trigger IN ('manual', 'chain'), json_extract(payload, '$.scheduled_for'), NULL),
-           (SELECT name FROM hosts WHERE hosts.host = runs.host), result, parent, step, payload FROM runs
+           (SELECT name FROM hosts WHERE hosts.host = origins.host), result, parent, step, payload
+    FROM runs LEFT JOIN origins ON origins.id = origin
 """
 # The payload of an event about a run names the run. UNION ends the recursion if a payload names a later run.
 _CAUSES = """
@@ -32,6 +33,8 @@ _CAUSES = """
     )
     SELECT job FROM runs JOIN led USING (run_id)
 """
+# The second condition must be that of the index runs_by_status.
+_OF_STATUS, _OF_OTHER_STATUS = "status = ?", "status = ? AND status != 'success'"
 # The conditions must be those of the index slots_skipped.
 _SKIPPED = """
     SELECT job, target, first, last, count, reason, decided_at FROM slots
@@ -54,7 +57,16 @@ _PRUNE_RUNS = f"""
     DELETE FROM runs WHERE rowid IN (
         SELECT rowid FROM runs WHERE job = ? AND target = ? AND claimed_at <= ? AND (claimed_at, rowid) <= (?, ?)
         AND run_id != ? AND status NOT IN {OPEN_STATUSES} ORDER BY claimed_at LIMIT ?)
-    RETURNING run_id"""  # noqa: S608 - a constant
+    RETURNING run_id, slot"""  # noqa: S608 - a constant
+_FORGET_RUN = """
+    UPDATE slots SET run_id = NULL WHERE job = :job AND target = :target AND first = :slot AND verdict = 'success'"""
+# The row before that of the slot, if it is of the same day, epoch and kind.
+_EXTEND = """
+    UPDATE slots SET last = :slot, count = count + 1
+    WHERE job = :job AND target = :target AND verdict = 'success' AND run_id IS NULL AND first >= :day
+    AND first = (SELECT max(first) FROM slots WHERE job = :job AND target = :target AND first < :slot)
+    AND NOT EXISTS (SELECT 1 FROM epochs WHERE epochs.job = :job AND epochs.target = :target
+        AND starts_at >= slots.last AND starts_at < :slot)"""
 _PRUNE_SLOTS = """
     DELETE FROM slots WHERE job = ? AND target = ? AND first IN (
         SELECT first FROM slots WHERE job = ? AND target = ? AND first <= ? AND last <= ? AND verdict IS NOT NULL
@@ -68,7 +80,7 @@ _PRUNE_EPOCHS = """
 
 def _attempt_row(row: tuple[Any, ...]) -> AttemptRow:
     fields = dict(zip(AttemptRow.__struct_fields__, row, strict=True))
-    return AttemptRow(**{**fields, "result": _document(fields["result"])})
+    return AttemptRow(**{**fields, "printed": bool(fields["printed"]), "result": _document(fields["result"])})
 
 
 def _document(text: str | None) -> dict[str, Any] | None:
@@ -96,7 +108,7 @@ class History:
     def children(self, parent: str, step: int | None = None) -> list[RunRow]:
         """See `History.children`."""
         rows = self._db.execute(
-            f"{_RUN} WHERE parent = :parent AND step = ifnull(:step, step) ORDER BY claimed_at, rowid",
+            f"{_RUN} WHERE parent = :parent AND step = ifnull(:step, step) ORDER BY claimed_at, runs.rowid",
             {"parent": parent, "step": step},
         )
         return [self._run_row(row) for row in rows]
@@ -104,7 +116,7 @@ class History:
     def attempts(self, run_id: str) -> list[AttemptRow]:
         """See `History.attempts`."""
         rows = self._db.execute(
-            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, output, result,"
+            "SELECT run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code, printed, result,"
             " class, model, tokens, cost FROM attempts WHERE run_id = ? ORDER BY attempt",
             (run_id,),
         )
@@ -125,7 +137,7 @@ class History:
         status: str | None = None,
     ) -> list[RunRow]:
         """See `History.history`."""
-        filters = {"claimed_at >= ?": since, "status = ?": status}
+        filters = {"claimed_at >= ?": since, _OF_STATUS if status == "success" else _OF_OTHER_STATUS: status}
         if job is None:
             return self._newest(filters, limit)
         if target is not None:
@@ -196,8 +208,7 @@ class History:
         return found
 
     def _has_skips(self) -> bool:
-        runs = self._db.execute("SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'skipped')").fetchone()
-        return bool(runs[0] or self.skipped(limit=1))
+        return bool(self.history(status="skipped", limit=1) or self.skipped(limit=1))
 
     def prune(
         self, before: Instant, keep_runs: int, limit: int, begin: JobKey | None = None
@@ -233,9 +244,19 @@ class History:
         ).fetchone()
         newest = max((before, -1), newest_surplus or (before, -1))
         rows = self._db.execute(_PRUNE_RUNS, (*key, newest[0], *newest, last_run, limit))
-        gone = [run_id for (run_id,) in rows.fetchall()]
-        self._db.executemany("DELETE FROM attempts WHERE run_id = ?", [(run_id,) for run_id in gone])
-        return gone
+        gone = rows.fetchall()
+        self._db.executemany("DELETE FROM other_attempts WHERE run_id = ?", [(run_id,) for run_id, _ in gone])
+        for slot in sorted(slot for _, slot in gone if slot is not None):
+            self._merge(key, slot)
+        return [run_id for run_id, _ in gone]
+
+    def _merge(self, key: tuple[str, str], slot: Instant) -> None:
+        """Make one row of the successes of a day of which the runs were deleted: add *slot* to those before it."""
+        known = {"job": key[0], "target": key[1], "slot": slot, "day": slot // DAY * DAY}
+        if self._db.execute(_FORGET_RUN, known).rowcount and self._db.execute(_EXTEND, known).rowcount:
+            self._db.execute(
+                "DELETE FROM slots WHERE job = :job AND target = :target AND first = :slot", known
+            )
 
     def _prune_slots(self, key: tuple[str, str], until: Instant, limit: int) -> int:
         """Delete up to *limit* of the oldest verdicts of *key* up to *until*; return how many."""

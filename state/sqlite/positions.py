@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow, SlotRow
-from scheduled.core.runs import FAILED, FormerEpoch, JobState, OpenReason, OpenRun, Span, Verdict
+from scheduled.core.runs import FAILED, FormerEpoch, JobState, OpenReason, Span, Verdict
 from scheduled.schedules.zones import Instant
 from scheduled.state.sqlite.epochs import read_schedules
 from scheduled.state.sqlite.runs import open_runs
+
+Found = TypeVar("Found")
 
 _STATES = """
     SELECT jobs.job, jobs.target, position, starts_at, ends_at, schedules, window_start, last_status, last_run_at
@@ -28,12 +30,19 @@ _DECIDED = """
 
 def _former(rows: Sequence[tuple[Any, ...]]) -> dict[JobKey, tuple[FormerEpoch, ...]]:
     """Return the ended epochs among the *rows* of `job_states`, oldest first, by key."""
-    found: dict[JobKey, tuple[FormerEpoch, ...]] = {}
     ended = [row for row in rows if row[4] is not None]
-    for job, target, _, starts_at, ends_at, schedules, *_ in sorted(ended, key=lambda row: row[4]):
-        former = FormerEpoch(read_schedules(schedules), starts_at, ends_at)
-        found[JobKey(job, target)] = (*found.get(JobKey(job, target), ()), former)
-    return found
+    return _by_key(
+        (JobKey(job, target), FormerEpoch(read_schedules(schedules), starts_at, ends_at))
+        for job, target, _, starts_at, ends_at, schedules, *_ in sorted(ended, key=lambda row: row[4])
+    )
+
+
+def _by_key(pairs: Iterable[tuple[JobKey, Found]]) -> dict[JobKey, tuple[Found, ...]]:
+    """Return what is found for each key, in order. There may be very many for one key: none is copied more than once."""
+    found: dict[JobKey, list[Found]] = {}
+    for key, one in pairs:
+        found.setdefault(key, []).append(one)
+    return {key: tuple(of_key) for key, of_key in found.items()}
 
 
 class Positions:
@@ -48,10 +57,7 @@ class Positions:
         waiting = {run.key: run for run in runs if run.slot is not None}
         busy = {run.key for run in runs if run.status != "waiting_retry"}
         started = {run.key for run in runs if run.status == "running"}
-        others: dict[JobKey, tuple[OpenRun, ...]] = {}
-        for run in runs:
-            if run.slot is None and run.status == "waiting_retry":
-                others[run.key] = (*others.get(run.key, ()), run)
+        others = _by_key((run.key, run) for run in runs if run.slot is None and run.status == "waiting_retry")
         decided = self._decided(keys)
         rows = self._of_keys(_STATES, "(ends_at IS NULL OR ends_at > position)", keys)
         former = _former(rows)
@@ -246,12 +252,8 @@ class Positions:
 
     def _decided(self, keys: Iterable[JobKey] | None) -> dict[JobKey, tuple[Instant, ...]]:
         """Return, for each key, the single slots beyond its position that already have a verdict."""
-        found: dict[JobKey, tuple[Instant, ...]] = {}
         rows = self._of_keys(_DECIDED, "verdict IS NOT NULL AND first = last", keys)
-        for job, target, slot in rows:
-            key = JobKey(job, target)
-            found[key] = (*found.get(key, ()), slot)
-        return found
+        return _by_key((JobKey(job, target), slot) for job, target, slot in rows)
 
     @staticmethod
     def _slot_row(row: tuple[Any, ...]) -> SlotRow:

@@ -20,7 +20,7 @@ TRIGGERS = frozenset({"schedule", "manual", "event", "chain"})
 ROLES = {
     "runs.status": frozenset(get_args(RunStatus)),
     "runs.trigger": TRIGGERS,
-    "attempts.status": frozenset(get_args(AttemptStatus)),
+    "other_attempts.status": frozenset(get_args(AttemptStatus)),
     "slots.verdict": frozenset(get_args(Verdict)),
     "jobs.open_reason": frozenset(get_args(OpenReason)),
     "jobs.last_status": frozenset(get_args(RunStatus)),
@@ -28,11 +28,12 @@ ROLES = {
 }
 # Columns with the id of a run, or with another name that files are made of.
 FILE_NAMES = frozenset({"run_id", "last_run_id", "parent", "tick"})
+MAY_BE_EMPTY = frozenset({"parent", "tick"})
 DOCUMENTS = frozenset({"payload", "result", "last_result", "schedules", "notice", "slots", "epochs", "value"})
 COUNTS = frozenset(
     {
         "count", "run_count", "failure_count", "slots", "attempt", "interruptions", "deferrals", "step", "depth",
-        "tries", "enabled", "stop_requested",
+        "tries", "enabled", "stop_requested", "printed",
     }
 )  # fmt: skip
 TIMES = INSTANTS | {"decided_at", "until", "created_at", "at", "seen_at", "back_to"}
@@ -76,7 +77,7 @@ def _rule(column: str, kind: str, *, optional: bool) -> Rule:
     if column in ROLES:
         rule: Rule = ROLES[column].__contains__
     elif name in FILE_NAMES:
-        rule = _is_id if name != "parent" else _is_id_or_empty
+        rule = _is_id if name not in MAY_BE_EMPTY else _is_id_or_empty
     elif kind == "TEXT":
         rule = _is_document if name in DOCUMENTS else _is_text
     else:

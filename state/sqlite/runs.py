@@ -13,21 +13,25 @@ from scheduled.schedules.zones import Instant
 
 OPEN_STATUSES = f"({', '.join(repr(status) for status in sorted(OPEN))})"
 _ATTEMPT_FIELDS = (
-    "run_id", "attempt", "status", "reason", "started_at", "finished_at", "duration_ms", "exit_code", "output",
+    "run_id", "attempt", "status", "reason", "started_at", "finished_at", "duration_ms", "exit_code", "printed",
     "failure_class", "model", "tokens", "cost",
 )  # fmt: skip
 _ATTEMPT = """
-    INSERT OR REPLACE INTO attempts (run_id, attempt, status, reason, started_at, finished_at, duration_ms, exit_code,
-        output, result, class, model, tokens, cost)
+    INSERT OR REPLACE INTO other_attempts (run_id, attempt, status, reason, started_at, finished_at, duration_ms,
+        exit_code, printed, result, class, model, tokens, cost)
     VALUES (:run_id, :attempt, :status, :reason, :started_at, :finished_at, :duration_ms, :exit_code,
-        :output, :result, :failure_class, :model, :tokens, :cost)
+        :printed, :result, :failure_class, :model, :tokens, :cost)
 """
+# The tick is needed to find out what became of a run that is under way, and takes space.
+_OVER = f"tick = iif(tick = '{CHAIN}', tick, '')"
 _OPEN_RUN = f"""
-    SELECT run_id, job, target, slot, status, attempt, slots, trigger, tick, boot, host, retry_at, window_start,
+    SELECT run_id, job, target, slot, status, attempt, slots, trigger, tick, ifnull(boot, ''), ifnull(host, ''),
+           retry_at, window_start,
            interruptions, deferrals, stop_requested = 1, stop_requested = 2, reason,
-           exists(SELECT 1 FROM attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
+           exists(SELECT 1 FROM other_attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
                   AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at,
-           (SELECT min(started_at) FROM attempts a WHERE a.run_id = runs.run_id) FROM runs WHERE status IN {OPEN_STATUSES}
+           (SELECT min(started_at) FROM other_attempts a WHERE a.run_id = runs.run_id)
+    FROM runs LEFT JOIN origins ON origins.id = origin WHERE status IN {OPEN_STATUSES}
 """  # noqa: S608 - a constant
 
 
@@ -36,8 +40,8 @@ _OCCUPIED = """
     WHERE job = :job AND target = :target AND status IN ('claimed', 'running')
     UNION ALL SELECT claimed_at, finished_at FROM runs
     WHERE job = :job AND target = :target AND status NOT IN ('claimed', 'running') AND finished_at > :after
-    UNION ALL SELECT attempts.started_at, attempts.finished_at FROM attempts JOIN runs USING (run_id)
-    WHERE job = :job AND target = :target AND attempts.finished_at > :after AND attempts.started_at IS NOT NULL
+    UNION ALL SELECT other.started_at, other.finished_at FROM other_attempts AS other JOIN runs USING (run_id)
+    WHERE job = :job AND target = :target AND other.finished_at > :after AND other.started_at IS NOT NULL
 """
 
 
@@ -51,8 +55,14 @@ def open_runs(db: sqlite3.Connection, keys: Iterable[JobKey] | None = None) -> l
     """Return every run that has not ended; with *keys*, only those of these jobs and targets."""
     if keys is None:
         return [_open_run(row) for row in db.execute(_OPEN_RUN)]
-    of_key = f"{_OPEN_RUN} AND job = ? AND target = ? ORDER BY rowid"
+    of_key = f"{_OPEN_RUN} AND job = ? AND target = ? ORDER BY runs.rowid"
     return [_open_run(row) for key in keys for row in db.execute(of_key, key)]
+
+
+def is_all_in_run(result: AttemptResult) -> bool:
+    """Return whether the row of a run that succeeded has all of the *result* of its attempt, so that it needs no other row."""
+    session = (result.failure_class, result.model, result.tokens, result.cost)
+    return result.attempt == 1 and result.status == "success" and session == (None, None, None, None)
 
 
 class Runs:
@@ -71,8 +81,8 @@ class Runs:
         return (
             self._db.execute(
                 "INSERT OR IGNORE INTO runs (run_id, job, target, slot, slots, trigger, attempt, status, window_start,"
-                " tick, boot, host, claimed_at, event, payload, parent, step, depth)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " tick, origin, claimed_at, event, payload, parent, step, depth)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     claim.run_id,
                     claim.job,
@@ -83,8 +93,7 @@ class Runs:
                     claim.attempt,
                     claim.window_start,
                     claimant.tick,
-                    claimant.boot,
-                    claimant.host,
+                    self._origin(claimant),
                     at,
                     claim.event,
                     msgspec.json.encode(claim.payload).decode(),
@@ -100,9 +109,9 @@ class Runs:
         """See `Runs.reclaim`."""
         return (
             self._db.execute(
-                "UPDATE runs SET status = 'claimed', attempt = ?, tick = ?, boot = ?, host = ?, retry_at = NULL,"
+                "UPDATE runs SET status = 'claimed', attempt = ?, tick = ?, origin = ?, retry_at = NULL,"
                 " claimed_at = ?, started_at = NULL, stop_requested = stop_requested % 2 WHERE run_id = ? AND status = 'waiting_retry'",
-                (claim.attempt, claimant.tick, claimant.boot, claimant.host, at, claim.run_id),
+                (claim.attempt, claimant.tick, self._origin(claimant), at, claim.run_id),
             ).rowcount
             == 1
         )
@@ -134,10 +143,14 @@ class Runs:
     ) -> None:
         """See `Runs.ended`."""
         document = None if result is None else msgspec.json.encode(result).decode()
-        self._record_attempt(attempt_result, document)
+        in_run = run_status == "success" and is_all_in_run(attempt_result)
+        if not in_run:
+            self._record_attempt(attempt_result, document)
+        over = "" if run_status == "waiting_retry" else f"{_OVER},"
         self._db.execute(
-            "UPDATE runs SET status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"
-            " exit_code = ?, result = ?, interruptions = interruptions + ?, deferrals = deferrals + ? WHERE run_id = ?",
+            f"UPDATE runs SET {over} status = ?, reason = ?, retry_at = ?, started_at = ?, finished_at = ?, duration_ms = ?,"  # noqa: S608 - a constant
+            " exit_code = ?, result = ?, printed = ?, interruptions = interruptions + ?, deferrals = deferrals + ?"
+            " WHERE run_id = ?",
             (
                 run_status,
                 attempt_result.reason,
@@ -147,6 +160,7 @@ class Runs:
                 attempt_result.duration_ms,
                 attempt_result.exit_code,
                 document,
+                attempt_result.printed if in_run else None,
                 attempt_result.status == "interrupted",
                 attempt_result.status == "deferred",
                 attempt_result.run_id,
@@ -162,13 +176,13 @@ class Runs:
     def close_run(self, run_id: str, status: str, reason: str) -> None:
         """See `Runs.close_run`."""
         self._db.execute(
-            f"UPDATE runs SET status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {OPEN_STATUSES}",  # noqa: S608 - a constant
+            f"UPDATE runs SET {_OVER}, status = ?, reason = ?, retry_at = NULL WHERE run_id = ? AND status IN {OPEN_STATUSES}",  # noqa: S608 - a constant
             (status, reason, run_id),
         )
 
     def reopen_run(self, run_id: str, retry_at: Instant | None) -> bool:
         """See `Runs.reopen_run`."""
-        last = "SELECT reason FROM attempts WHERE attempts.run_id = runs.run_id AND attempts.attempt = runs.attempt"
+        last = "SELECT reason FROM other_attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt"
         reopened = self._db.execute(
             f"UPDATE runs SET status = 'waiting_retry', reason = ifnull(({last}), ''), retry_at = ?"  # noqa: S608 - a constant
             " WHERE run_id = ? AND status = 'skipped'",
@@ -179,7 +193,7 @@ class Runs:
     def fail_run(self, run_id: str, reason: str) -> None:
         """See `Runs.fail_run`."""
         failed = self._db.execute(
-            "UPDATE runs SET status = 'failed', reason = ?, retry_at = NULL"
+            f"UPDATE runs SET {_OVER}, status = 'failed', reason = ?, retry_at = NULL"  # noqa: S608 - a constant
             " WHERE run_id = ? AND status = 'waiting_retry'",
             (reason, run_id),
         )
@@ -227,6 +241,13 @@ class Runs:
         """See `Runs.open_run`."""
         row = self._db.execute(f"{_OPEN_RUN} AND run_id = ?", (run_id,)).fetchone()
         return _open_run(row) if row else None
+
+    def _origin(self, claimant: Claimant) -> int:
+        """Return the number of the claimant's host and boot."""
+        known = (claimant.host, claimant.boot)
+        self._db.execute("INSERT INTO origins (host, boot) VALUES (?, ?) ON CONFLICT DO NOTHING", known)
+        (number,) = self._db.execute("SELECT id FROM origins WHERE host = ? AND boot = ?", known).fetchone()
+        return int(number)
 
     def _take_slot(self, claim: Claim, at: float) -> bool:
         before = self._db.execute(

@@ -13,6 +13,7 @@ from tests.fixtures.ledgers import (
     a_condition,
     a_notice,
     an_attempt_result,
+    by_hand,
 )
 
 KEY = JobKey("job")
@@ -52,6 +53,12 @@ def fill_conditions(ledger, number):
         ledger.put_condition(JobKey("other"), a_condition(f"key-{count}"), 1.0)
 
 
+def fill_statuses(ledger, number):
+    for count in range(number):
+        ledger.claim(by_hand(f"run-{count}", f"job-{count}"), CLAIMANT, float(count))
+        ledger.ended(an_attempt_result(f"run-{count}"), "success" if count else "failed", None, None)
+
+
 def prune(ledger):
     ledger.prune(10**9, 50, 20)
 
@@ -65,6 +72,8 @@ def prune(ledger):
         (fill_requests, lambda ledger: ledger.start_requests(ledger.newest_start_request())),
         (fill_runs, lambda ledger: ledger.open_runs([KEY])),
         (fill_runs, prune),
+        (fill_statuses, lambda ledger: ledger.history(status="failed")),
+        (fill_statuses, lambda ledger: ledger.last_skips(3)),
         (fill_jobs, lambda ledger: ledger.job_states([KEY])),
         (fill_jobs, lambda ledger: ledger.job_rows([KEY])),
         (fill_outbox, lambda ledger: ledger.due_notices(10**9, 5)),

@@ -21,9 +21,8 @@ def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(le
     claimed(ledger, HOUR)
     attempt_results = [("failed", 3), ("interrupted", None), ("success", 0)]
     for attempt, (status, code) in enumerate(attempt_results, 1):
-        output = f"output/run-3600.{attempt}.log"
         attempt_result = an_attempt_result(
-            "run-3600", status, attempt, exit_code=code, output=output, started_at=attempt + 0.5
+            "run-3600", status, attempt, exit_code=code, output_bytes=attempt - 1, started_at=attempt + 0.5
         )
         end(
             ledger,
@@ -40,8 +39,8 @@ def test_each_attempt_of_a_run_has_its_own_row_with_its_own_output_and_result(le
     assert [(row.attempt, row.status, row.exit_code, row.started_at) for row in found] == [
         (1, "failed", 3, 1.5), (2, "interrupted", None, 2.5), (3, "success", 0, 3.5),
     ]  # fmt: skip
-    assert [(row.output, row.result) for row in found] == [
-        (f"output/run-3600.{attempt}.log", {"tries": attempt}) for attempt in (1, 2, 3)
+    assert [(row.printed, row.result) for row in found] == [
+        (attempt > 1, {"tries": attempt}) for attempt in (1, 2, 3)
     ]
 
 
@@ -50,7 +49,30 @@ def test_an_attempt_without_output_and_result_has_neither(ledger):
     end(ledger, an_attempt_result("run-3600"), "success")
 
     (row,) = ledger.attempts("run-3600")
-    assert (row.run_id, row.output, row.result, ledger.attempts("nothing")) == ("run-3600", None, None, [])
+    assert (row.run_id, row.printed, row.result, ledger.attempts("nothing")) == ("run-3600", False, None, [])
+
+
+def test_the_only_attempt_of_a_run_that_succeeded_is_listed_like_any_other(ledger):
+    claimed(ledger, HOUR)
+    result = an_attempt_result("run-3600", output_bytes=5)
+    end(ledger, result, "success", result={"files": 3})
+
+    (row,) = ledger.attempts("run-3600")
+
+    assert {name: getattr(row, name) for name in row.__struct_fields__} == {
+        "run_id": "run-3600", "attempt": 1, "status": "success", "reason": "", "started_at": 10.25, "finished_at": 12.5,
+        "duration_ms": 2250, "exit_code": 0, "printed": True, "result": {"files": 3}, "failure_class": None,
+        "model": None, "tokens": None, "cost": None,
+    }  # fmt: skip
+
+
+def test_the_only_attempt_of_a_run_keeps_what_is_known_of_its_session(ledger):
+    claimed(ledger, HOUR)
+    end(ledger, an_attempt_result("run-3600", model="m", tokens=7, cost=0.5), "success")
+
+    (row,) = ledger.attempts("run-3600")
+
+    assert (row.model, row.tokens, row.cost) == ("m", 7, 0.5)
 
 
 def test_the_runs_of_a_chain_are_found_by_step_or_all_at_once(ledger):

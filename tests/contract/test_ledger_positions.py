@@ -5,6 +5,7 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Epoch
 from scheduled.core.runs import FormerEpoch, Span
+from scheduled.state.sqlite import positions
 from tests.fixtures.ledgers import DAILY, HOUR, HOURLY, an_attempt_result, claimed, end, rows, the_job
 
 
@@ -208,3 +209,20 @@ def test_the_changed_rows_are_those_of_which_the_snapshot_shows_something_else(l
     assert before == []
     assert ledger.changed_rows(generation) == ledger.job_rows([JobKey("job"), JobKey("third")])
     assert ledger.changed_rows(generation + 1) == ledger.job_rows([JobKey("third")])
+
+
+def test_many_decided_slots_beyond_the_position_are_copied_once(ledger, monkeypatch):
+    with ledger.transaction():
+        for slot in range(2, 302):
+            ledger.record_verdict(
+                JobKey("job"), Span(slot * HOUR, slot * HOUR, 1), "skipped", "by hand", None, 0
+            )
+    copied = []
+    monkeypatch.setattr(
+        positions, "tuple", lambda of_key: copied.append(len(of_key)) or tuple(of_key), raising=False
+    )
+
+    decided = ledger.job_states()[JobKey("job")].decided
+
+    assert decided == tuple(slot * HOUR for slot in range(2, 302))
+    assert sum(copied) == 300

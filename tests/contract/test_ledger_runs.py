@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from scheduled.core.keys import JobKey
+from scheduled.core.records import CHAIN
 from scheduled.core.runs import Span
 from tests.fixtures.ledgers import (
     CLAIMANT,
@@ -302,3 +303,24 @@ def test_the_time_of_all_attempts_is_occupied_by_them(ledger):
     assert all(until is not None for _, until in ended)
     assert ledger.occupied(key, 1 + max(until for _, until in ended)) == []
     assert ledger.occupied(JobKey("other"), 0) == []
+
+
+@pytest.mark.parametrize("end", ["ended", "close_run", "fail_run"])
+def test_a_run_that_has_ended_names_no_tick_and_a_chain_stays_one(ledger, end):
+    with ledger.transaction():
+        for slot, run_id in ((HOUR, "run"), (2 * HOUR, "chain")):
+            ledger.claim(a_claim(slot, run_id=run_id), CLAIMANT, 5.5)
+            if run_id == "chain":
+                ledger.begin_chain(run_id, {})
+            ledger.ended(an_attempt_result(run_id, "failed"), "waiting_retry", 9, None)
+        waiting = [ledger.run(run_id).tick for run_id in ("run", "chain")]
+        for run_id in ("run", "chain"):
+            if end == "ended":
+                ledger.ended(an_attempt_result(run_id), "success", None, None)
+            elif end == "close_run":
+                ledger.close_run(run_id, "skipped", "edited")
+            else:
+                ledger.fail_run(run_id, "superseded")
+
+    assert waiting == [CLAIMANT.tick, CHAIN]
+    assert [ledger.run(run_id).tick for run_id in ("run", "chain")] == ["", CHAIN]

@@ -122,6 +122,27 @@ def test_conditions_of_earlier_versions_get_their_severity(path, key, payload, s
         assert [known.condition.severity for known in ledger.conditions()] == [severity]
 
 
+def test_attempts_of_earlier_versions_are_kept(path):
+    with closing(sqlite3.connect(path)) as db:
+        for name in sorted(upgrade.MIGRATIONS.iterdir())[:5]:
+            db.executescript(name.read_text())
+        db.executescript("""
+            PRAGMA user_version = 5;
+            INSERT INTO jobs (job, position) VALUES ('job', 3600);
+            INSERT INTO runs (run_id, job, trigger, attempt, status, tick, boot, host, claimed_at)
+                VALUES ('job-1', 'job', 'event', 2, 'success', 't', 'b', 'h', 7.5);
+            INSERT INTO attempts (run_id, attempt, status, output, result) VALUES
+                ('job-1', 1, 'failed', NULL, '{"n": 1}'), ('job-1', 2, 'success', 'output/job-1.2.log', NULL);
+        """)
+
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.check()
+        assert [(row.attempt, row.status, row.printed, row.result) for row in ledger.attempts("job-1")] == [
+            (1, "failed", False, {"n": 1}),
+            (2, "success", True, None),
+        ]
+
+
 def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_path, monkeypatch):
     with closing(SqliteLedger(path)) as ledger, ledger.transaction():
         ledger.begin_epoch(JobKey("kept"), (Schedule("cron", "0 * * * *"),), 7)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from scheduled.paths import Paths
+
 
 def test_the_output_of_each_attempt_is_kept_separately(world):
     world.configure(
@@ -20,15 +22,16 @@ def test_the_output_of_each_attempt_is_kept_separately(world):
 
     done = world.run("run")
 
-    rows = world.sql("SELECT run_id, attempt, status, output FROM attempts ORDER BY attempt")
+    rows = world.sql("SELECT run_id, attempt, status, printed FROM attempts ORDER BY attempt")
     assert (done.returncode, [row[1:3] for row in rows]) == (
         0,
         [(1, "failed"), (2, "failed"), (3, "success")],
     )
     assert {run_id for run_id, *_ in rows} == {world.json("history")[0]["run_id"]}
-    assert [(world.state / output).read_text() for *_, output in rows] == [
-        f"this is try {number}\n" for number in (1, 2, 3)
-    ]
+    assert [
+        (printed, Paths(world.state).output_of(run_id, number).read_text())
+        for run_id, number, _, printed in rows
+    ] == [(1, f"this is try {number}\n") for number in (1, 2, 3)]
 
 
 def test_an_attempt_without_output_has_no_output_file(world):
@@ -36,7 +39,8 @@ def test_an_attempt_without_output_has_no_output_file(world):
 
     world.run("run", "quiet")
 
-    assert world.sql("SELECT status, output FROM attempts") == [("success", None)]
+    assert world.sql("SELECT status, printed FROM attempts") == [("success", 0)]
+    assert not list(world.state.glob("output/**/*.log"))
 
 
 def test_the_history_contains_the_report_of_a_handler(world, sample):

@@ -22,7 +22,9 @@ def test_history_names_the_host_and_its_id(bound):
     (host,) = {(run["host"], run["host_id"]) for run in bound.json("history")}
 
     assert host == bound.sql("SELECT host, name FROM hosts")[0][::-1]
-    assert [host[1]] == [row[0] for row in bound.sql("SELECT DISTINCT host FROM runs")]
+    assert [host[1]] == [
+        row[0] for row in bound.sql("SELECT DISTINCT host FROM runs JOIN origins ON origins.id = origin")
+    ]
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_a_configuration_with_an_unreadable_mode_is_named_with_the_fix(closed):
 
 @NEEDS_SETPRIV
 def test_a_single_file_that_cannot_be_read_is_named_without_a_traceback(closed):
-    (output,) = closed.state.glob("output/*")
+    (output,) = closed.state.glob("output/*/*")
     output.chmod(0)
 
     assert closed.invoke("logs") == (1, f"scheduled: {output}: Permission denied\n")

@@ -221,7 +221,7 @@ def test_two_users_of_one_configuration_have_their_own_runs(shared, monkeypatch)
 
     assert (codes, output) == ([0] * len(ticks), "")
     for user, state in states.items():
-        outputs = list((state / "output").glob("*.log"))
+        outputs = list((state / "output").glob("*/*.log"))
         assert outputs
         assert {path.read_text() for path in outputs} == {f"{user}\n"}
         assert {path.stat().st_uid for path in state.rglob("*")} == {user}

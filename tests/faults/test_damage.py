@@ -119,8 +119,8 @@ def test_a_ledger_with_any_flipped_bit_is_read_or_refused_and_restored_without_a
 def test_a_run_with_an_id_out_of_the_state_is_damage_and_nothing_is_written_there(ticked, tick):
     with closing(sqlite3.connect(ticked.state / "ledger.db")) as db:
         db.execute(
-            "INSERT INTO runs (run_id, job, trigger, attempt, status, tick, boot, host, claimed_at, retry_at)"
-            " VALUES ('../../PWNED', 'weekly', 'event', 1, ?, ?, 'b', 'c', 1700000000, 1700000000)",
+            "INSERT INTO runs (run_id, job, trigger, attempt, status, tick, origin, claimed_at, retry_at)"
+            " VALUES ('../../PWNED', 'weekly', 'event', 1, ?, ?, 1, 1700000000, 1700000000)",
             ("waiting_retry" if tick == "b" else "running", tick),
         )
         db.commit()
@@ -168,7 +168,11 @@ def orphaned(world, until):
     """A world in which a tick was killed while two jobs ran. Only the result file holds their results."""
     world.configure(TWO_RESULTS.format(root=world.root).replace("echo", "sleep 1; echo"))
     tick = world.start("run", "a", "b")
-    until(lambda: list(world.state.glob("output/*.log")) and len(list(world.state.glob("output/*.log"))) == 2)
+    until(
+        lambda: (
+            list(world.state.glob("output/*/*.log")) and len(list(world.state.glob("output/*/*.log"))) == 2
+        )
+    )
     tick.kill()
     tick.wait()
     (results,) = (world.state / "results").glob("*.jsonl")

@@ -150,7 +150,7 @@ def test_a_secret_that_cannot_be_had_fails_the_run_and_nothing_is_started(keeper
     assert run["reason"].startswith(f"secret SECOND ({source}): ") and expected in run["reason"]
     assert expected in done.stderr and expected in keeper.run("try", "fails").stdout + done.stderr
     assert not (root / "started").exists()
-    assert list(keeper.state.glob("output/*")) == list(keeper.state.glob("results/*.secrets")) == []
+    assert list(keeper.state.glob("output/*/*")) == list(keeper.state.glob("results/*.secrets")) == []
 
 
 def test_without_credentials_the_reason_names_what_gives_them(keeper, monkeypatch):

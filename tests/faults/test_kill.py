@@ -73,7 +73,7 @@ class Runtime:
 
     def over(self):
         """Wait until all supervisors and jobs have ended."""
-        places = [*self.world.state.glob("results/*.jsonl"), *self.world.state.glob("output/*.log")]
+        places = [*self.world.state.glob("results/*.jsonl"), *self.world.state.glob("output/*/*.log")]
         self.until(lambda: not any(is_held(place) for place in places))
 
 
@@ -181,7 +181,7 @@ def test_the_output_of_a_job_without_a_supervisor_is_cut_and_masked_by_the_next_
     runtime.over()
     runtime.world.run("run")
 
-    (kept,) = (runtime.world.state / "output").glob("*.log")
+    (kept,) = (runtime.world.state / "output").glob("*/*.log")
     text = kept.read_text()
     assert (text.startswith("pw ***"), "Sup3rS3cret" in text, len(text) < 1100) == (True, False, True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.paths import Paths
 from scheduled.state.rollback import REASON
 
 JOBS = """
@@ -66,7 +67,7 @@ def check(world, lost):
     assert [row["reason"] for row in rows if row["status"] == "skipped"] == [REASON]
     assert not lost & {row["run_id"] for row in rows}
     for run_id in lost:  # its output is kept, and is no other run's
-        assert (world.state / "output" / f"{run_id}.1.log").read_text().split() == [run_id]
+        assert Paths(world.state).output_of(run_id, 1).read_text().split() == [run_id]
     assert world.run("logs", "often").stdout.split() == after[-1:]
     assert world.json("audit")["problems"] == []
 
@@ -108,19 +109,19 @@ def test_a_command_before_the_next_tick_notices_it_and_loses_nothing(copied):
 
 
 def test_the_output_of_an_attempt_of_the_lost_ledger_is_kept_under_another_name(copied):
-    output = copied.state / "output"
     copied.configure('[jobs.once]\ncommand = "echo new"\n[jobs.once.retry]\nmax_attempts = 2\n')
     copied.run("run", "once")
     run_id = copied.json("history", "once")[0]["run_id"]
-    (output / f"{run_id}.1.log").write_text("other\n")
-    copied.sql(f"DELETE FROM attempts WHERE run_id = '{run_id}'")
+    output = Paths(copied.state).output_of(run_id, 1)
+    output.write_text("other\n")
     copied.sql(
-        f"UPDATE runs SET status = 'waiting_retry', attempt = 0, retry_at = 0 WHERE run_id = '{run_id}'"
+        "UPDATE runs SET status = 'waiting_retry', attempt = 0, retry_at = 0, printed = NULL"
+        f" WHERE run_id = '{run_id}'"
     )
 
     assert copied.run("run").returncode == 0
 
-    (kept,) = output.glob(f"{run_id}.1.log.earlier-*")
+    (kept,) = output.parent.glob(f"{run_id}.1.log.earlier-*")
     assert (kept.read_text(), copied.run("logs", "once").stdout) == ("other\n", "new\n")
 
 

@@ -128,7 +128,7 @@ def test_a_secret_that_only_the_tick_had_is_masked_by_readers_without_it_and_aft
 
 
 def kept_outputs(world):
-    return {path.name: path.read_bytes() for path in world.state.glob("output/*")}
+    return {path.name: path.read_bytes() for path in world.state.glob("output/*/*")}
 
 
 def test_a_secret_that_is_torn_between_two_writes_is_not_shown_in_pieces(keeper, until):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from scheduled.paths import Paths
 from scheduled.state.sqlite.errors import BUSY_SECONDS
 
 needs_root = pytest.mark.skipif(
@@ -172,8 +173,8 @@ def test_ineffective_locks_are_detected_and_nothing_is_started(worlds, until):
 
 def test_a_job_without_an_output_file_is_reported_and_delays_no_other(world, worlds, until):
     (run,) = {run for _, run, _ in worlds.reference.witness() if run.startswith("plain-")}
-    obstacle = world.state / "output" / f"{run}.1.log"
-    obstacle.mkdir()
+    obstacle = Paths(world.state).output_of(run, 1)
+    obstacle.mkdir(parents=True)
 
     done = [world.tick() for _ in range(3)]
 

@@ -42,7 +42,7 @@ def test_ids_fit_into_the_names_of_files(name: str, target: str, event: str) -> 
     for run_id in ids(JobKey(name, target), event):
         paths = [PATHS.output_of(run_id, 10**9), PATHS.report_of(run_id, 10**9)]
         assert all(len(f"{path.name}.damaged".encode()) <= 255 for path in paths)
-        assert [path.parent for path in paths] == [PATHS.output, PATHS.results]
+        assert [paths[0].parent.parent, paths[1].parent] == [PATHS.output, PATHS.results]
         assert PATHS.run_of(paths[1]) == run_id
 
 

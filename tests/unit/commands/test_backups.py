@@ -99,8 +99,8 @@ def pack(members, *more):
 
 
 RUN = (
-    "INSERT INTO runs (run_id, job, trigger, attempt, status, reason, tick, boot, host, claimed_at) VALUES"
-    " ('{}', 'a', 'schedule', 1, 'waiting_retry', '', 'b', 'c', 'd', 7200)"
+    "INSERT INTO runs (run_id, job, trigger, attempt, status, reason, tick, origin, claimed_at) VALUES"
+    " ('{}', 'a', 'schedule', 1, 'waiting_retry', '', 'b', 1, 7200)"
 )
 SLOT = "INSERT INTO slots (job, first, last, decided_at, {}) VALUES ('a', 3600, 3600, 3600, {})"
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+from scheduled.core.audit import audit as audit_of
+from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
-from scheduled.engine import pruning
+from scheduled.engine import clock_steps, pruning
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.instance import Instance
@@ -12,7 +14,7 @@ from scheduled.paths import Paths
 from scheduled.queries.audit import audit
 from scheduled.schedules.zones import DAY
 from scheduled.state import directories
-from tests.fixtures.ledgers import CLAIMANT, DAILY, HOURLY, LEDGERS, a_claim, an_attempt_result, by_hand
+from tests.fixtures.ledgers import CLAIMANT, DAILY, HOUR, HOURLY, LEDGERS, a_claim, an_attempt_result, by_hand
 
 NOW = 200 * DAY
 
@@ -99,6 +101,77 @@ def test_only_the_newest_runs_are_kept_but_all_verdicts(ledger):
     assert (len(pruned(ledger, before=0, keep_runs=5)), left(ledger)) == (195, (200, 5))
 
 
+@pytest.fixture
+def hourly(tmp_path):
+    """A ledger with an hourly job that has run for two days; a run failed, and its schedule was renewed at 20:30."""
+    (tmp_path / "hourly").mkdir()
+    ledger, key = LEDGERS["sqlite"](tmp_path / "hourly"), JobKey("job")
+    with ledger.transaction():
+        ledger.begin_epoch(key, HOURLY, HOUR - 1)
+        for hour in range(1, 48):
+            if hour == 21:
+                ledger.continue_epoch(key, HOURLY, 20 * HOUR + HOUR // 2)
+            slot, verdict = hour * HOUR, "failed" if hour == 5 else "success"
+            ledger.claim(a_claim(slot), CLAIMANT, float(slot))
+            ledger.ended(an_attempt_result(f"run-{slot}", verdict), verdict, None, None)
+            ledger.record_verdict(key, Span(slot, slot, 1), verdict, "", f"run-{slot}", slot)
+            ledger.advance(key, slot)
+        ledger.remember("planned", str(48 * HOUR - 1))
+    yield ledger
+    ledger.close()
+
+
+def test_the_successes_of_a_day_and_an_epoch_become_one_row_when_their_runs_are_deleted(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+
+    rows = [
+        (row.span.first // HOUR, row.span.last // HOUR, row.span.count, row.verdict, row.run_id)
+        for row in hourly.slot_rows()
+    ]
+    assert rows == [
+        (1, 4, 4, "success", None),
+        (5, 5, 1, "failed", f"run-{5 * HOUR}"),
+        (6, 20, 15, "success", None),
+        (21, 23, 3, "success", None),
+        (24, 37, 14, "success", None),
+        *[(hour, hour, 1, "success", f"run-{hour * HOUR}") for hour in range(38, 48)],
+    ]
+
+
+def test_portions_of_pruning_make_the_same_rows_and_the_audit_accepts_them(hourly):
+    begin, portions = None, 0
+    while portions == 0 or begin is not None:
+        with hourly.transaction():
+            _, begin = hourly.prune(0, 10, 3, begin)
+        portions += 1
+
+    found = audit_of(hourly.epochs(), hourly.slot_rows(), hourly.job_rows(), (), 48 * HOUR - 1)
+
+    assert portions > 10
+    assert [row.span.count for row in hourly.slot_rows()] == [4, 1, 15, 3, 14, *[1] * 10]
+    assert (found.slots, found.problems) == (47, [])
+
+
+def test_a_merged_row_is_deleted_with_its_day(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+    pruned(hourly, before=23 * HOUR + 1, keep_runs=10)
+
+    assert [row.span.count for row in hourly.slot_rows()] == [14, *[1] * 10]
+
+
+def test_a_clock_that_goes_back_into_a_merged_row_keeps_the_slots_before(hourly):
+    pruned(hourly, before=0, keep_runs=10)
+    jobs = {"job": Job(name="job", schedules=HOURLY, action=Action("command", line="true"))}
+
+    with hourly.transaction():
+        stepped = clock_steps.step_back(hourly, jobs, 10 * HOUR + 60)
+        taken = hourly.claim(a_claim(11 * HOUR, run_id="again"), CLAIMANT, 11.0 * HOUR)
+
+    spans = [(row.span.first // HOUR, row.span.last // HOUR, row.span.count) for row in hourly.slot_rows()]
+    assert (stepped is not None, taken) == (True, True)
+    assert spans == [(1, 4, 4), (5, 5, 1), (6, 10, 5), (11, 11, 1)]
+
+
 def test_runs_of_one_instant_are_counted_one_by_one(ledger):
     with ledger.transaction():
         for number in range(10):
@@ -149,6 +222,7 @@ def runtime(tmp_path):
 def test_a_tick_prunes_once_a_day_and_deletes_output_with_its_run(runtime, ledger):
     old, new = (runtime.paths.output_of(f"run-{7 + day * DAY}", 1) for day in (3, 199))
     for path in (old, new):
+        path.parent.mkdir()
         path.write_text("printed")
     pruning.prune(runtime, ledger, NOW - DAY - 1)
     first = left(ledger)
@@ -158,6 +232,7 @@ def test_a_tick_prunes_once_a_day_and_deletes_output_with_its_run(runtime, ledge
 
     assert (first, second, left(ledger)) == ((200, 200), (30, 30), (30, 30))
     assert (old.exists(), new.exists()) == (False, True)
+    assert list(runtime.paths.output.iterdir()) == [new.parent]
 
 
 def test_a_clock_that_is_years_ahead_deletes_nothing(runtime, ledger):
@@ -185,9 +260,13 @@ def test_the_outputs_of_a_portion_go_with_it_also_if_a_later_one_fails(tmp_path,
     config.write_text("[history]\nkeep_days = 1\nkeep_runs = 1\n")
     directories.prepare(Paths(tmp_path))
     runtime = Runtime(config, tmp_path)
-    runtime.paths.output.mkdir(exist_ok=True)
     for day in range(200):
-        (runtime.paths.output / f"run-{7 + day * DAY}.1.log").touch()
+        path = runtime.paths.output_of(f"run-{7 + day * DAY}", 1)
+        path = (
+            path if day % 2 else runtime.paths.output / path.name
+        )  # every second one is of an earlier version
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     monkeypatch.setattr(pruning, "PORTION", 90)
     calls, real = iter([True, False]), ledger.prune
 
@@ -203,6 +282,6 @@ def test_the_outputs_of_a_portion_go_with_it_also_if_a_later_one_fails(tmp_path,
     pruning.prune(runtime, ledger, NOW)
 
     runs = {run.run_id for run in ledger.history(limit=-1)}
-    assert {path.name.removesuffix(".1.log") for path in runtime.paths.output.iterdir()} == runs
+    assert {path.name.removesuffix(".1.log") for path in runtime.paths.outputs()} == runs
     assert len(runs) < 200
     assert runtime.problems == ["history: can't be pruned: disk full; the next tick retries"]

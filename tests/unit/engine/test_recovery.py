@@ -38,15 +38,15 @@ def ledger(runtime):
         ledger.claim(a_claim(HOUR), CLAIMANT, 5.5)
     record = encode(Ended(attempt_result=an_attempt_result(f"run-{HOUR}")))
     runtime.paths.results_of(CLAIMANT.tick).write_bytes(record + b"\n")
-    runtime.paths.output_of(f"run-{HOUR}", 1).touch()
+    output = runtime.paths.output_of(f"run-{HOUR}", 1)
+    output.parent.mkdir()
+    output.touch()
     yield ledger
     ledger.close()
 
 
 def evidence(runtime):
-    return sorted(
-        path.name for place in (runtime.paths.results, runtime.paths.output) for path in place.iterdir()
-    )
+    return sorted(path.name for path in (*runtime.paths.results.iterdir(), *runtime.paths.outputs()))
 
 
 def settle_on_a_full_disk(ledger, runtime):

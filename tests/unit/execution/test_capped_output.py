@@ -95,3 +95,26 @@ def test_a_link_in_place_of_the_output_is_refused(path, tmp_path):
 
     with pytest.raises(OSError, match="symbolic links"):
         open_output(str(path))
+
+
+def test_an_output_is_created_with_its_directory_also_if_a_tick_removes_the_empty_one(tmp_path, monkeypatch):
+    path, make, made = tmp_path / "3f" / "output", os.mkdir, []
+
+    def mkdir(place, mode):
+        make(place, mode)
+        made.append(place)
+        if len(made) == 1:
+            os.rmdir(place)  # as another tick that prunes
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    os.close(open_output(str(path)))
+
+    assert len(made) == 2
+    assert [oct(place.stat().st_mode & 0o777) for place in (path.parent, path)] == ["0o700", "0o600"]
+
+
+def test_a_directory_of_outputs_that_is_a_link_to_nothing_is_an_error(tmp_path):
+    (tmp_path / "3f").symlink_to(tmp_path / "nothing")
+
+    with pytest.raises(FileNotFoundError):
+        open_output(str(tmp_path / "3f" / "output"))

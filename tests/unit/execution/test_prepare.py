@@ -202,7 +202,7 @@ def test_settings_and_paths_are_passed_on(holds, tmp_path):
     )  # fmt: skip
     assert (spec.run_id, spec.attempt, spec.job) == ("job-1", 2, "job")
     assert (spec.output, spec.report) == (
-        str(tmp_path / "state" / "output" / "job-1.2.log"),
+        str(Paths(tmp_path / "state").output_of("job-1", 2)),
         str(tmp_path / "state" / "results" / "job-1.2.report"),
     )
 

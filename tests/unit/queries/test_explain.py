@@ -198,6 +198,8 @@ def test_the_sentence_explains_what_the_next_tick_will_do(sentence, table, work,
         (SLOT + 2 * HOUR, [], "Its slot of 2026-03-04 07:00 is in the future."),
         (SLOT, [lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "late", None, 0)],
          "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
+        (SLOT, [lambda ledger: ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "success", "", None, 0)],
+         "Its slot of 2026-03-04 05:00 succeeded (the record of its run was deleted)."),
     ],
 )  # fmt: skip
 def test_with_an_instant_the_sentence_explains_the_verdict_of_a_slot(sentence, at, work, expected):

@@ -544,3 +544,17 @@ def test_changes_that_cancel_each_other_out_after_four_days_are_found(make_zone)
     found = clock_changes.changes(zone, at(expected[0]) - 50 * DAY, at(expected[1]) + 50 * DAY)
 
     assert expected == utc(*[change.at for change in found])
+
+
+def test_the_clock_changes_of_a_zone_are_searched_once_for_all_jobs(monkeypatch):
+    asked, offset_at = [], clock_changes.offset_at
+    monkeypatch.setattr(clock_changes, "offset_at", lambda *given: asked.append(given) or offset_at(*given))
+    now = at("2026-01-01T00:00") + 1  # a year that no other test asks for
+
+    counts = []
+    for minute in range(3):
+        lint(f"{minute} 2 * * *", "2025b/Europe/Berlin", now)
+        counts.append(len(asked))
+
+    assert counts[0] > 0
+    assert counts == [counts[0]] * 3

@@ -128,10 +128,13 @@ def test_the_state_directory_is_created_for_its_owner_only(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o770])
-def test_a_state_directory_that_others_may_write_is_refused_with_the_fix(paths, mode):
-    paths.root.chmod(mode)
+@pytest.mark.parametrize("name", ["root", "output"])
+def test_a_state_directory_that_others_may_write_is_refused_with_the_fix(paths, mode, name):
+    place = getattr(paths, name)
+    place.mkdir(exist_ok=True)
+    place.chmod(mode)
 
-    with pytest.raises(ConfigError, match=rf"{paths.root}: .*writable by .*; chmod"):
+    with pytest.raises(ConfigError, match=rf"{place}: .*writable by .*; chmod"):
         open_ledger(paths, NOW)
 
 
