@@ -12,7 +12,8 @@ from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.message import Counts
 from scheduled.handlers.memory_rollover import memory_files
-from scheduled.handlers.report_pages import Report, html, markdown, summary
+from scheduled.handlers.report_html import html
+from scheduled.handlers.report_pages import Report, markdown, summary
 from scheduled.handlers.workspace.activity import Traffic
 from scheduled.handlers.workspace.checkup import Inspector, Limits
 from scheduled.handlers.workspace.plans import active_plans

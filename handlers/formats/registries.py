@@ -131,7 +131,7 @@ def _registries(root: Path, form: Form) -> list[Path]:
 
     The main one has the name of the form's main registry, or that of the directory, or is the first of all.
     """
-    own = sorted(name for name in os.listdir(root) if form.is_registry(name))
+    own = form.registries_in(os.listdir(root))
     if not own:
         raise WorkspaceError(
             f"{root} has no {' or '.join(form.registries)}: check `workspace` and `workspace_layout` in scheduled.toml"
