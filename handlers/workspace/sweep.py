@@ -5,9 +5,10 @@ again under the lock. A mail is written to `deleted/` and synced before it is re
 may be in both, but it is never lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -28,12 +29,13 @@ from scheduled.state.files import clear_leftovers, is_temporary
 class Swept(msgspec.Struct, kw_only=True):
     """The result of a sweep: *counts* of the inbox, its automatically opened mails, and the numbers of changes.
 
-    *archived* are the keys of the mails that were archived.
+    *archived* are the keys of the mails that were archived. *digest* is the message about the opened mails, if any.
     """
 
     counts: Counts
     auto_opened: list[Message]
     problems: list[str]
+    digest: Message | None = None
     opened: int = 0
     closed: int = 0
     waiting: int = 0
@@ -49,6 +51,15 @@ class Stale(msgspec.Struct, kw_only=True):
     problems: list[str] = []
 
 
+class Digest(Protocol):
+    """Returns the message to put into an inbox about the mails that are *opened* now, and those opened *before*, if any."""
+
+    def __call__(
+        self, branch: Branch, opened: Iterable[Message], before: Iterable[Message], /
+    ) -> Message | None:
+        """See the class."""
+
+
 class Sweep:
     """Sweeps mailboxes at the time *now*; naive timestamps are local in *zone*."""
 
@@ -61,9 +72,12 @@ class Sweep:
         sender: str,
         cache: FileCache | None = None,
         opened: OpenedMails | None = None,
+        *,
+        digest: Digest | None = None,
     ) -> None:
         self.inside, self.options = inside, options
         self.opened = opened or OpenedMails()
+        self.digest = digest
         self.cache = cache or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
@@ -156,8 +170,19 @@ class Sweep:
         stamp = timestamps.iso(self.now, self.zone)
         for place in stale.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys))
+        message = self._announce(branch, inbox, stale.to_open)
+        done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys, digest=message))
         return bool(stale.to_open or stale.to_close)
+
+    def _announce(self, branch: Branch, inbox: Inbox, opened: Sequence[int]) -> Message | None:
+        """Put the digest of the *opened* mails into the inbox, if there is one, and return it."""
+        if not opened or self.digest is None:
+            return None
+        before = sorted({*_auto_opened(inbox)}.difference(opened))
+        message = self.digest(branch, map(inbox.message, opened), map(inbox.message, before))
+        if message is not None:
+            inbox.put_first(message)
+        return message
 
     def _archive(self, branch: Branch, closing: Sequence[Message]) -> None:
         """Write the messages to `deleted/` and sync the directory; those already there from before a crash are kept."""
@@ -171,12 +196,16 @@ class Sweep:
         folder.settle()
 
 
-def _swept(inbox: Inbox, stale: Stale) -> Swept:
+def _auto_opened(inbox: Inbox) -> list[int]:
+    """Return the places of the mails that a sweep opened."""
     mails = inbox.mails
-    opened = [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
+    return [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
+
+
+def _swept(inbox: Inbox, stale: Stale) -> Swept:
     return Swept(
         counts=inbox.counts(),
-        auto_opened=[inbox.message(place) for place in opened],
+        auto_opened=[inbox.message(place) for place in _auto_opened(inbox)],
         problems=stale.problems,
         opened=len(stale.to_open),
         closed=len(stale.to_close),

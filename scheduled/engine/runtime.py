@@ -218,6 +218,7 @@ class Runtime:
             self.config.sender,
             self.config.workspace_layout,
             self.recipients,
+            mailboxes=not self.config.compat.send,
         )
 
     def recipients(self) -> Recipients:
