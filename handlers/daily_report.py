@@ -65,7 +65,7 @@ def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - required by the H
 
 def _gathered(task: Task, workspace: Workspace) -> Report:
     options = task.options
-    inspector = Inspector(workspace, options, task)
+    inspector = Inspector.shared(workspace, options, task)
     since = task.window_start or task.now - LENGTHS[options.period]
     over = [memory for memory in memory_files(workspace, inspector.memories) if memory.over]
     problems = [*workspace.problems, *inspector.memories.problems]

@@ -8,7 +8,7 @@ from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
 
 # The beginnings of the groups of conditions.
 OPENED, UNREADABLE, PROBLEM = "auto_opened", "unreadable_inbox", "problem"
-OTHERS = "digests_sent"  # in the data of a run: the branches to which digests go as notices
+OTHERS = "digests_sent"  # in the data of a run: the branches to which digests are sent as notices
 
 
 def notices(change: Change) -> list[Notice]:
@@ -18,7 +18,7 @@ def notices(change: Change) -> list[Notice]:
     if change.group.startswith(f"{UNREADABLE}:"):
         to = change.recipients.critical_to
         return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
-    # Without the list, the data is from an earlier version, whose digests were all notices.
+    # Data without the list is from an earlier version, in which all digests were notices.
     others = change.facts.get(OTHERS, [change.group.removeprefix(f"{OPENED}:")])
     of_another = change.group.removeprefix(f"{OPENED}:") in others
     return [digest(change.appeared, change.stayed)] if change.appeared and of_another else []

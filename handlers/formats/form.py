@@ -28,6 +28,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     entries: Mapping[str, int] = {}
     every: int | None = None
 
+    @property
+    def need_content(self) -> bool:
+        """Whether the file must be parsed to compare it with the limits."""
+        return self.chars is not None or self.every is not None or bool(self.entries)
+
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
     """One form of workspace. Paths are relative: *central* and *projects* to the workspace, the others to a branch.

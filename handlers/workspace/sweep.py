@@ -8,6 +8,7 @@ may be in both, but it is never lost.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import inf
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, archived, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_at
+from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_times
 from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
 from scheduled.state.beneath import holding
 from scheduled.state.files import clear_leftovers, is_temporary
@@ -139,8 +140,8 @@ class Sweep:
             or index.before("own", self.rule.own_since)
         ):
             return True
-        opened = (opened_at(seen, mail.key, mail.sent, self.rule.now) for mail in index.undated)
-        return any(at is not None and at < self.rule.opened_since for at in opened)
+        opened = opened_times(index.undated, seen, self.rule.now)
+        return min(opened, default=inf) < self.rule.opened_since
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
         stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.name)

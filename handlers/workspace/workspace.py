@@ -33,7 +33,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped.
 
     *is_complete*: there is none that may be a branch. *receivers* are the branches by their addresses in normal form, filled by
-    `branch_at`.
+    `branch_at`, *inspectors* those of `checkup` by their limits.
     """
 
     root: Path
@@ -44,6 +44,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
     receivers: dict[str, Branch] = msgspec.field(default_factory=dict)
+    inspectors: dict[tuple[object, ...], Any] = msgspec.field(default_factory=dict)
 
     @classmethod
     def load(

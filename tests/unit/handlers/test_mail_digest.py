@@ -1,4 +1,4 @@
-"""The digest of opened mails comes with the write that opens them: it is neither lost nor doubled, whatever is interrupted."""
+"""The digest of opened mails comes with the write that opens them: no interruption loses or doubles it."""
 
 import json
 from datetime import timedelta
