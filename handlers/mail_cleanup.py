@@ -68,7 +68,9 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         if swept is not None:
             counts[branch.name] = swept.counts
             _report(task, branch, swept)
-            _finish_digest(digests, branch, swept, tally)
+            if swept.auto_opened and not digests.belongs(branch):
+                tally.digests_sent.append(branch.name)
+    _add_problems(tally, task, task.sender, *digests.problems)
     with suppress(OSError):  # the record then has mails that are gone, which the next sweep drops
         workspace.opened.save()
     _recount(workspace, task, counts, tally)
@@ -157,20 +159,6 @@ def _report(task: Task, branch: Branch, swept: Swept) -> None:
         task.report.count("auto_closed", swept.closed)
     for message in swept.auto_opened:
         task.report.condition(opened_condition(branch, message, task))
-
-
-def _finish_digest(digests: Digests, branch: Branch, swept: Swept, tally: Tally) -> None:
-    """Keep a copy of the digest to a branch; if its inbox gets none, note that the digests are sent as notices."""
-    if swept.auto_opened and not digests.belongs(branch):
-        tally.digests_sent.append(branch.name)
-    if swept.digest is None:
-        return
-    try:
-        digests.keep_copy(branch, swept.digest)
-    except (MailboxError, OSError) as error:
-        _add_problems(
-            tally, digests.task, digests.task.sender, f"{digests.task.sender}: no copy of a notice: {error}"
-        )
 
 
 def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally: Tally) -> None:

@@ -4,13 +4,14 @@ So a digest can neither be lost nor come twice if the run is killed. Where notic
 digests are notices like the others, derived from the conditions of the run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from scheduled.core.conditions import Condition
 from scheduled.digests import sha256
 from scheduled.handlers.base import Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
+from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.message import Message, identity
 from scheduled.handlers.formats.text import plain
 from scheduled.handlers.mail_notices import OPENED, digest
@@ -19,38 +20,53 @@ from scheduled.handlers.workspace.workspace import Workspace
 
 
 class Digests:
-    """The digests of a run of *task*, as messages of the mail program."""
+    """The digests of a run of *task*, as messages of the mail program. *problems* are copies that could not be written."""
 
     def __init__(self, task: Task, workspace: Workspace) -> None:
         self.task, self.workspace = task, workspace
+        self.problems: list[str] = []
 
     def belongs(self, branch: Branch) -> bool:
         """Return whether a notice to *branch* goes into its own inbox: another branch may have the same address."""
         return self.task.mailboxes and self.workspace.branch_at(branch.address) == branch
 
-    def message(self, branch: Branch, opened: Iterable[Message], before: Iterable[Message]) -> Message | None:
-        """Return the digest of the mails *opened* now and of those opened *before*; None if it is not put into this inbox."""
+    def message(self, branch: Branch, opened: Sequence[Message], before: Sequence[Message]) -> Message | None:
+        """Return the digest of the mails that will be *opened* and those opened *before*, after keeping a copy of it.
+
+        Return None if it does not belong into this inbox, which is locked.
+        """
         if not self.belongs(branch):
             return None
-        stayed = {found.key: found for found in _masked(branch, before, self.task)}
-        found = {c.key: c for c in _masked(branch, opened, self.task) if c.key not in stayed}
+        stayed = {found.key: found for found in self._conditions(branch, before)}
+        found = {c.key: c for c in self._conditions(branch, opened) if c.key not in stayed}
         if not found:
             return None
         notice = digest([*found.values()], [*stayed.values()])
         stamp = timestamps.spaced(self.task.now, self.task.zone)
-        return message_of(self.workspace, notice, _id(stamp, [*found]), self.task.sender, stamp)
+        message = message_of(self.workspace, notice, _id(branch, opened), self.task.sender, stamp)
+        self._keep_copy(branch, message)
+        return message
 
-    def keep_copy(self, branch: Branch, message: Message) -> None:
-        """Put a copy of a digest into the sender's `sent/`. Raise MailboxError, or OSError if it cannot be written."""
-        keep_copy(self.workspace, branch, message, self.task.now, self.task.zone)
+    def _conditions(self, branch: Branch, messages: Sequence[Message]) -> Iterator[Condition]:
+        return (opened_condition(branch, message, self.task) for message in messages)
+
+    def _keep_copy(self, branch: Branch, message: Message) -> None:
+        """Put a copy of a digest into the sender's `sent/`: before the inbox is written, so that a kill does not lose it."""
+        now, zone = self.task.now, self.task.zone
+        try:
+            keep_copy(self.workspace, branch, message, now, zone, held=branch)
+        except (MailboxError, OSError) as error:
+            self.problems.append(
+                f"the notice to {branch.name} has no copy in the mailbox of its sender: {error}"
+            )
 
 
-def _id(stamp: str, keys: Sequence[str]) -> str:
-    return sha256("\0".join([stamp, *keys]).encode(errors="replace")).hex()[:8]
-
-
-def _masked(branch: Branch, messages: Iterable[Message], task: Task) -> Iterable[Condition]:
-    return (opened_condition(branch, message, task) for message in messages)
+def _id(branch: Branch, opened: Sequence[Message]) -> str:
+    """Return the id of a digest. If a run is killed, the next one gives the digest of the same mails the same id."""
+    mails = (
+        f"{identity(mail)} {mail.get('auto_opened_at')}" for mail in opened
+    )  # opened again, it is another digest
+    return sha256("\0".join([branch.name, *mails]).encode(errors="replace")).hex()[:8]
 
 
 def opened_condition(branch: Branch, message: Message, task: Task) -> Condition:

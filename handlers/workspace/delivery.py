@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,18 @@ def _counter(value: Any) -> int:
         return 1
 
 
-def keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime, zone: ZoneInfo) -> None:
+def keep_copy(
+    workspace: Workspace,
+    to: Branch,
+    message: Message,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    held: Branch | None = None,
+) -> None:
     """Put a copy of *message* into the sender's `sent/`, unless it is there or the sender has no mailbox.
 
-    Raise MailboxError, or OSError if it cannot be written.
+    The lock of the mailbox of *held* is held already. Raise MailboxError, or OSError if it cannot be written.
     """
     sender = workspace.branch_at(message["from"])
     if sender is None or not os.path.isdir(sender.mailbox):
@@ -186,7 +195,8 @@ def keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime,
         "timestamp": message["timestamp"],
         "status": "sent",
     }
-    with locked(sender, workspace.inside):  # another tick may deliver the same notice
+    # Another tick may deliver the same notice.
+    with nullcontext() if sender == held else locked(sender, workspace.inside):
         if any(
             Folder(sender, name.replace("deleted", "sent"), workspace.inside).has_named(message)
             for name in sender.form.archives

@@ -5,11 +5,10 @@ again under the lock. A mail is written to `deleted/` and synced before it is re
 may be in both, but it is never lost.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,13 +29,12 @@ from scheduled.state.files import clear_leftovers, is_temporary
 class Swept(msgspec.Struct, kw_only=True):
     """The result of a sweep: *counts* of the inbox, its automatically opened mails, and the numbers of changes.
 
-    *archived* are the keys of the mails that were archived. *digest* is the message about the opened mails, if any.
+    *archived* are the keys of the mails that were archived.
     """
 
     counts: Counts
     auto_opened: list[Message]
     problems: list[str]
-    digest: Message | None = None
     opened: int = 0
     closed: int = 0
     waiting: int = 0
@@ -52,13 +50,8 @@ class Stale(msgspec.Struct, kw_only=True):
     problems: list[str] = []
 
 
-class Digest(Protocol):
-    """Returns the message to put into an inbox about the mails that are *opened* now, and those opened *before*, if any."""
-
-    def __call__(
-        self, branch: Branch, opened: Iterable[Message], before: Iterable[Message], /
-    ) -> Message | None:
-        """See the class."""
+# Returns the message to put into an inbox about the mails that are opened now, and those that were opened before, if any.
+Digest = Callable[[Branch, Sequence[Message], Sequence[Message]], Message | None]
 
 
 class Sweep:
@@ -74,7 +67,7 @@ class Sweep:
         cache: FileCache | None = None,
         opened: OpenedMails | None = None,
         *,
-        digest: Digest | None = None,
+        digest: Digest = lambda *_: None,
     ) -> None:
         self.inside, self.options = inside, options
         self.opened = opened or OpenedMails()
@@ -168,22 +161,21 @@ class Sweep:
         self._archive(branch, [inbox.message(place) for place in stale.to_close])
         keys = [mail.key for place in stale.to_close if (mail := inbox.mails[place]) is not None]
         inbox.remove(stale.to_close)
+        if stale.to_open:
+            self._announce(branch, inbox, stale.to_open)
         stamp = timestamps.iso(self.now, self.zone)
         for place in stale.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
-        message = self._announce(branch, inbox, stale.to_open)
-        done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys, digest=message))
+        done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys))
         return bool(stale.to_open or stale.to_close)
 
-    def _announce(self, branch: Branch, inbox: Inbox, opened: Sequence[int]) -> Message | None:
-        """Put the digest of the *opened* mails into the inbox, if there is one, and return it."""
-        if not opened or self.digest is None:
-            return None
-        before = sorted({*_auto_opened(inbox)}.difference(opened))
-        message = self.digest(branch, map(inbox.message, opened), map(inbox.message, before))
+    def _announce(self, branch: Branch, inbox: Inbox, to_open: Sequence[int]) -> None:
+        """Put the digest of the mails that will be opened into the inbox, if there is one."""
+        message = self.digest(
+            branch, [*map(inbox.message, to_open)], [*map(inbox.message, _auto_opened(inbox))]
+        )
         if message is not None:
             inbox.put_first(message)
-        return message
 
     def _archive(self, branch: Branch, closing: Sequence[Message]) -> None:
         """Write the messages to `deleted/` and sync the directory; those already there from before a crash are kept."""

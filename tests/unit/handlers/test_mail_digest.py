@@ -121,6 +121,35 @@ def test_a_run_that_is_killed_before_the_write_does_not_lose_it(
     assert subjects(calm).count(OPENED) == 1
 
 
+def test_a_kill_before_the_write_does_not_double_the_copy(
+    calm: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    calm.put("DRONE", mail(timestamp=STALE))
+    with monkeypatch.context() as patched:
+        patched.setattr("scheduled.handlers.formats.safe_files._swap", killed)
+        with pytest.raises(KilledError):
+            calm.run(mail_cleanup, mailboxes=True, sender="@flow")
+    assert len(copies(calm)) == 1
+
+    sweep(calm, now=NOW + HOUR, sender="@flow")
+
+    assert sorted(copies(calm)) == ["@drone", "@flow"]
+
+
+def test_a_mail_that_is_opened_again_causes_another_digest(calm: Sample) -> None:
+    sweep(calm, sender="@flow")
+    first, opened = calm.mails("FLOW")
+    calm.put("FLOW", first, opened | {"status": "new"})
+
+    sweep(calm, now=NOW + HOUR, sender="@flow")
+
+    ids = [message["id"] for message in calm.mails("FLOW") if message["subject"] == OPENED]
+    assert (len(set(ids)), len(copies(calm))) == (2, 2)
+
+
 def test_mails_that_an_earlier_sweep_opened_cause_none(calm: Sample) -> None:
     calm.put("FLOW", mail(status="opened", timestamp=STALE, auto_opened=True, auto_opened_at=STALE))
 
@@ -152,7 +181,7 @@ def test_a_copy_that_cannot_be_written_is_a_problem(calm: Sample) -> None:
     outcome = calm.run(mail_cleanup, mailboxes=True, sender="@flow")
 
     (problem,) = outcome.data["problems"]
-    assert "no copy of a notice" in problem
+    assert problem.startswith("the notice to FLOW has no copy in the mailbox of its sender: ")
     assert subjects(calm)[0] == OPENED
 
 
