@@ -56,9 +56,9 @@ class Digests:
         try:
             keep_copy(self.workspace, branch, message, now, zone, held=branch)
         except (MailboxError, OSError) as error:
-            self.problems.append(
-                f"the notice to {branch.name} has no copy in the mailbox of its sender: {error}"
-            )
+            problem = f"the notice to {branch.name} has no copy in the mailbox of its sender: {error}"
+            if problem not in self.problems:  # the write is repeated if another program changes the inbox
+                self.problems.append(problem)
 
 
 def _id(branch: Branch, opened: Sequence[Message]) -> str:

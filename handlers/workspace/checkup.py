@@ -97,11 +97,7 @@ class Inspector:
 
     @classmethod
     def shared(cls, workspace: Workspace, limits: Limits, task: Task) -> "Inspector":
-        """Return an inspector with these limits: that of the previous handler, if there is one.
-
-        Handlers share a workspace, with what was read from it, for some seconds. So they can share the checkups too, of all branches
-        that the handlers between them did not change.
-        """
+        """Return the inspector with these limits, and its checkups, that a previous handler made; or a new one."""
         key = tuple(getattr(limits, name) for name in Limits.__struct_fields__)
         if key not in workspace.inspectors:
             workspace.inspectors[key] = cls(workspace, limits, task)
