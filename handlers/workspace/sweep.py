@@ -192,7 +192,11 @@ class Sweep:
 def _auto_opened(inbox: Inbox) -> list[int]:
     """Return the places of the mails that a sweep opened."""
     mails = inbox.mails
-    return [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
+    return [
+        place
+        for place in inbox.places()
+        if (mail := mails[place]) and mail.auto_opened and mail.was_auto_opened  # a call for few of the mails
+    ]
 
 
 def _swept(inbox: Inbox, stale: Stale) -> Swept:
