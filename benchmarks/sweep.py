@@ -20,10 +20,10 @@ def figures(root: Path, *, quick: bool) -> Iterator[Figure]:
     what = f"{branches:,} branches"
     tools = basic_tools(workspace, branches)
     first = handler_tick(runtime, workspace, branches, f"all handlers over {what}, first time", first=True)
-    yield compare("sweep", first, tools, limit=1.0, gate=4.0, runs=runs)
+    yield compare("sweep", first, tools, limit=0.75, gate=4.0, runs=runs)
     again = handler_tick(runtime, workspace, branches, f"all handlers over {what}, nothing changed")
     yield compare("sweep", again, first, limit=1.0, gate=0.95, runs=runs)
-    yield compare("sweep", again, tools, limit=0.1, gate=3.0, runs=runs)
+    yield compare("sweep", again, tools, limit=0.25, gate=3.0, runs=runs)
     runtime = handler_runtime(root / "hourly", workspace, *HOURLY)
     hourly = handler_tick(runtime, workspace, branches, f"the hourly handlers over {what}, nothing changed")
     yield compare("sweep", hourly, tools, limit=inf, gate=3.0, runs=runs)

@@ -11,7 +11,7 @@ A handler is a module (or any object) with a function `run(task)`. `Options` and
 Other distributions register handlers in the entry-point group `scheduled.handlers`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -63,8 +63,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     *scheduled_for* is None for a manual run. *window_start* is the scheduled instant of the job's last successful
     slot, None before the first. *missed* is the number of older slots that this run covers too. *totals* are the sums
     of `Report.count` over earlier runs. *files* is the directory `reports/` of the state directory. *sender* is the
-    mail address that notices come from, *recipients* get those that concern no single branch. *layout* is the configured
-    form of the workspace, None to find it. *target* is the member of the job's `for_each` that the run is for, "" without one. *kept* is shared by the built-in handlers that one child process serves one
+    mail address that notices come from, *recipients* get those that concern no single branch. *mailboxes*: notices are put
+    into the mailboxes of the workspace, and not sent by a function of its programs. *mask* returns a text without the
+    secrets of the run. *layout* is the configured form of the workspace, None to find it. *target* is the member of the job's `for_each` that the run is for, "" without one. *kept* is shared by the built-in handlers that one child process serves one
     after another; other handlers get an empty dict.
     """
 
@@ -81,6 +82,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
     sender: str = "@trigger"
     recipients: Recipients = Recipients()
+    mailboxes: bool = False
+    mask: Callable[[str], str] = str
     layout: str | None = None
     target: str = ""
     kept: dict[str, Any] = msgspec.field(default_factory=dict)

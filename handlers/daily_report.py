@@ -12,7 +12,8 @@ from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import MailboxError
 from scheduled.handlers.formats.message import Counts
 from scheduled.handlers.memory_rollover import memory_files
-from scheduled.handlers.report_pages import Report, html, markdown, summary
+from scheduled.handlers.report_html import html
+from scheduled.handlers.report_pages import Report, markdown, summary
 from scheduled.handlers.workspace.activity import Traffic
 from scheduled.handlers.workspace.checkup import Inspector, Limits
 from scheduled.handlers.workspace.plans import active_plans
@@ -64,7 +65,7 @@ def notices(change: Change) -> list[Notice]:  # noqa: ARG001 - required by the H
 
 def _gathered(task: Task, workspace: Workspace) -> Report:
     options = task.options
-    inspector = Inspector(workspace, options, task)
+    inspector = Inspector.shared(workspace, options, task)
     since = task.window_start or task.now - LENGTHS[options.period]
     over = [memory for memory in memory_files(workspace, inspector.memories) if memory.over]
     problems = [*workspace.problems, *inspector.memories.problems]

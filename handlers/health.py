@@ -25,7 +25,7 @@ class Options(Limits):
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Check all branches, write HEALTH.central.json and report a condition for each issue."""
-    inspector = Inspector(workspace, task.options, task)
+    inspector = Inspector.shared(workspace, task.options, task)
     checkups, common = inspector.all(), inspector.common()
     found = Counter(checkup.status for checkup in checkups)
     counts = {

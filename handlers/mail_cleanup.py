@@ -1,7 +1,8 @@
 """The handler `mail_cleanup`: opens stale unread mails, archives stale opened ones, and notifies each branch once.
 
-The notices are derived from the inboxes, in which automatically opened mails are marked (`auto_opened`), and not from
-the changes of the current run. So a crash between opening mails and sending the notice does not lose the notice.
+The notice about opened mails is put into the inbox by the write that opens them, see `mail_digest`. Where it is sent in
+another way, it is derived from the inboxes, in which automatically opened mails are marked (`auto_opened`), and not from the
+changes of the current run. So a crash between opening mails and sending the notice does not lose the notice.
 """
 
 from contextlib import suppress
@@ -13,8 +14,8 @@ from scheduled.handlers.base import Outcome, Task
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.mailbox_files import MailboxError, ShortageError, UnreadableMailboxError
-from scheduled.handlers.formats.message import Counts, Message, identity
-from scheduled.handlers.formats.text import plain
+from scheduled.handlers.formats.message import Counts
+from scheduled.handlers.mail_digest import Digests, opened_condition
 from scheduled.handlers.mail_notices import OPENED, PROBLEM, UNREADABLE, notices
 from scheduled.handlers.workspace.mail_counts import recount_central
 from scheduled.handlers.workspace.staleness import Options
@@ -30,7 +31,8 @@ MOST_STATED = 3  # problems of one mailbox that its condition states in full
 class Tally(msgspec.Struct, kw_only=True):
     """The totals of all mailboxes. *failures* are those of the problems that fail the run.
 
-    *unknown* holds prefixes of condition keys: those of the mailboxes that could not be read.
+    *unknown* holds prefixes of condition keys: those of the mailboxes that could not be read. *digests_sent* are the branches
+    with opened mails to which digests are sent as notices.
     """
 
     auto_opened: int = 0
@@ -40,14 +42,23 @@ class Tally(msgspec.Struct, kw_only=True):
     problems: list[str] = []
     failures: list[str] = []
     unknown: list[str] = []
+    digests_sent: list[str] = []
 
 
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """Sweep every mailbox. A mailbox that cannot be read or written is reported as a problem and skipped."""
     tally = Tally(problems=list(workspace.problems))
+    digests = Digests(task, workspace)
     sweep = Sweep(
-        workspace.inside, task.options, task.now, task.zone, task.sender, workspace.cache, workspace.opened
+        workspace.inside,
+        task.options,
+        task.now,
+        task.zone,
+        task.sender,
+        workspace.cache,
+        workspace.opened,
+        digest=digests.message,
     )
     if failure := _record_opened(sweep, workspace, tally, task):
         return Outcome(status="failed", reason=failure)
@@ -57,6 +68,9 @@ def run(task: Task, workspace: Workspace) -> Outcome:
         if swept is not None:
             counts[branch.name] = swept.counts
             _report(task, branch, swept)
+            if swept.auto_opened and not digests.belongs(branch):
+                tally.digests_sent.append(branch.name)
+    _add_problems(tally, task, task.sender, *digests.problems)
     with suppress(OSError):  # the record then has mails that are gone, which the next sweep drops
         workspace.opened.save()
     _recount(workspace, task, counts, tally)
@@ -144,7 +158,7 @@ def _report(task: Task, branch: Branch, swept: Swept) -> None:
     if swept.closed:
         task.report.count("auto_closed", swept.closed)
     for message in swept.auto_opened:
-        task.report.condition(_opened(branch, message))
+        task.report.condition(opened_condition(branch, message, task))
 
 
 def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally: Tally) -> None:
@@ -154,19 +168,6 @@ def _recount(workspace: Workspace, task: Task, counts: dict[str, Counts], tally:
         _add_problems(tally, task, "AI_MAIL.central.json", str(error))
     except OSError as error:
         tally.failures.append(f"AI_MAIL.central.json: {error}")
-
-
-def _opened(branch: Branch, message: Message) -> Condition:
-    payload = {
-        "branch": branch.name,
-        "address": branch.address,
-        "id": identity(message),
-        "from": plain(message.get("from", "unknown")),
-        "subject": plain(message.get("subject", "no subject")),
-        "timestamp": plain(message.get("timestamp", "")),
-    }
-    key = f"{OPENED}:{branch.name}"
-    return Condition(key=f"{key}:{payload['id']}", group=key, payload=payload, severity="fact")
 
 
 def _unusable(branch: Branch, what: str, problem: str) -> Condition:

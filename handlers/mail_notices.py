@@ -8,6 +8,7 @@ from scheduled.handlers.formats.text import MOST_LISTED, escaped, many, plain
 
 # The beginnings of the groups of conditions.
 OPENED, UNREADABLE, PROBLEM = "auto_opened", "unreadable_inbox", "problem"
+OTHERS = "digests_sent"  # in the data of a run: the branches to which digests are sent as notices
 
 
 def notices(change: Change) -> list[Notice]:
@@ -17,10 +18,13 @@ def notices(change: Change) -> list[Notice]:
     if change.group.startswith(f"{UNREADABLE}:"):
         to = change.recipients.critical_to
         return [*(_alarm(c, to) for c in change.appeared), *(_all_clear(c, to) for c in change.gone)]
-    return [_digest(change.appeared, change.stayed)] if change.appeared else []
+    # Data without the list is from an earlier version, in which all digests were notices.
+    others = change.facts.get(OTHERS, [change.group.removeprefix(f"{OPENED}:")])
+    of_another = change.group.removeprefix(f"{OPENED}:") in others
+    return [digest(change.appeared, change.stayed)] if change.appeared and of_another else []
 
 
-def _digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notice:
+def digest(appeared: Sequence[Condition], stayed: Sequence[Condition]) -> Notice:
     """Return one notice to a branch about all mails that were opened, and those opened before that are not closed."""
     opened, was = many(len(appeared), "stale mail"), "was" if len(appeared) == 1 else "were"
     body = [

@@ -1,14 +1,13 @@
-"""The daily report as Markdown and as an HTML page; text quoted from the workspace is escaped in both."""
+"""The content of the daily report, and the report as Markdown; text quoted from the workspace is escaped."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
 from scheduled.handlers.formats.message import Counts
-from scheduled.handlers.formats.text import escaped, many, plain
+from scheduled.handlers.formats.text import escaped, many
 from scheduled.handlers.memory_rollover import Memory
 from scheduled.handlers.workspace.activity import Activity
 from scheduled.handlers.workspace.checkup import Checkup, Finding
@@ -158,21 +157,3 @@ def _memory(over: Sequence[Memory]) -> Iterator[str]:
 def _plans(plans: Sequence[Plan], most: int) -> Iterator[str]:
     yield from ("", "## Active Plans", f"- Total active: {len(plans)}")
     yield from (f"  - {escaped(plan.plan_id)}: {escaped(plan.title)}" for plan in plans[:most])
-
-
-def html(report: Report) -> str:
-    """Return the report as one HTML page without external resources."""
-    # Imported here because only this handler needs it, once a day.
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        optimized=False,  # optimizing the template takes longer than it saves for a single rendering
-    )
-    environment.filters["plain"] = plain
-    template = environment.from_string(Path(__file__).with_name("daily_report.html").read_text("utf-8"))
-    most = max((each.total for each in report.activity), default=1)
-    return template.render(report=report, summary=report.summary(), most=most, rows=MOST_ROWS)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # The name of the distribution. On the package index, `scheduled` is another program.
 NAME = "scheduled-cron"
 # The required packages, by import name.
-NEEDED = frozenset({"click", "cronsim", "crontab", "filelock", "jinja2", "msgspec", "rich", "tomlkit"})
+NEEDED = frozenset(
+    {"click", "cronsim", "crontab", "filelock", "jinja2", "markupsafe", "msgspec", "rich", "tomlkit"}
+)
 # The records that install.sh, pipx and uv write into the environments that they create.
 ORIGIN = "installed-by"  # the command line of install.sh
 PIPX_RECORD = "pipx_metadata.json"

@@ -4,8 +4,8 @@ The agents' programs exist in two forms. Handlers do not know them: they ask the
 the form of a directory.
 """
 
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+import fnmatch
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -27,6 +27,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     chars: int | None = None
     entries: Mapping[str, int] = {}
     every: int | None = None
+
+    @property
+    def need_content(self) -> bool:
+        """Whether the file must be parsed to compare it with the limits."""
+        return self.chars is not None or self.every is not None or bool(self.entries)
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +73,10 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     limits: Mapping[str, Limits]
     recipients: Recipients
 
-    def is_registry(self, name: str) -> bool:
-        """Return whether a file *name* in the workspace's directory is a registry of this form."""
-        return name not in self.excluded and any(fnmatchcase(name, pattern) for pattern in self.registries)
+    def registries_in(self, names: Iterable[str]) -> list[str]:
+        """Return those of *names*, of files in the workspace's directory, that are registries of this form."""
+        found = {name for pattern in self.registries for name in fnmatch.filter(names, pattern)}
+        return sorted(found.difference(self.excluded))
 
     def memory_name(self, branch: str, kind: str) -> str:
         """Return the name of the memory file of *kind* (`local.json` or `observations.json`) of a branch."""

@@ -20,12 +20,12 @@ def form_of(root: Path, layout: str | None = None) -> tuple[Form, str]:
     if layout is not None:
         return FORMS[layout], ""
     names = os.listdir(root)
-    found = [form for form in FORMS.values() if any(map(form.is_registry, names))]
+    found = [form for form in FORMS.values() if form.registries_in(names)]
     if len(found) > 1:
         central = [form for form in found if os.path.isdir(root / form.central)]
         if len(central) == 1:
             return central[0], ""
-        both = " and ".join(sorted(name for name in names for form in found if form.is_registry(name)))
+        both = " and ".join(sorted(name for form in found for name in form.registries_in(names)))
         return FIRST, f"has {both}; set workspace_layout in scheduled.toml to {' or '.join(FORMS)}"
     return (found[0] if found else FIRST), ""
 

@@ -87,7 +87,8 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> MailIndex:
 
 def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailIndex:
     """Return the index of *mails*; the parameters are those of `of`."""
-    # One loop with local variables, for speed: this runs for every mail of a workspace.
+    # One loop with local variables and few calls, for speed: this runs for every mail of a workspace. The conditions are those
+    # of the properties of `Mail`.
     read, ids = timestamps.reader(zone), set()
     unread = waiting_total = opened_total = 0
     undated: list[Undated] = []
@@ -99,21 +100,22 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
         sent.append(at)
         if mail.id is not None:
             ids.add(str(mail.id))
-        if mail.status == "opened":
+        status, is_own = mail.status, mail.sender == sender and mail.is_own(sender)
+        if status == "opened":
             opened_total += 1
-            stamp, is_own = mail.opened_stamp, mail.is_own(sender)
-            auto_opened = auto_opened or mail.was_auto_opened
-            if stamp is None:
-                undated.append(Undated(mail.key, read(mail.stamp), is_own))
+            auto_opened = auto_opened or mail.auto_opened is True
+            if (stamp := mail.opened_stamp) is None:
+                of_text = at if mail.last_updated is None else read(mail.last_updated)
+                undated.append(Undated(mail.key, of_text, is_own))
                 continue
             closing.append(opened_at := read(stamp))
             if not is_own:
                 opened.append(opened_at)
-        elif mail.unread:
+        elif status == "new" or (status is None and not mail.read):
             unread += 1
             waits = mail.waits
             waiting_total += waits
-            if mail.is_own(sender):
+            if is_own:
                 own.append(read(mail.stamp))
                 continue
             new.append(at)

@@ -60,6 +60,8 @@ class Mail(msgspec.Struct, gc=False):
     @property
     def key(self) -> str:
         """A text that names the mail in its inbox: its id or, without one, its time, sender and subject."""
+        if isinstance(self.id, str) and self.id.isascii():
+            return self.id
         name = f"{self.timestamp} {self.sender} {self.subject}" if self.id is None else str(self.id)
         return name.encode(errors="replace").decode()
 

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
     label: str
     value: Any
-    home: Path
+    home: str
     hosted: bool
 
 
@@ -121,9 +121,9 @@ def _entries(root: Path, form: Form, found: Found) -> Iterator[Entry]:
             found.complete = False
             found.problems.append(f"{registry.relative_to(root)}: {error}")
             continue
-        inside = f"{registry.relative_to(root)}: " if hosted else ""
+        inside, home = f"{registry.relative_to(root)}: " if hosted else "", str(registry.parent)
         for label, entry in entries:
-            yield Entry(f"{inside}{label}", entry, registry.parent, hosted)
+            yield Entry(f"{inside}{label}", entry, home, hosted)
 
 
 def _registries(root: Path, form: Form) -> list[Path]:
@@ -131,7 +131,7 @@ def _registries(root: Path, form: Form) -> list[Path]:
 
     The main one has the name of the form's main registry, or that of the directory, or is the first of all.
     """
-    own = sorted(name for name in os.listdir(root) if form.is_registry(name))
+    own = form.registries_in(os.listdir(root))
     if not own:
         raise WorkspaceError(
             f"{root} has no {' or '.join(form.registries)}: check `workspace` and `workspace_layout` in scheduled.toml"
@@ -181,12 +181,12 @@ def _branch(entry: Entry, form: Form) -> Branch:
         raise MalformedError("has a name that is not allowed in a file name")
     if not isinstance(path, str) or not path.strip() or "\0" in path or not _is_text(path):
         raise MalformedError("has no valid path")
-    address = f"@{name.lower()}" if entry.hosted else _derived_address(name)
-    if isinstance(email, str) and email.strip():
-        address = email.strip()
+    address = email.strip() if isinstance(email, str) else ""
+    if not address:
+        address = f"@{name.lower()}" if entry.hosted else _derived_address(name)
     if not _is_text(address):
         raise MalformedError("has no valid email")
-    located = os.path.normpath(entry.home / path)
+    located = os.path.normpath(os.path.join(entry.home, path))
     return Branch(name=name, address=address, path=located, form=form, hosted=entry.hosted)
 
 

@@ -23,17 +23,17 @@ def parse(value: Any, zone: ZoneInfo) -> datetime:
 @lru_cache(maxsize=8)
 def reader(zone: ZoneInfo) -> Callable[[Any], float | None]:
     """Return a fast variant of `parse` for *zone*, which returns UTC seconds, or None for an invalid timestamp."""
-    days = _Days(zone)
+    days, parsed = _Days(zone), datetime.fromisoformat
 
     def read(value: Any) -> float | None:
         try:
-            stamp = datetime.fromisoformat(value)
+            local = parsed(value) - _EPOCH
         except (ValueError, TypeError):
-            return _slowly(value, zone)  # has surrounding blanks, or is not a time
-        if stamp.tzinfo is not None or (midnight := days[stamp.toordinal()]) is None:
+            return _slowly(value, zone)  # has surrounding blanks or an offset, or is not a time
+        if (midnight := days[local.days]) is None:
             return _slowly(value, zone)
-        seconds = midnight + 3600 * stamp.hour + 60 * stamp.minute + stamp.second
-        return (seconds * 10**6 + stamp.microsecond) / 10**6 if stamp.microsecond else seconds
+        seconds, part = midnight + local.seconds, local.microseconds
+        return (seconds * 10**6 + part) / 10**6 if part else seconds
 
     return read
 
@@ -46,7 +46,7 @@ def _slowly(value: Any, zone: ZoneInfo) -> float | None:
 
 
 class _Days(dict[int, int | None]):
-    """The UTC seconds at which each local day (by its ordinal) begins; None if the UTC offset changes during the day.
+    """The UTC seconds at which each local day (days since 1970) begins; None if the UTC offset changes during the day.
 
     Cached per day, because the lookup in the time zone takes longer than parsing a timestamp.
     """
@@ -56,20 +56,21 @@ class _Days(dict[int, int | None]):
 
     def __missing__(self, day: int) -> int | None:
         offset = _offset_of_day(day, self._zone)
-        found = None if offset is None else round((day - _EPOCH) * 86400 - offset)
+        found = None if offset is None else round(day * 86400 - offset)
         self[day] = found
         return found
 
 
-_EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH = datetime(1970, 1, 1)
 _EDGE = 3  # days at both ends of the calendar, where applying an offset overflows
 
 
 def _offset_of_day(day: int, zone: ZoneInfo) -> float | None:
     """Return the UTC offset of *zone* in seconds on a local day; None if it changes or is not a whole number."""
-    if not date.min.toordinal() + _EDGE < day < date.max.toordinal() - _EDGE:
+    ordinal = day + _EPOCH.toordinal()
+    if not date.min.toordinal() + _EDGE < ordinal < date.max.toordinal() - _EDGE:
         return None
-    midnight = datetime.fromordinal(day).replace(tzinfo=zone)
+    midnight = datetime.fromordinal(ordinal).replace(tzinfo=zone)
     moments = [midnight + timedelta(hours=hours) for hours in (0, 6, 12, 18, 24)]
     offsets = {moment.replace(fold=fold).utcoffset() for moment in moments for fold in (0, 1)}
     offset = offsets.pop()

@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,7 @@ class FileCache:
 
     def __init__(self, path: Path | None = None, zone: ZoneInfo | None = None, sender: str = "") -> None:
         self._path, self._zone, self._sender = path, zone or ZoneInfo("UTC"), sender
-        self._unsaved: dict[Callable[..., Any], dict[str, Any]] = {}
+        self._unsaved: defaultdict[Callable[..., Any], dict[str, Any]] = defaultdict(dict)
         self._sizes: _Reads[Size] = _Reads(lambda: self._saved.sizes, Entries[Size])
         self._inboxes: _Reads[MailIndex | None] = _Reads(
             lambda: self._saved.inboxes, Entries[MailIndex | None]
@@ -88,17 +89,18 @@ class FileCache:
 
     def memory_names(self, branch: Branch, inside: str) -> list[str]:
         """Return the names of a branch's memory files. Raise WorkspaceError if the list cannot be read now."""
+        return self.once(self._memory_names, branch.memories, branch, inside)
+
+    def _memory_names(self, directory: str, branch: Branch, inside: str) -> list[str]:
         try:
-            return [name for name in self.names(branch.memories, inside) if branch.is_memory(name)]
+            return [name for name in self.names(directory, inside) if branch.is_memory(name)]
         except OSError as error:
             if error.errno in {*SHORTAGE, errno.EIO}:
                 raise WorkspaceError(f"{branch.memories}: cannot be listed now: {error.strerror}") from error
             return []
 
-    def once(self, read: Callable[..., T], path: str, *more: str) -> T:
+    def once(self, read: Callable[..., T], path: str, *more: Any) -> T:
         """Return `read(path, *more)`, called once per path. The result is not saved: this is for cheap reads."""
-        if read not in self._unsaved:
-            self._unsaved[read] = {}
         results: dict[str, T] = self._unsaved[read]
         if path not in results:
             results[path] = read(path, *more)

@@ -1,7 +1,7 @@
 """Checks branches: their issues decide the status (healthy, warning, error); notes do not change it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 from typing import Literal
 
@@ -21,6 +21,7 @@ from scheduled.handlers.workspace.memory_limits import MemoryLimits
 from scheduled.handlers.workspace.opened import opened_before
 from scheduled.handlers.workspace.staleness import NEW_HOURS
 from scheduled.handlers.workspace.workspace import Workspace
+from scheduled.schedules.zones import DAY
 from scheduled.state.beneath import names_in, stat_of
 
 Status = Literal["healthy", "warning", "error"]
@@ -89,15 +90,29 @@ class Inspector:
         self.inside, self.workspace = workspace.inside, workspace
         self.limits, self.memories = limits, MemoryLimits(workspace, limits)
         self.now = task.now.astimezone(UTC)
+        self.seconds = self.now.timestamp()
         ages: tuple[tuple[Kind, float], ...] = (("new", limits.new_hours), ("opened", limits.opened_hours))
         self.ages = [(kind, hours, (self.now - timedelta(hours=hours)).timestamp()) for kind, hours in ages]
         self.soft: Literal["note", "warning"] = "warning" if limits.strict else "note"
 
+    @classmethod
+    def shared(cls, workspace: Workspace, limits: Limits, task: Task) -> "Inspector":
+        """Return the inspector with these limits, and its checkups, that a previous handler made; or a new one."""
+        key = tuple(getattr(limits, name) for name in Limits.__struct_fields__)
+        if key not in workspace.inspectors:
+            workspace.inspectors[key] = cls(workspace, limits, task)
+        found: Inspector = workspace.inspectors[key]
+        return found
+
     def all(self) -> list[Checkup]:
         """Return the checkups of all branches."""
-        return [
-            Checkup(branch=branch, findings=tuple(self._of(branch))) for branch in self.workspace.branches
-        ]
+        once = (
+            self.workspace.cache.once
+        )  # the cache forgets the inbox that a handler changes, and what is kept for it
+        return [once(self._checkup, branch.inbox, branch) for branch in self.workspace.branches]
+
+    def _checkup(self, _: str, branch: Branch) -> Checkup:
+        return Checkup(branch=branch, findings=tuple(self._of(branch)))
 
     def common(self) -> list[Finding]:
         """Return the findings outside the branches: old central files and logs that are not rotated."""
@@ -137,17 +152,21 @@ class Inspector:
             return cache.once(os.path.isdir, path)
 
     def _memory(self, branch: Branch) -> Iterator[Finding]:
-        for kind in MEMORY_KINDS:
-            name = branch.memory_name(kind)
+        names = {kind: branch.memory_name(kind) for kind in MEMORY_KINDS}
+        for kind, name in names.items():
+            missing = False
             try:
                 size = self.memories.size(branch, name)
             except (FileNotFoundError, NotADirectoryError):
-                yield from self._others(branch, kind, name, missing=True)
+                missing = True
             except OSError as error:
                 yield Finding(key=f"{kind}:unreadable", text=f"{kind} was skipped: {error}", level="note")
+                continue
             else:
                 yield from self._size(kind, size, self.memories.of(branch, name))
-                yield from self._others(branch, kind, name)
+            found = self.workspace.cache.memory_names(branch, self.inside)
+            if others := [other for other in found if other not in names.values()]:
+                yield from self._others(branch, kind, name, others, missing=missing)
 
     def _size(self, kind: str, size: Size, limits: MemoryFileLimits) -> Iterator[Finding]:
         if size.damaged:
@@ -159,10 +178,11 @@ class Inspector:
             text = f"{kind}: {', '.join(e.text for e in near)} (approaching threshold)"
             yield Finding(key=f"{kind}:approaching", text=text, level="warning")
 
-    def _others(self, branch: Branch, kind: str, name: str, *, missing: bool = False) -> Iterator[Finding]:
-        """Yield a note about memory files of *kind* with another name, which only `memory_rollover` finds."""
-        names = self.workspace.cache.memory_names(branch, self.inside)
-        others = [other for other in names if branch.form.kind_of(other) == kind and other != name]
+    def _others(
+        self, branch: Branch, kind: str, name: str, names: Sequence[str], *, missing: bool
+    ) -> Iterator[Finding]:
+        """Yield a note about the memory files *names* that are of *kind*, which only `memory_rollover` finds."""
+        others = [other for other in names if branch.form.kind_of(other) == kind]
         if others:
             gone = f"{name} does not exist; " if missing else ""
             text = f"{gone}{', '.join(others)} {'is' if len(others) == 1 else 'are'} checked only by memory_rollover"
@@ -182,15 +202,15 @@ class Inspector:
     def _older(self, branch: Branch, index: MailIndex, status: Kind, since: float) -> int:
         if status != "opened":
             return index.before(status, since)
-        return opened_before(index, self.workspace.opened.of(branch.name), since, self.now.timestamp())
+        return opened_before(index, self.workspace.opened.of(branch.name), since, self.seconds)
 
     def _age(self, path: str, name: str, days: float) -> Iterator[Finding]:
         changed_at = self.workspace.cache.once(_changed_at, path, self.inside)
         if changed_at is None:
             yield Finding(key=f"{name}:missing", text=f"{name} is missing", level=self.soft)
             return
-        age = self.now.timestamp() - changed_at
-        if age > timedelta(days=days).total_seconds():
+        age = self.seconds - changed_at
+        if age > days * DAY:
             text = f"{name} was last changed {timestamps.span(timedelta(seconds=age))} ago"
             yield Finding(key=f"{name}:old", text=text, level=self.soft)
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scheduled.handlers.formats.message import Counts, Message
 from scheduled.handlers.workspace.provision import provide_mailbox
 from scheduled.handlers.workspace.workspace import Workspace
 
-__all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver"]
+__all__ = ["MailboxError", "NoMailboxError", "UnknownRecipientError", "deliver", "keep_copy", "message_of"]
 
 
 class UnknownRecipientError(MailboxError, LookupError):
@@ -60,12 +61,12 @@ def deliver(
         raise UnknownRecipientError(
             f"no branch has the mail address {notice.recipient}", final=workspace.is_complete
         )
-    message = _message(workspace, notice, notice_id[:8], sender, timestamps.spaced(now, zone))
+    message = message_of(workspace, notice, notice_id[:8], sender, timestamps.spaced(now, zone))
     counts = None
     if not delivered:
         counts = _put(workspace, branch, message)
         on_delivered()
-    _keep_copy(workspace, branch, message, now, zone)
+    keep_copy(workspace, branch, message, now, zone)
     return counts
 
 
@@ -89,7 +90,7 @@ def _put(workspace: Workspace, branch: Branch, message: Message) -> Counts | Non
     return counts[0] if counts else None
 
 
-def _message(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
+def message_of(workspace: Workspace, notice: Notice, message_id: str, sender: str, stamp: str) -> Message:
     """Return *notice* as a message with the fields of the mail program, in its order."""
     branch = workspace.branch_at(sender)
     message = {
@@ -168,7 +169,19 @@ def _counter(value: Any) -> int:
         return 1
 
 
-def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime, zone: ZoneInfo) -> None:
+def keep_copy(
+    workspace: Workspace,
+    to: Branch,
+    message: Message,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    held: Branch | None = None,
+) -> None:
+    """Put a copy of *message* into the sender's `sent/`, unless it is there or the sender has no mailbox.
+
+    The lock of the mailbox of *held* is held already. Raise MailboxError, or OSError if it cannot be written.
+    """
     sender = workspace.branch_at(message["from"])
     if sender is None or not os.path.isdir(sender.mailbox):
         return
@@ -182,7 +195,8 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
         "timestamp": message["timestamp"],
         "status": "sent",
     }
-    with locked(sender, workspace.inside):  # another tick may deliver the same notice
+    # Another tick may deliver the same notice.
+    with nullcontext() if sender == held else locked(sender, workspace.inside):
         if any(
             Folder(sender, name.replace("deleted", "sent"), workspace.inside).has_named(message)
             for name in sender.form.archives

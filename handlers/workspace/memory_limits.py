@@ -54,10 +54,8 @@ class MemoryLimits:
 
     def size(self, branch: Branch, name: str) -> Size:
         """Return the size of a memory file, as far as a limit needs it. Raise OSError if it cannot be read."""
-        limits = self.of(branch, name)
-        complete = limits.chars is not None or bool(limits.entries) or limits.every is not None
-        path = f"{branch.memories}/{name}"
-        return self._workspace.cache.size(path, self._inside, complete=complete)
+        complete = self.of(branch, name).need_content
+        return self._workspace.cache.size(f"{branch.memories}/{name}", self._inside, complete=complete)
 
     def _by_options(self, branch: Branch, kind: str) -> Limits:
         default, options = branch.form.limits[kind], self._options

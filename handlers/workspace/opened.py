@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from scheduled.handlers.formats.mail_index import MailIndex
+from scheduled.handlers.formats.mail_index import MailIndex, Undated
 from scheduled.state.files import read_regular, write_atomically
 from scheduled.state.opened_record import NAME
 
-__all__ = ["NAME", "OpenedMails", "Seen", "opened_at", "opened_before"]
+__all__ = ["NAME", "OpenedMails", "Seen", "opened_before", "opened_times"]
 
 FORM = 1  # the format version of the file
 
@@ -114,18 +114,19 @@ class OpenedMails:
         return self._path is not None and self._path.exists()
 
 
-def opened_at(seen: Seen | None, key: str, sent: float | None, now: float) -> float | None:
-    """Return when a mail without a time of opening was opened (UTC seconds); None if that is its invalid time *sent*.
+def opened_times(mails: Iterable[Undated], seen: Seen | None, now: float) -> list[float]:
+    """Return when mails without a time of opening were opened (UTC seconds), as far as that is known.
 
-    *seen* is the record of its mailbox. At *now* it is open.
+    *seen* is the record of their mailbox. At *now* they are open.
     """
     if seen is None:
-        return sent
-    first = seen.get(key, now)
-    return sent if first is None else first
+        found = [mail.sent for mail in mails]
+    else:
+        found = [mail.sent if (first := seen.get(mail.key, now)) is None else first for mail in mails]
+    return [at for at in found if at is not None]
 
 
 def opened_before(index: MailIndex, seen: Seen | None, instant: float, now: float) -> int:
     """Return how many mails in an inbox, other than notices of `scheduled`, were opened before *instant* (UTC seconds)."""
-    undated = (opened_at(seen, mail.key, mail.sent, now) for mail in index.undated if not mail.is_own)
-    return index.before("opened", instant) + sum(at is not None and at < instant for at in undated)
+    undated = opened_times([mail for mail in index.undated if not mail.is_own], seen, now)
+    return index.before("opened", instant) + len([at for at in undated if at < instant])

@@ -10,7 +10,7 @@ import msgspec
 from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.json_text import MalformedError
 from scheduled.handlers.formats.message import Mail
-from scheduled.handlers.workspace.opened import Seen, opened_at
+from scheduled.handlers.workspace.opened import Seen
 
 OWN_DAYS = 30  # after which an unread notice of `scheduled` is archived, so that they do not pile up for ever
 NEW_HOURS: float = 48  # default age at which the sweep opens an unread mail, and the health check notes it
@@ -64,7 +64,7 @@ class Rule:
             return MailAction.CLOSE if self._opened(mail, seen) < self.opened_since else MailAction.KEEP
         if not mail.unread:
             return MailAction.KEEP
-        if mail.is_own(self._sender):
+        if mail.sender == self._sender and mail.is_own(self._sender):
             at = self._read(mail.stamp)
             return MailAction.CLOSE if at is not None and at < self.own_since else MailAction.KEEP
         if self._instant(mail.timestamp) >= self.new_since:
@@ -74,8 +74,8 @@ class Rule:
     def _opened(self, mail: Mail, seen: Seen | None) -> float:
         if mail.opened_stamp is not None:
             return self._instant(mail.opened_stamp)
-        found = opened_at(seen, mail.key, self._read(mail.stamp), self.now)
-        return self._instant(mail.stamp) if found is None else found
+        first = None if seen is None else seen.get(mail.key, self.now)
+        return self._instant(mail.stamp) if first is None else first
 
     def _instant(self, stamp: Any) -> float:
         instant = self._read(stamp)

@@ -5,9 +5,10 @@ again under the lock. A mail is written to `deleted/` and synced before it is re
 may be in both, but it is never lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import inf
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,7 +20,7 @@ from scheduled.handlers.formats.mail_index import MailIndex
 from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, archived, read_inbox, update
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
-from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_at
+from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_times
 from scheduled.handlers.workspace.staleness import MailAction, Options, Rule
 from scheduled.state.beneath import holding
 from scheduled.state.files import clear_leftovers, is_temporary
@@ -49,6 +50,10 @@ class Stale(msgspec.Struct, kw_only=True):
     problems: list[str] = []
 
 
+# Returns the message to put into an inbox about the mails that are opened now, and those that were opened before, if any.
+Digest = Callable[[Branch, Sequence[Message], Sequence[Message]], Message | None]
+
+
 class Sweep:
     """Sweeps mailboxes at the time *now*; naive timestamps are local in *zone*."""
 
@@ -61,9 +66,12 @@ class Sweep:
         sender: str,
         cache: FileCache | None = None,
         opened: OpenedMails | None = None,
+        *,
+        digest: Digest = lambda *_: None,
     ) -> None:
         self.inside, self.options = inside, options
         self.opened = opened or OpenedMails()
+        self.digest = digest
         self.cache = cache or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
@@ -125,8 +133,8 @@ class Sweep:
             or index.before("own", self.rule.own_since)
         ):
             return True
-        opened = (opened_at(seen, mail.key, mail.sent, self.rule.now) for mail in index.undated)
-        return any(at is not None and at < self.rule.opened_since for at in opened)
+        opened = opened_times(index.undated, seen, self.rule.now)
+        return min(opened, default=inf) < self.rule.opened_since
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
         stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.name)
@@ -153,11 +161,21 @@ class Sweep:
         self._archive(branch, [inbox.message(place) for place in stale.to_close])
         keys = [mail.key for place in stale.to_close if (mail := inbox.mails[place]) is not None]
         inbox.remove(stale.to_close)
+        if stale.to_open:
+            self._announce(branch, inbox, stale.to_open)
         stamp = timestamps.iso(self.now, self.zone)
         for place in stale.to_open:
             inbox.change(place, status="opened", read=True, auto_opened=True, auto_opened_at=stamp)
         done.append(msgspec.structs.replace(_swept(inbox, stale), archived=keys))
         return bool(stale.to_open or stale.to_close)
+
+    def _announce(self, branch: Branch, inbox: Inbox, to_open: Sequence[int]) -> None:
+        """Put the digest of the mails that will be opened into the inbox, if there is one."""
+        message = self.digest(
+            branch, [*map(inbox.message, to_open)], [*map(inbox.message, _auto_opened(inbox))]
+        )
+        if message is not None:
+            inbox.put_first(message)
 
     def _archive(self, branch: Branch, closing: Sequence[Message]) -> None:
         """Write the messages to `deleted/` and sync the directory; those already there from before a crash are kept."""
@@ -171,12 +189,20 @@ class Sweep:
         folder.settle()
 
 
-def _swept(inbox: Inbox, stale: Stale) -> Swept:
+def _auto_opened(inbox: Inbox) -> list[int]:
+    """Return the places of the mails that a sweep opened."""
     mails = inbox.mails
-    opened = [place for place in inbox.places() if (mail := mails[place]) and mail.was_auto_opened]
+    return [
+        place
+        for place in inbox.places()
+        if (mail := mails[place]) and mail.auto_opened and mail.was_auto_opened  # a call for few of the mails
+    ]
+
+
+def _swept(inbox: Inbox, stale: Stale) -> Swept:
     return Swept(
         counts=inbox.counts(),
-        auto_opened=[inbox.message(place) for place in opened],
+        auto_opened=[inbox.message(place) for place in _auto_opened(inbox)],
         problems=stale.problems,
         opened=len(stale.to_open),
         closed=len(stale.to_close),

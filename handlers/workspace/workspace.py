@@ -32,7 +32,8 @@ __all__ = ["Branch", "Workspace", "WorkspaceError", "in_workspace"]
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped.
 
-    *is_complete*: there is none that may be a branch.
+    *is_complete*: there is none that may be a branch. *receivers* are the branches by their addresses in normal form, filled by
+    `branch_at`, *inspectors* those of `checkup` by their limits.
     """
 
     root: Path
@@ -42,6 +43,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     form: Form = FIRST
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
+    receivers: dict[str, Branch] = msgspec.field(default_factory=dict)
+    inspectors: dict[tuple[object, ...], Any] = msgspec.field(default_factory=dict)
 
     @classmethod
     def load(
@@ -104,9 +107,12 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
         As in the mail program, the main registry goes before the others, and of several branches the last gets the mail.
         """
-        wanted = normal_address(address)
-        found = [b for b in reversed(self.branches) if normal_address(b.address) == wanted]
-        return next((b for b in found if not b.hosted), found[0] if found else None)
+        if not self.receivers:
+            for hosted in (True, False):
+                self.receivers.update(
+                    {normal_address(b.address): b for b in self.branches if b.hosted == hosted}
+                )
+        return self.receivers.get(normal_address(address))
 
     def directory_of(self, name: str, default: str) -> str:
         """Return the directory of the branch *name* of the main registry; *default*, below the root, if there is none."""

@@ -79,6 +79,7 @@ def prepare(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
             "totals": dict(totals),
             "files": str(context.paths.reports),
             "sender": context.sender,
+            "mailboxes": context.mailboxes,
             "recipients": msgspec.structs.asdict(context.recipients()),
             "layout": context.layout,
         }

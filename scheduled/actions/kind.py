@@ -38,7 +38,8 @@ class Work(msgspec.Struct, frozen=True):
 class ExecutionContext:
     """What all runs of a tick share: paths of the state, workspace, zone, environment and the sender of mails.
 
-    *layout* is the configured form of the workspace; *recipients* returns the addresses of notices.
+    *layout* is the configured form of the workspace; *recipients* returns the addresses of notices. *mailboxes*: notices are put
+    into the mailboxes of the workspace by `scheduled` itself.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class ExecutionContext:
         sender: str = "@trigger",
         layout: str | None = None,
         recipients: Callable[[], Recipients] = Recipients,
+        *,
+        mailboxes: bool = True,
     ) -> None:
         self.paths = paths
         self.workspace = workspace
@@ -58,6 +61,7 @@ class ExecutionContext:
         self.sender = sender
         self.layout = layout
         self.recipients = recipients
+        self.mailboxes = mailboxes
 
 
 class ActionKind(Protocol):

@@ -221,6 +221,7 @@ class Runtime:
             self.config.sender,
             self.config.workspace_layout,
             self.recipients,
+            mailboxes=not self.config.compat.send,
         )
 
     def recipients(self) -> Recipients:

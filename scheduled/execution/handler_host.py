@@ -5,6 +5,7 @@ have read from the workspace. A handler of another distribution may leave anythi
 only one task.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -84,8 +85,11 @@ class HandlerHost:
 
 def _settings(spec: Spec) -> tuple[Any, ...] | None:
     """Return the settings that a process can't change back; None if it must not be used for another task."""
-    built_in = spec.task is not None and spec.task["handler"] in BUILT_IN
-    return (spec.umask, spec.nice) if built_in and spec.limits == Limits() else None
+    return (spec.umask, spec.nice) if _is_built_in(spec) and spec.limits == Limits() else None
+
+
+def _is_built_in(spec: Spec) -> bool:
+    return spec.task is not None and spec.task["handler"] in BUILT_IN
 
 
 def _run_child(channel: socket.socket, body: Callable[[Spec], int]) -> NoReturn:
@@ -118,6 +122,8 @@ def _next(channel: socket.socket) -> tuple[Spec, int] | None:
 def _execute(spec: Spec, output: int, body: Callable[[Spec], int]) -> int:
     try:
         _set_up(spec, output)
+        if _is_built_in(spec):
+            gc.disable()  # its data has no cycles, and collections would take a tenth of the time
         return body(spec)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

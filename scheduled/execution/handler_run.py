@@ -78,6 +78,8 @@ def _run(task: dict[str, Any], report: ReportFile) -> Outcome:
             files=Path(task["files"]),
             report=report,
             sender=task["sender"],
+            mailboxes=task.get("mailboxes", False),
+            mask=report.masked,
             recipients=Recipients(**task["recipients"]),
             layout=task["layout"],
             kept=_kept,

@@ -56,7 +56,7 @@ class ReportFile:
         self._error: OSError | None = None
 
     def _append(self, line: Line) -> None:
-        masked = in_texts(msgspec.to_builtins(line, enc_hook=str), self._text)
+        masked = in_texts(msgspec.to_builtins(line, enc_hook=str), self.masked)
         if self._error is None:
             try:
                 write_all(self._fd, msgspec.json.encode(masked) + b"\n")
@@ -69,7 +69,8 @@ class ReportFile:
         if self._error is not None:
             raise self._error
 
-    def _text(self, text: str) -> str:
+    def masked(self, text: str) -> str:
+        """Return *text* without the secrets of the run."""
         # File names may contain surrogates (undecodable bytes), which can't be encoded in UTF-8.
         return self._mask.text(text.encode(errors="backslashreplace").decode())
 

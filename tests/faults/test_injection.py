@@ -21,7 +21,8 @@ from scheduled.core.conditions import Notice
 from scheduled.core.keys import JobKey
 from scheduled.errors import ConfigError
 from scheduled.handlers.formats.inbox import Counts
-from scheduled.handlers.report_pages import Report, html
+from scheduled.handlers.report_html import html
+from scheduled.handlers.report_pages import Report
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.plans import Plan
 from scheduled.install.block import InstallPlan, compose

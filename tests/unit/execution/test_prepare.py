@@ -172,6 +172,7 @@ def test_a_handler_gets_a_task_and_no_command(holds, tmp_path):
     assert spec.argv == ()
     assert spec.task == {
         "sender": "@trigger",
+        "mailboxes": True,
         "layout": None,
         "recipients": {
             "assistant": "@assistant",

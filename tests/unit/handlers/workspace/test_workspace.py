@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from scheduled.handlers import daily_report, health, mail_cleanup, memory_rollover, metrics
 from scheduled.handlers.workspace.workspace import Workspace, WorkspaceError
-from tests.fixtures.sample_workspace import Sample, state_of
+from tests.fixtures.sample_workspace import NOW, Sample, mail, state_of
 
 ALL = (health, memory_rollover, mail_cleanup, metrics, daily_report)
 
@@ -168,3 +169,22 @@ def test_the_later_layout_is_read_with_its_projects(tmp_path: Path) -> None:
     assert f"{tmp_path}/src/flow/.ai_mail.local/inbox.json" == flow.inbox
     assert f"{tmp_path}/src/flow/.trinity/local.json" == flow.memory_file("local.json")
     assert f"{project}/src/cart" == cart.path
+
+
+def test_a_report_has_what_a_sweep_in_the_same_process_left(sample: Sample) -> None:
+    old, note = f"{NOW - timedelta(days=3):%Y-%m-%d %H:%M:%S}", "1 new mail older than 48 h"
+    sample.put("FLOW", mail(timestamp=old))
+    sample.put("DRONE", mail(timestamp=old, auto_execute=True))  # waits for dispatch, so the sweep keeps it
+    kept: dict[str, Any] = {}
+    sample.run(health, kept=kept)
+    details = json.loads((sample.root / "aipass_os/AI_CENTRAL/HEALTH.central.json").read_text())["details"]
+
+    sample.run(mail_cleanup, kept=kept)
+    outcome = sample.run(daily_report, kept=kept)
+
+    lines = Path(outcome.data["report"]).read_text().splitlines()
+    after = {
+        name for name in ("FLOW", "DRONE") for line in lines if line.startswith(f"- {name}:") and note in line
+    }
+    assert {"FLOW", "DRONE"} <= {entry["branch"] for entry in details if note in entry["notes"]}
+    assert after == {"DRONE"}
