@@ -6,6 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from scheduled import clock, idle
 from scheduled.config.config import Config, with_settings
 from scheduled.config.job_table import parse_job
@@ -14,6 +16,7 @@ from scheduled.config.settings import read_settings, zone_of
 from scheduled.config.tables import SettingsTable
 from scheduled.config.toml_files import files_of, read_toml
 from scheduled.config.written import Drafts, Written
+from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError
 from scheduled.printable import printable
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
@@ -81,6 +84,17 @@ def _add_job(config: Config, source: Path, name: str, table: Any, defaults: dict
     try:
         if name in config.jobs:
             raise ConfigError(f"already defined in {config.jobs[name].source}; rename or remove this one")  # noqa: TRY301 - the handler adds the file
-        config.jobs[name] = parse_job(name, table, source=source, defaults=defaults, timezone=config.timezone)
+        config.jobs[name] = _parsed(name, table, source, defaults, config.timezone)
     except ConfigError as error:
         config.problems.append(f"{source}: jobs.{name}: {error}")
+
+
+_known: dict[tuple[str, Path, str, bytes], Job] = {}
+
+
+def _parsed(name: str, table: Any, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
+    """Return what `parse_job` returns. A command that edits a configuration loads it several times, with the same jobs."""
+    key = name, source, timezone, msgspec.msgpack.encode((table, defaults), enc_hook=repr)
+    if key not in _known:
+        _known[key] = parse_job(name, table, source=source, defaults=defaults, timezone=timezone)
+    return _known[key]

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
     """Return the tables in the file *path*, or in its draft. Raise ConfigError if it can't be read or is not TOML."""
     try:
         draft = drafts.get(path)
-        return tomllib.loads((read_regular(path, limit=LONGEST) if draft is None else draft).decode())
+        return _tables(read_regular(path, limit=LONGEST) if draft is None else draft)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: does not exist; create it (an empty file is valid) or run `scheduled install`, which writes one with examples"
@@ -29,6 +30,12 @@ def read_toml(path: Path, drafts: Drafts) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: nested too deeply; write fewer arrays and tables inside each other"
         ) from None
+
+
+@lru_cache(maxsize=4)
+def _tables(text: bytes) -> dict[str, Any]:
+    """Return the tables of a file with this *text*, which no caller changes: an edit reads the same file several times."""
+    return tomllib.loads(text.decode())
 
 
 def files_of(path: Path, drafts: Drafts) -> list[Path]:
