@@ -17,7 +17,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.errors import StateError
 from scheduled.schedules.zones import Instant
-from scheduled.state.files import RefusedError, open_regular, read_regular, sync_directory
+from scheduled.state.files import RefusedError, open_regular, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.snapshot_keys import digest, is_unchanged, merged
 
@@ -140,8 +140,9 @@ def _replace(
         file.flush()
         os.utime(file.fileno(), ns=(beat, beat))
         os.fsync(file.fileno())
+    # The directory is not synced: after a power cut there may be the snapshot before this one, complete. The ledger is
+    # ahead of it then, as after a tick that was killed before it wrote a snapshot.
     os.replace(temporary, path)
-    sync_directory(path.parent)
 
 
 def read(path: Path) -> dict[str, Any] | None:

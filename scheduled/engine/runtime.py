@@ -154,10 +154,13 @@ class Runtime:
         self.add_problem("ERROR", message)
 
     @contextmanager
-    def settling(self, ledger: "Ledger") -> Iterator[None]:
-        """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then."""
+    def settling(self, ledger: "Ledger", *, durable: bool = True) -> Iterator[None]:
+        """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then.
+
+        It need not be *durable* if all of it follows from records in a result file, which is synced, and is kept until then.
+        """
         self.obsolete.clear()
-        with ledger.transaction():
+        with ledger.transaction(durable=durable):
             yield
         while self.obsolete:
             with suppress(OSError):  # an empty file that stays does no harm

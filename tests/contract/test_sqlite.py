@@ -1,5 +1,7 @@
 """The parts of the contract that only the SQLite ledger has: its file, its schema versions, its indexes."""
 
+import errno
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,7 +12,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
-from scheduled.state.sqlite import upgrade
+from scheduled.state.sqlite import connection, upgrade
 from scheduled.state.sqlite.errors import DamagedError
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, by_hand
@@ -297,3 +299,46 @@ def effort(ledger, query):
     assert len(ledger.history(limit=10, **query)) == 10
     ledger._db.set_progress_handler(None, 1)
     return len(steps)
+
+
+def test_a_commit_that_is_not_durable_is_synced_when_the_ledger_is_closed_beside_a_reader(path, monkeypatch):
+    filled(path)
+    synced = []
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        ledger = SqliteLedger(path)
+        with ledger.transaction(durable=False):
+            ledger.remember("a", "1")
+        monkeypatch.setattr(
+            connection.os, "fdatasync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        )
+        ledger.close()
+
+    assert synced == [f"{path}-wal"]
+
+
+def test_a_durable_commit_makes_those_before_it_durable(path, monkeypatch):
+    filled(path)
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        ledger = SqliteLedger(path)
+        with ledger.transaction(durable=False):
+            ledger.remember("a", "1")
+        ledger.sync()
+        monkeypatch.setattr(connection.os, "fdatasync", pytest.fail)
+        ledger.close()
+
+
+def test_an_error_names_the_log_that_cannot_be_synced(path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    filled(path)
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        ledger = SqliteLedger(path)
+        with ledger.transaction(durable=False):
+            ledger.remember("a", "1")
+        monkeypatch.setattr(connection.os, "fdatasync", fail)
+        with pytest.raises(StateError, match=f"{path}: Input/output error"):
+            ledger.close()
