@@ -16,6 +16,7 @@ ROWS: dict[str, Row] = {
     "plan": plan.figures,
     "run": ticks.run,
     "tick": ticks.tick,
+    "syncs": ticks.syncs,
     "events": events.figures,
     "reading": reading.figures,
     "sweep": sweep.figures,
@@ -24,7 +25,7 @@ ROWS: dict[str, Row] = {
     "growth": growth.figures,
 }
 # The rows that CI checks: they are measured quickly and show regressions.
-GATED = ("idle", "plan", "run", "tick", "events", "reading", "sweep", "mail")
+GATED = ("idle", "plan", "run", "tick", "syncs", "events", "reading", "sweep", "mail")
 
 
 def main() -> int:

@@ -70,6 +70,8 @@ def _target(figure: Figure) -> str:
 def _size(number: float, unit: str) -> str:
     if unit == "MiB":
         return f"{number:.1f} MiB"
+    if unit == "fsyncs":
+        return f"{number:g} fsyncs"
     return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.2f} s"
 
 

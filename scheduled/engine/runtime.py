@@ -168,8 +168,9 @@ class Runtime:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish *events* on the bus, in order."""
-        for event in events:
-            self.bus.publish(event)
+        with self._named_log_errors(), self.log.together():
+            for event in events:
+                self.bus.publish(event)
 
     def _log_event(self, event: Event) -> None:
         self._log(LEVELS.get(event.name, "INFO"), describe(event))
@@ -177,8 +178,14 @@ class Runtime:
             self.problems.append(str(event.payload["reason"]))
 
     def _log(self, level: str, message: str) -> None:
-        try:
+        with self._named_log_errors():
             self.log.write(clock.now(), level, message)
+
+    @contextmanager
+    def _named_log_errors(self) -> Iterator[None]:
+        """Make an error of the log a problem of this invocation."""
+        try:
+            yield
         except OSError as error:
             self.unrecorded = True
             problem = f"{self.log.path}: {error.strerror}" if error.strerror else str(error)

@@ -22,7 +22,7 @@ from scheduled.execution.starter import Starter
 CHECK_SOON, CHECK_LATER = 0.05, 0.5  # seconds between checks of the outputs; a job may write 1 GB per second
 STORM = 4  # from this number of queued runs on, the load of the machine limits how many start at once
 # Seconds that a record may wait, so that several share an fsync: while a job runs, and in a storm of short jobs.
-SYNC_DELAY, SYNC_DELAY_IN_STORM = 0.02, 0.5
+SYNC_DELAY, SYNC_DELAY_IN_STORM = 0.02, 1.0
 
 
 class Supervisor:

@@ -41,5 +41,5 @@ class Ledger(
     def close(self) -> None:
         """Make all commits durable, and close the files of the ledger. Raise StateError if that fails.
 
-        A second call does nothing; no other method may be called afterwards.
+        These are also the commits of other processes that were read, if the ledger was opened for writing. A second call does nothing; no other method may be called afterwards.
         """

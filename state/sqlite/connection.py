@@ -153,11 +153,11 @@ def begin_log(db: sqlite3.Connection, path: Path) -> None:
 
 def sync_log(path: Path) -> None:
     """Sync the write-ahead log of *path*, if there is one. Raise StateError if that fails."""
-    with named_errors(path), suppress(FileNotFoundError):
+    with named_errors(_log_of(path)), suppress(FileNotFoundError):
         # SQLite has its locks on other files, so none is released when this one is closed.
         fd = os.open(_log_of(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            os.fdatasync(fd)
+            os.fsync(fd)
         finally:
             os.close(fd)
         sync_directory(path.parent)

@@ -48,6 +48,7 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.remark: str | None = None
+        self._writes = not read_only and path != NOWHERE
         self._unsynced = False  # whether the log has commits that are not durable yet
         if read_only:
             self._db, self.remark = connect_to_read(path)
@@ -68,9 +69,9 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         """See `Ledger.close`. The last connection to close syncs the write-ahead log, and writes it back into the database."""
         with suppress(sqlite3.Error):
             self._db.close()
-        if self._unsynced:
-            self._unsynced = False
-            sync_log(self.path)  # another process has the ledger open, so it was not written back
+        if self._writes:
+            self._writes = False
+            sync_log(self.path)  # there still is one if another process has the ledger open
 
     def check(self) -> None:
         """Check every page and every value. Raise DamagedError if one is damaged, StateError if it can't be read."""

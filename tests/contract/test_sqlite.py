@@ -301,32 +301,17 @@ def effort(ledger, query):
     return len(steps)
 
 
-def test_a_commit_that_is_not_durable_is_synced_when_the_ledger_is_closed_beside_a_reader(path, monkeypatch):
+def test_what_was_read_is_synced_when_the_ledger_is_closed_beside_another_process(path, monkeypatch):
     filled(path)
-    synced = []
-    with closing(sqlite3.connect(path)) as reader:
-        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
-        ledger = SqliteLedger(path)
-        with ledger.transaction(durable=False):
-            ledger.remember("a", "1")
-        monkeypatch.setattr(
-            connection.os, "fdatasync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}"))
-        )
-        ledger.close()
+    ledger, other, synced = SqliteLedger(path), SqliteLedger(path), []
+    with other.transaction(durable=False):
+        other.remember("a", "1")
+    assert ledger.meta("a") == "1"
+    monkeypatch.setattr(connection.os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    ledger.close()
 
-    assert synced == [f"{path}-wal"]
-
-
-def test_a_durable_commit_makes_those_before_it_durable(path, monkeypatch):
-    filled(path)
-    with closing(sqlite3.connect(path)) as reader:
-        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
-        ledger = SqliteLedger(path)
-        with ledger.transaction(durable=False):
-            ledger.remember("a", "1")
-        ledger.sync()
-        monkeypatch.setattr(connection.os, "fdatasync", pytest.fail)
-        ledger.close()
+    assert synced == [f"{path}-wal", str(path.parent)]
+    other.close()
 
 
 def test_an_error_names_the_log_that_cannot_be_synced(path, monkeypatch):
@@ -334,11 +319,17 @@ def test_an_error_names_the_log_that_cannot_be_synced(path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     filled(path)
+    ledger = SqliteLedger(path)
     with closing(sqlite3.connect(path)) as reader:
         assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
-        ledger = SqliteLedger(path)
-        with ledger.transaction(durable=False):
-            ledger.remember("a", "1")
-        monkeypatch.setattr(connection.os, "fdatasync", fail)
-        with pytest.raises(StateError, match=f"{path}: Input/output error"):
+        monkeypatch.setattr(connection.os, "fsync", fail)
+        with pytest.raises(StateError, match=f"{path}-wal: Input/output error"):
             ledger.close()
+
+
+def test_a_ledger_that_is_closed_alone_leaves_no_log(path, monkeypatch):
+    monkeypatch.setattr(connection.os, "fsync", pytest.fail)
+
+    filled(path)
+
+    assert {file.name for file in path.parent.iterdir()} == {"ledger.db", "ledger.lock"}
