@@ -215,6 +215,7 @@ def syncs(work: Work) -> float:
             watching = [
                 STRACE,
                 "-f",
+                "--seccomp-bpf",
                 "-qq",
                 "-e",
                 "trace=fsync,fdatasync",

@@ -67,7 +67,9 @@ def test_what_depends_on_a_commit_happens_after_its_sync(trace):
 
 def test_a_result_is_synced_before_the_tick_is_notified(trace):
     lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
-    after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
+    after_sync = [
+        path for (kind, file), (_, path) in pairwise(lines) if kind == "sync" and file.endswith(".jsonl")
+    ]
     # The supervisor has another pipe, for its own signals.
     ((pipe, times),) = Counter(after_sync).most_common(1)
     relevant = [(kind, path) for kind, path in lines if path == pipe or path.endswith(".jsonl")]
