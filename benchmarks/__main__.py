@@ -17,6 +17,7 @@ ROWS: dict[str, Row] = {
     "run": ticks.run,
     "tick": ticks.tick,
     "jobs": configured.figures,
+    "syncs": ticks.syncs,
     "events": events.figures,
     "reading": reading.figures,
     "sweep": sweep.figures,
@@ -26,7 +27,7 @@ ROWS: dict[str, Row] = {
     "disk": disk.figures,
 }
 # The rows that CI checks: they are measured quickly and show regressions.
-GATED = ("idle", "plan", "run", "tick", "jobs", "events", "reading", "sweep", "mail", "disk")
+GATED = ("idle", "plan", "run", "tick", "jobs", "syncs", "events", "reading", "sweep", "mail", "disk")
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from statistics import median
 # The interpreter of the benchmarks' environment: the packages of a system can add imports to the start of its own interpreter.
 BARE_PYTHON = [sys.executable, "-c", "pass"]
 GNU_TIME = "/usr/bin/time"
+STRACE = "/usr/bin/strace"
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -202,6 +203,49 @@ def compare_peaks(row: str, work: Work, reference: Work, *, limit: float, gate: 
         limit=limit,
         gate=gate,
         unit="MiB",
+    )
+
+
+def syncs(work: Work) -> float:
+    """Return how many times *work*'s processes call fsync or fdatasync."""
+    work.prepare()
+    count = 0
+    for command in work.commands:
+        with tempfile.NamedTemporaryFile() as trace:
+            watching = [
+                STRACE,
+                "-f",
+                "--seccomp-bpf",
+                "-qq",
+                "-e",
+                "trace=fsync,fdatasync",
+                "-e",
+                "signal=none",
+                "-o",
+                trace.name,
+            ]
+            done = subprocess.run(
+                [*watching, *command], env=environment(work.env), capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise NotDoneError(f"exit code {done.returncode}: {done.stderr[-2000:]}")
+            count += sum("sync(" in line for line in Path(trace.name).read_text().splitlines())
+        work.check(done.stdout)
+    return count
+
+
+def compare_syncs(row: str, work: Work, reference: Work, *, limit: float, gate: float, runs: int) -> Figure:
+    """Compare how often both works call fsync or fdatasync."""
+    pairs = [(syncs(work), syncs(reference)) for _ in range(runs)]
+    return Figure(
+        row=row,
+        work=work.label,
+        against=reference.label,
+        results=[a for a, _ in pairs],
+        references=[b for _, b in pairs],
+        limit=limit,
+        gate=gate,
+        unit="fsyncs",
     )
 
 

@@ -74,6 +74,8 @@ def _size(number: float, unit: str) -> str:
         return f"{number:.1f} {unit}"
     if unit == "files":
         return f"{number:,.0f} files"
+    if unit == "fsyncs":
+        return f"{number:g} fsyncs"
     return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.2f} s"
 
 

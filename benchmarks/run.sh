@@ -3,8 +3,8 @@
 # `benchmarks/run.sh [--quick] [--gate] [ROW ...]`. `--help` lists the rows.
 set -eu
 
-# The compared programs, and GNU time, which measures memory.
-packages="anacron jq time"
+# The compared programs, GNU time, which measures memory, and strace, which counts fsyncs.
+packages="anacron jq strace time"
 peers="croniter==6.* APScheduler==3.*"
 
 cd "$(dirname "$0")/.."

@@ -1,10 +1,10 @@
-"""Rows `run` and `tick`: ticks with many short commands, and with a single one."""
+"""Rows `run`, `tick` and `syncs`: ticks with many short commands, and with a single one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.fixtures import DAY, Runtime, command_jobs
-from benchmarks.measure import BARE_PYTHON, Figure, NotDoneError, Work, compare
+from benchmarks.measure import BARE_PYTHON, Figure, NotDoneError, Work, compare, compare_syncs
 
 
 def run(root: Path, *, quick: bool) -> Iterator[Figure]:
@@ -17,7 +17,7 @@ def run(root: Path, *, quick: bool) -> Iterator[Figure]:
         f"`xargs -P2 -n1 true`, {jobs:,} times", [["xargs", "-a", str(listed), "-P2", "-n1", "true"]]
     )
     many = due_tick(root / "runtime", jobs, f"tick with {jobs:,} due `true`, ledger durable")
-    yield compare("run", many, xargs, limit=2.0, gate=7.0, runs=runs)
+    yield compare("run", many, xargs, limit=2.0, gate=4.0, runs=runs)
 
 
 def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
@@ -25,6 +25,19 @@ def tick(root: Path, *, quick: bool) -> Iterator[Figure]:
     one = due_tick(root, 1, "full tick, one due `true`")
     bare = Work("`python3 -c pass; true`", [BARE_PYTHON, ["true"]])
     yield compare("tick", one, bare, limit=6.0, gate=8.8, runs=9 if quick else 31)
+
+
+def syncs(root: Path, *, quick: bool) -> Iterator[Figure]:
+    """Count the fsyncs of a tick with one due command, and of one with many."""
+    jobs, runs = (200, 3) if quick else (1_000, 5)
+    root.mkdir(parents=True, exist_ok=True)
+    copy = Work(
+        "`dd conv=fsync`", [["dd", "if=/dev/null", f"of={root / 'synced'}", "conv=fsync", "status=none"]]
+    )
+    one = due_tick(root / "one", 1, "full tick, one due `true`")
+    many = due_tick(root / "many", jobs, f"tick with {jobs:,} due `true`, ledger durable")
+    yield compare_syncs("syncs", one, copy, limit=6, gate=7, runs=runs)
+    yield compare_syncs("syncs", many, copy, limit=60, gate=60, runs=runs)
 
 
 def due_tick(root: Path, jobs: int, label: str) -> Work:

@@ -14,7 +14,7 @@ from scheduled import idle
 from scheduled.errors import StateError
 from scheduled.schedules.zones import Instant
 from scheduled.state import snapshot_journal
-from scheduled.state.files import checked, open_regular, read_regular, sync_directory
+from scheduled.state.files import checked, open_regular, read_regular
 from scheduled.state.snapshot_journal import Beginning, Journal
 from scheduled.state.snapshot_keys import checksum, checksum_with, is_of, merged
 from scheduled.state.snapshot_summary import iso
@@ -70,8 +70,9 @@ def _replace(
         file.flush()
         os.utime(file.fileno(), ns=(beat, beat))
         os.fsync(file.fileno())
+    # The directory is not synced: after a power cut there may be the snapshot before this one, complete. The ledger is
+    # ahead of it then, as after a tick that was killed before it wrote a snapshot.
     os.replace(temporary, path)
-    sync_directory(path.parent)
     jobs = own.get("jobs")
     if isinstance(jobs, dict) and len(jobs) > snapshot_journal.MANY:
         snapshot_journal.begin(path, beginning)

@@ -41,30 +41,31 @@ def manual_starts(
 
 def take(ledger: Ledger, starts: Iterable[Start], claimant: Claimant, now: float) -> list[Start]:
     """Claim *starts* for *claimant*; return those that no other process has claimed."""
-    taken = [start for wanted in starts if (start := _take(ledger, wanted, claimant, now)) is not None]
+    lost_until = int(ledger.meta(LOST_UNTIL) or -1)
+    each = (_take(ledger, wanted, claimant, now, lost_until) for wanted in starts)
+    taken = [start for start in each if start is not None]
     for leader in (start.claim.key for start in taken if start.leads):
         ledger.wait(leader, "queued", int(now))  # later slots of the job are due too, and wait for this run
     return taken
 
 
-def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float) -> Start | None:
+def _take(ledger: Ledger, start: Start, claimant: Claimant, now: float, lost_until: Instant) -> Start | None:
     if start.again:
         return start if ledger.reclaim(start.claim, claimant, now) else None
     if start.request is not None and not ledger.take_start_request(start.request):
         return None
-    start = _with_new_id(ledger, start, claimant)
+    start = _with_new_id(ledger, start, claimant, lost_until)
     if not ledger.claim(start.claim, claimant, now):
         return None
     _coalesce(ledger, start, int(now))
     return start
 
 
-def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant) -> Start:
+def _with_new_id(ledger: Ledger, start: Start, claimant: Claimant, lost_until: Instant) -> Start:
     """Give a run another id if its id is taken: after a backward clock step the same instant occurs twice.
 
-    A ledger that was lost, or replaced by an older one, may have used it, too: its outputs still exist.
+    A ledger that was lost until *lost_until*, or replaced by an older one, may have used it, too: its outputs still exist.
     """
-    lost_until = int(ledger.meta(LOST_UNTIL) or -1)
     if ledger.run(start.claim.run_id) is None and (start.claim.slot is None or start.claim.slot > lost_until):
         return start
     run_id = further_run_id(start.claim.run_id, claimant.tick)

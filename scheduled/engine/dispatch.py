@@ -31,7 +31,7 @@ from scheduled.execution.prepare import specify, unprepared
 from scheduled.execution.protocol import Ended, NotStarted, Record
 from scheduled.schedules.zones import MINUTE
 from scheduled.state import directories
-from scheduled.state.ledger import Conditions, Ledger
+from scheduled.state.ledger import Ledger
 from scheduled.state.locks import create_locked
 
 if TYPE_CHECKING:
@@ -222,13 +222,15 @@ class Dispatcher:
                     pass
             except StateError as error:
                 self._problems.append(str(error))
-        self.close()
+        if self._follow_ups.asked is not None:
+            self._follow_ups.asked.close()
         return self._problems
 
     def close(self) -> None:
         """Disconnect from the supervisor, which finishes the runs that it has started, and stop asking gates.
 
-        Remove the result file if this tick claimed no run.
+        Call it after the ledger is closed: as long as the supervisor lives, no other tick removes its result file, from
+        which the last commits follow. Remove that file if this tick claimed no run.
         """
         if self._follow_ups.asked is not None:
             self._follow_ups.asked.close()
@@ -246,10 +248,11 @@ class Dispatcher:
         if self._supervisor is not None:
             self._supervisor.stop()
 
-    def _submit(self, supervisor: SupervisorClient, ledger: Conditions) -> None:
+    def _submit(self, supervisor: SupervisorClient, ledger: Ledger) -> None:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return  # the context is only computed for runs
+        ledger.sync()
         context, totals = self._runtime.context(), ledger.totals()
         for claim in waiting:
             job = self._runtime.config.jobs[claim.job]
@@ -294,7 +297,7 @@ class Dispatcher:
             return True
         for attempt_result in ends:
             large_reports.record(ledger, self._runtime, attempt_result)
-        with self._runtime.settling(ledger):
+        with self._runtime.settling(ledger, durable=bool(pending)):
             events = [
                 event
                 for record in records

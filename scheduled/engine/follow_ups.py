@@ -162,7 +162,8 @@ class FollowUps:
         held = {*self._held} if ended else set()
         keys |= held
         keys |= self.requested(ledger)
-        keys |= {row.key for row in ledger.oldest_start_requests(claim.key for claim, _ in ended)}
+        if ledger.newest_start_request():
+            keys |= {row.key for row in ledger.oldest_start_requests(claim.key for claim, _ in ended)}
         after = {name for claim, _ in ended for name in jobs.coming_after.get(claim.job, ())}
         keys |= {key for name in after for key in keys_of(jobs[name])}
         gated = self.asked.to_plan() if self.asked is not None and answered else set()

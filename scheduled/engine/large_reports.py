@@ -5,6 +5,7 @@ open, the next tick reads the report again, and only the conditions that are not
 of a group are recorded with its first portion.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def record(ledger: Ledger, runtime: Runtime, attempt_result: AttemptResult) -> N
     Do nothing if the attempt did not succeed, or if it is settled already.
     """
     path = runtime.paths.report_of(attempt_result.run_id, attempt_result.attempt)
-    run = _open(ledger, attempt_result)
+    run = _open(ledger, attempt_result) if os.path.lexists(path) else None
     if run is None or not is_large(ledger, path, run):
         return
     try:

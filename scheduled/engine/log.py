@@ -6,6 +6,8 @@ No logging library is used: such a library may start threads of its own.
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scheduled.clock import local
@@ -38,6 +40,7 @@ class Log:
     def __init__(self, path: Path, zone: str, inside: str | None = None) -> None:
         self.path = path
         self._zone, self._inside = zone, inside
+        self._gathered: list[bytes] | None = None  # the lines of `together`, outside of it None
 
     @classmethod
     def of(cls, root: Path, workspace: Path | None, zone: str) -> "Log":
@@ -52,20 +55,33 @@ class Log:
         Raise OSError if it cannot be written, RefusedError if the file is not a log of the current user's own.
         """
         stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
-        self._append(
-            f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
-        )
+        line = f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
+        if self._gathered is not None:
+            self._gathered.append(line)
+        else:
+            self._append(line)
 
-    def _append(self, line: bytes) -> None:
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write the lines of the block in one piece at its end, and raise then what `write` raises. It does not nest."""
+        self._gathered = []
+        try:
+            yield
+        finally:
+            lines, self._gathered = b"".join(self._gathered), None
+            if lines:
+                self._append(lines)
+
+    def _append(self, lines: bytes) -> None:
         with holding(self.path.parent, self._inside) as directory:
             place = Place(directory, self.path.name, str(self.path))
             fd = _open(place)
             try:
-                if os.fstat(fd).st_size + len(line) > MAX_BYTES:
+                if os.fstat(fd).st_size + len(lines) > MAX_BYTES:
                     place.beside(f"{place.name}.1").take(place.name)
                     os.close(fd)
                     fd = _open(place)
-                os.write(fd, line)  # one O_APPEND write, so that lines of two ticks don't mix
+                os.write(fd, lines)  # one O_APPEND write, so that lines of two ticks don't mix
             finally:
                 os.close(fd)
 

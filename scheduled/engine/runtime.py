@@ -157,10 +157,13 @@ class Runtime:
         self.add_problem("ERROR", message)
 
     @contextmanager
-    def settling(self, ledger: "Ledger") -> Iterator[None]:
-        """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then."""
+    def settling(self, ledger: "Ledger", *, durable: bool = True) -> Iterator[None]:
+        """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then.
+
+        It need not be *durable* if all of it follows from records in a result file, which is synced, and is kept until then.
+        """
         self.obsolete.clear()
-        with ledger.transaction():
+        with ledger.transaction(durable=durable):
             yield
         while self.obsolete:
             with suppress(OSError):  # an empty file that stays does no harm
@@ -168,8 +171,9 @@ class Runtime:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish *events* on the bus, in order."""
-        for event in events:
-            self.bus.publish(event)
+        with self._named_log_errors(), self.log.together():
+            for event in events:
+                self.bus.publish(event)
 
     def _log_event(self, event: Event) -> None:
         self._log(LEVELS.get(event.name, "INFO"), describe(event))
@@ -177,8 +181,14 @@ class Runtime:
             self.problems.append(str(event.payload["reason"]))
 
     def _log(self, level: str, message: str) -> None:
-        try:
+        with self._named_log_errors():
             self.log.write(clock.now(), level, message)
+
+    @contextmanager
+    def _named_log_errors(self) -> Iterator[None]:
+        """Make an error of the log a problem of this invocation."""
+        try:
+            yield
         except OSError as error:
             self.unrecorded = True
             problem = f"{self.log.path}: {error.strerror}" if error.strerror else str(error)

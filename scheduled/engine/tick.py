@@ -159,6 +159,7 @@ def _claim(
     now, claimant, gates = result.started_at, dispatcher.claimant, dispatcher.gates
     spool = event_spool.Spool(runtime)
     lost = intake.runs_proved(runtime, claimant.tick)
+    ledger.make_ready()
     intake.record_portions(ledger, runtime, spool, now)
     with runtime.settling(ledger):
         ledger.saw_host(claimant.host, runtime.host_name, now)
@@ -263,7 +264,10 @@ def _finish(
     tick's events, to fire into the trigger of `[compat]`; None without a trigger.
     """
     now = clock.now()
-    with ledger.transaction():
+    wakes = bool(ledger.meta("wake")) or bool(runtime.config.jobs.waking)
+    at_once = fired is None and not wakes
+    # At once, nothing depends on it before the ledger is closed.
+    with ledger.transaction(durable=not at_once):
         # A run that started before a backward clock step has ended, so its job can be rewound now.
         stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
         # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
@@ -291,8 +295,6 @@ def _finish(
             dispatcher.untaken,
             "budget" if dispatcher.out_of_time else "due",
         )
-        wakes = bool(ledger.meta("wake")) or bool(runtime.config.jobs.waking)
-        at_once = fired is None and not wakes
         news = _news(runtime, ledger, new, now) if at_once else []
     if not dispatcher.events_left:
         follow_ups.log_limit(runtime, plan)
@@ -304,7 +306,7 @@ def _finish(
         runtime.fire(fired)
     alarm = _set_alarm(runtime, ledger, plan) if wakes else None
     if not at_once:
-        with ledger.transaction():
+        with ledger.transaction(durable=False):  # closed next, too
             news = _news(runtime, ledger, new, now)
     for text in set(news).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)

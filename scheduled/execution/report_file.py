@@ -1,5 +1,6 @@
 """What a handler reported line by line, which the tick reads when the run has ended."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,11 @@ def read_report(path: Path) -> Reported:
     be read.
     """
     try:
+        os.lstat(path)  # takes less time than to open it if there is none: only a handler writes a report
         data = read_regular(path)
     except (FileNotFoundError, RefusedError):
         return Reported()
-    from scheduled.execution import report_lines  # only a handler writes a report
+    from scheduled.execution import report_lines
 
     reported = Reported()
     for text in data.split(b"\n")[:-1]:

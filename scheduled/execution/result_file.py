@@ -10,7 +10,7 @@ from scheduled.state.files import write_all
 NEW_RECORDS, CANNOT_WRITE = b".", b"!"  # bytes sent to the tick
 RETRY_DELAY = 1.0  # seconds between attempts to write on a full disk
 BEAT = 5.0  # seconds between the instants at which the supervisor shows that it lives
-SYNC_DELAY = 0.02  # seconds that a record may wait, so that the results of short jobs share an fsync
+MOST = 64  # records that share an fsync
 
 
 class ResultFile:
@@ -21,7 +21,9 @@ class ResultFile:
         self._notify_fd: int | None = notify
         self._written = os.fstat(fd).st_size  # of all complete lines; no other process writes to this file
         self._unsynced: list[Record] = []
+        self._appended_at = 0.0  # when the first of them was appended, on the monotonic clock
         self.sync_at = 0.0  # on the monotonic clock
+        self._retry_at = 0.0  # after a failure
         self._beat_at = 0.0
 
     def pending(self) -> bool:
@@ -42,13 +44,14 @@ class ResultFile:
     def append(self, record: Record) -> None:
         """Add *record*; it is written by one of the next calls of `sync`."""
         if not self._unsynced:
-            self.sync_at = time.monotonic() + SYNC_DELAY
+            self._appended_at = time.monotonic()
         self._unsynced.append(record)
 
-    def sync(self, *, busy: bool) -> None:
-        """Write and fsync the records, then notify the tick. While *busy*, several may share an fsync."""
-        busy = busy or self.sync_at - time.monotonic() > SYNC_DELAY
-        if self._unsynced and not (busy and time.monotonic() < self.sync_at):
+    def sync(self, within: float) -> None:
+        """Write and fsync the records, then notify the tick; before *within* seconds only if they are many."""
+        self.sync_at = max(self._retry_at, self._appended_at + within)
+        is_many = len(self._unsynced) >= MOST and not self._retry_at
+        if self._unsynced and (is_many or time.monotonic() >= self.sync_at):
             self.sync_now()
 
     def sync_now(self) -> bool:
@@ -59,10 +62,11 @@ class ResultFile:
             self._write(b"".join(encode(record) + b"\n" for record in self._unsynced))
         except OSError:
             # Only this process knows these results: it keeps them, and the lock of the tick, and retries.
-            self.sync_at = time.monotonic() + RETRY_DELAY
+            self._retry_at = self.sync_at = time.monotonic() + RETRY_DELAY
             self._notify(CANNOT_WRITE)
             return False
         self._unsynced.clear()
+        self._retry_at = 0.0
         self._notify(NEW_RECORDS)
         return True
 

@@ -21,6 +21,8 @@ from scheduled.execution.starter import Starter
 
 CHECK_SOON, CHECK_LATER = 0.05, 0.5  # seconds between checks of the outputs; a job may write 1 GB per second
 STORM = 4  # from this number of queued runs on, the load of the machine limits how many start at once
+# Seconds that a record may wait, so that several share an fsync: while a job runs, and in a storm of short jobs.
+SYNC_DELAY, SYNC_DELAY_IN_STORM = 0.02, 1.0
 
 
 class Supervisor:
@@ -66,10 +68,15 @@ class Supervisor:
             self._enforce()
             self._collect_secrets()
             self._start_queued()
-            self._results.sync(busy=bool(self._running))
+            self._results.sync(within=self._sync_delay())
 
     def _is_busy(self) -> bool:
         return bool(self._running or self._queue or self._secrets)
+
+    def _sync_delay(self) -> float:
+        if not self._running:
+            return 0.0
+        return SYNC_DELAY_IN_STORM if len(self._queue) >= STORM else SYNC_DELAY
 
     def _on_sigterm(self, *_: object) -> None:
         """Stop in the next round: now a record may be half written, or a run taken from the queue and not started."""

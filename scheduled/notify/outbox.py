@@ -46,6 +46,7 @@ def deliver(
     due = ledger.due_notices(now, MOST)
     if not due:
         return []
+    ledger.sync()  # a notice that is delivered must not be composed once more after a power cut
     route = open_route()
     errors = [error for item in due if (error := _deliver(ledger, route, item, now, log)) is not None]
     if len(errors) < len(due):

@@ -2,11 +2,13 @@
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scheduled import question
 from scheduled.errors import StateError
+from scheduled.state.files import sync_directory
 from scheduled.state.locks import exclusive, refuse_without_locks
 from scheduled.state.sqlite import errors
 from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
@@ -14,6 +16,9 @@ from scheduled.state.sqlite.errors import NEEDS_TO_WRITE, named_errors
 NOWHERE = Path(":memory:")
 SUFFIXES = ("", "-wal")
 COPY_ATTEMPTS = 5
+NEXT_GENERATION = """
+    INSERT INTO meta VALUES ('generation', '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1
+"""
 STEPS_BETWEEN_CHECKS = 10_000  # of SQLite's virtual machine: less than a millisecond
 MEMORY = "/dev/shm"  # noqa: S108 - has space when all disks are full; the copy is in a private directory
 
@@ -51,7 +56,7 @@ def _opened(uri: str, to_write: Path | None = None) -> sqlite3.Connection:
     try:
         if to_write is not None:
             _write_ahead(db, to_write)
-            db.execute("PRAGMA synchronous = FULL")
+            sync_with(db, "FULL")
         else:
             # A read of many rows ends with SQLITE_INTERRUPT when the question of an interface has used up its time.
             db.set_progress_handler(question.is_over, STEPS_BETWEEN_CHECKS)
@@ -112,7 +117,64 @@ def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
             db.execute("PRAGMA journal_mode = WAL")
 
 
+def sync_with(db: sqlite3.Connection, level: str) -> None:
+    """Choose when SQLite syncs: OFF for never, NORMAL for when it writes the log back, FULL for also at each commit."""
+    # It takes effect when it is compiled; `execute` would find it among the compiled statements the next time.
+    db.executescript(f"PRAGMA synchronous = {level}")
+
+
+@contextmanager
+def committed(db: sqlite3.Connection) -> Iterator[None]:
+    """Enter a transaction of *db*; an exception rolls it back."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):  # SQLite rolls back by itself if the disk is full
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def begin_log(db: sqlite3.Connection, path: Path) -> None:
+    """Write the head of the write-ahead log of *path*, if the log is empty; the sync of the next commit covers it.
+
+    SQLite would sync the head before it writes anything after it, because the log may have records of its last use,
+    and a power cut must not leave them behind a new head, or new ones behind an old head. An empty log has none.
+    """
+    sync_with(db, "OFF")
+    try:
+        with committed(db):  # no other process writes to the log now
+            if not _log_size(path):
+                db.execute(NEXT_GENERATION)  # some change: without one SQLite writes nothing
+    finally:
+        sync_with(db, "FULL")
+
+
+def sync_log(path: Path) -> None:
+    """Sync the write-ahead log of *path*, if there is one. Raise StateError if that fails."""
+    with named_errors(_log_of(path)), suppress(FileNotFoundError):
+        # SQLite has its locks on other files, so none is released when this one is closed.
+        fd = os.open(_log_of(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync_directory(path.parent)
+
+
+def _log_size(path: Path) -> int:
+    try:
+        return os.stat(_log_of(path)).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
 def _uri_to_read(path: Path) -> str:
     # Without a log there is no writer. `immutable` then avoids that a read leaves an empty log behind.
-    quiet = not path.with_name(f"{path.name}-wal").exists()
+    quiet = not _log_of(path).exists()
     return f"{path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if quiet else "")

@@ -10,7 +10,16 @@ from scheduled.errors import BadNameError, ScheduledError
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.clock_steps import ClockSteps
 from scheduled.state.sqlite.conditions import Conditions
-from scheduled.state.sqlite.connection import NOWHERE, connect, connect_to_read
+from scheduled.state.sqlite.connection import (
+    NEXT_GENERATION,
+    NOWHERE,
+    begin_log,
+    committed,
+    connect,
+    connect_to_read,
+    sync_log,
+    sync_with,
+)
 from scheduled.state.sqlite.epochs import Epochs
 from scheduled.state.sqlite.errors import DamagedError, as_scheduled_error, is_doubtful, named_errors, suspect
 from scheduled.state.sqlite.history import History
@@ -30,11 +39,6 @@ NUMBERS = (
 )  # fmt: skip
 
 
-_NEXT_GENERATION = """
-    INSERT INTO meta VALUES ('generation', '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1
-"""
-
-
 class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
     """A `Ledger` in a file on a local disk.
 
@@ -44,6 +48,8 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.remark: str | None = None
+        self._writes = not read_only and path != NOWHERE
+        self._unsynced = False  # whether the log has commits that are not durable yet
         if read_only:
             self._db, self.remark = connect_to_read(path)
         else:
@@ -60,9 +66,12 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         return cls(NOWHERE)
 
     def close(self) -> None:
-        """Close the files. The last connection to close writes the write-ahead log back into the database."""
+        """See `Ledger.close`. The last connection to close syncs the write-ahead log, and writes it back into the database."""
         with suppress(sqlite3.Error):
             self._db.close()
+        if self._writes:
+            self._writes = False
+            sync_log(self.path)  # there still is one if another process has the ledger open
 
     def check(self) -> None:
         """Check every page and every value. Raise DamagedError if one is damaged, StateError if it can't be read."""
@@ -136,21 +145,29 @@ class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, 
         """Make all reads from the next one until `close` see the same state: later writes of others are not seen."""
         self._db.execute("BEGIN")
 
+    def make_ready(self) -> None:
+        """See `Ledger.make_ready`."""
+        with exclusive(self.path.with_suffix(".lock")), named_errors(self.path):
+            begin_log(self._db, self.path)
+
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """See `Ledger.transaction`."""
         with exclusive(self.path.with_suffix(".lock")), named_errors(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+            sync_with(self._db, "FULL" if durable else "NORMAL")
             before = self._db.total_changes
-            try:
+            with committed(self._db):
                 yield
                 if self._db.total_changes != before:
-                    self._db.execute(_NEXT_GENERATION)
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite rolls back by itself if the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+                    self._db.execute(NEXT_GENERATION)
+            if self._db.total_changes != before:
+                self._unsynced = not durable
+
+    def sync(self) -> None:
+        """See `Ledger.sync`."""
+        if self._unsynced:
+            with self.transaction():  # the sync of a commit covers all earlier ones
+                self._db.execute(NEXT_GENERATION)
 
 
 @contextmanager

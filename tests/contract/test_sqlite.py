@@ -1,5 +1,7 @@
 """The parts of the contract that only the SQLite ledger has: its file, its schema versions, its indexes."""
 
+import errno
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,7 +12,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import StartRequest
 from scheduled.errors import StateError
 from scheduled.schedules.schedule import Schedule
-from scheduled.state.sqlite import upgrade
+from scheduled.state.sqlite import connection, upgrade
 from scheduled.state.sqlite.errors import DamagedError
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, by_hand
@@ -318,3 +320,37 @@ def effort(ledger, query):
     assert len(ledger.history(limit=10, **query)) == 10
     ledger._db.set_progress_handler(None, 1)
     return len(steps)
+
+
+def test_what_was_read_is_synced_when_the_ledger_is_closed_beside_another_process(path, monkeypatch):
+    filled(path)
+    ledger, other, synced = SqliteLedger(path), SqliteLedger(path), []
+    with other.transaction(durable=False):
+        other.remember("a", "1")
+    assert ledger.meta("a") == "1"
+    monkeypatch.setattr(connection.os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    ledger.close()
+
+    assert synced == [f"{path}-wal", str(path.parent)]
+    other.close()
+
+
+def test_an_error_names_the_log_that_cannot_be_synced(path, monkeypatch):
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    filled(path)
+    ledger = SqliteLedger(path)
+    with closing(sqlite3.connect(path)) as reader:
+        assert reader.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        monkeypatch.setattr(connection.os, "fsync", fail)
+        with pytest.raises(StateError, match=f"{path}-wal: Input/output error"):
+            ledger.close()
+
+
+def test_a_ledger_that_is_closed_alone_leaves_no_log(path, monkeypatch):
+    monkeypatch.setattr(connection.os, "fsync", pytest.fail)
+
+    filled(path)
+
+    assert {file.name for file in path.parent.iterdir()} == {"ledger.db", "ledger.lock"}

@@ -4,12 +4,9 @@ Each test run takes a sample of these points, from a printed seed (`POINTS_SEED=
 SCHEDULED_NIGHTLY=1 all points are tested.
 """
 
-import os
 import re
 import shutil
 import subprocess
-from collections import Counter
-from itertools import pairwise
 
 import pytest
 
@@ -70,50 +67,6 @@ def test_after_a_kill_in_the_very_first_tick_the_next_one_starts_from_scratch(wo
     assert (
         at_each(killed_at_first, [(worlds, until, kind, nth) for nth in points], f"first tick, {kind}") == []
     )
-
-
-def test_a_replacing_file_is_synced_before_the_rename_and_its_directory_after(worlds):
-    """A kill can't test this: the order of the syncs protects against a power cut."""
-    world, points = worlds.another()
-    trace = world.root.with_suffix(".trace")
-    world.tick(points.environment(trace=trace))
-
-    renamed, unsynced, nameless = 0, set(), {}
-    for pid, kind, path, old in calls(trace):
-        if kind == "write":
-            unsynced.add(path)
-        elif kind == "sync":
-            unsynced.discard(path)
-            nameless.pop((pid, path), None)
-        elif kind == "rename":
-            renamed += 1
-            assert old not in unsynced, f"{old} was put in the place of {path}, and not synced"
-            nameless[pid, os.path.dirname(path)] = path
-    assert renamed > 5
-    assert nameless == {}
-
-
-def test_a_result_is_synced_before_the_tick_is_notified(worlds):
-    world, points = worlds.another()
-    trace = world.root.with_suffix(".trace")
-    world.tick(points.environment(trace=trace))
-
-    lines = [call[1:3] for call in calls(trace, role="supervisor") if call[1] in ("write", "sync")]
-    after_sync = [path for (kind, _), (_, path) in pairwise(lines) if kind == "sync"]
-    # The supervisor has another pipe, for its own signals.
-    ((pipe, times),) = Counter(after_sync).most_common(1)
-    relevant = [(kind, path) for kind, path in lines if path == pipe or path.endswith(".jsonl")]
-
-    assert (pipe.startswith("pipe:"), times > 3) == (True, True)
-    assert {kind for (kind, _), (_, path) in pairwise(relevant) if path == pipe} == {"sync"}
-
-
-def calls(trace, role=""):
-    """Yield the pid, the kind, the path and, for a rename, the old path of every counted call."""
-    for line in trace.read_text().splitlines():
-        _, pid, actor, kind, path, old = line.split("\t")
-        if role in ("", actor):
-            yield int(pid), kind, path, old
 
 
 @pytest.mark.system

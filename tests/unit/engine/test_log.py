@@ -31,6 +31,22 @@ def test_lines_are_appended_to_a_private_file(path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_lines_together_are_one_write_that_is_not_split_by_the_rotation(path, monkeypatch):
+    path.write_bytes(b"x" * (MAX_BYTES - 60))
+    writes = []
+    monkeypatch.setattr(
+        os, "write", lambda fd, data: writes.append((os.readlink(f"/proc/self/fd/{fd}"), data))
+    )
+    log = Log(path, "UTC")
+    with log.together():
+        log.write(INSTANT, "INFO", "one")
+        log.write(INSTANT, "INFO", "two")
+
+    [(written, data)] = writes
+    assert (written, [line[-3:] for line in data.decode().splitlines()]) == (str(path), ["one", "two"])
+    assert path.with_name(f"{path.name}.1").stat().st_size == MAX_BYTES - 60
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -40,7 +40,7 @@ def test_the_ledger_has_all_parts_and_no_method_is_in_two_of_them():
     methods = [name for part in parts for name in signatures(contract(part))]
 
     assert (parts, len(methods)) == (list(PARTS), len(set(methods)))
-    assert set(signatures(Ledger)) == {"transaction", "close"}
+    assert set(signatures(Ledger)) == {"make_ready", "transaction", "sync", "close"}
     assert set(ledger.__all__) == {*PARTS, "Ledger"}
 
 
