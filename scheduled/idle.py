@@ -87,7 +87,7 @@ def _fingerprint_of_files(directory: bytes) -> int:
 def _sum_of_files(fd: int) -> int:
     total = 0
     for entry in posix.scandir(fd):
-        try:
+        try:  # noqa: SIM105 - `contextlib` is not built in
             total += _of_file(entry.stat())
         except OSError:
             pass  # removed meanwhile, or a symbolic link without its file

@@ -45,10 +45,11 @@ class Stretch(msgspec.Struct, frozen=True):
     squeezed_from: int | None = None
 
 
-def changes(key: str, after: int, until: int) -> list[Change]:
+@lru_cache(maxsize=1024)
+def changes(key: str, after: int, until: int) -> tuple[Change, ...]:
     """Return the changes of the zone's offset in (after, until], ascending."""
     zone = find(key)
-    return list(_changes(zone, after, until, offset_at(zone, after), offset_at(zone, until)))
+    return tuple(_changes(zone, after, until, offset_at(zone, after), offset_at(zone, until)))
 
 
 def _changes(zone: tzinfo, low: int, high: int, before: int, after: int) -> Iterator[Change]:

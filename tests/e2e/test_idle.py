@@ -219,7 +219,9 @@ DISTURBANCES = {
         0o400
     ),
     "a replaced file in jobs.d": lambda world: replace(world.config.parent / "jobs.d" / "there.toml"),
-    "an edited file that a link in jobs.d leads to": lambda world: edit(world.config.parent / "elsewhere.toml"),
+    "an edited file that a link in jobs.d leads to": lambda world: edit(
+        world.config.parent / "elsewhere.toml"
+    ),
     "a jobs.d with another mode": lambda world: (world.config.parent / "jobs.d").chmod(0o500),
     "a file in the spool": lambda world: (world.state / "spool" / "event").touch(),
     "an edited snapshot": lambda world: edit(snapshot(world), " "),
