@@ -14,6 +14,7 @@ from tests.fixtures.world import ENTRY
 NOT_NEEDED = {
     "dataclasses", "difflib", "inspect", "shlex", "subprocess", "hashlib", "random", "socket", "tempfile", "shutil", "logging", "asyncio",
     "click", "rich", "jinja2", "cronsim", "filelock", "tomlkit", "crontab",
+    "scheduled.actions.target_words",
     "scheduled.install.block",
     "scheduled.core.failure_classes",
     "scheduled.engine.gate_checks",
