@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks import events, growth, idle, mail, memory, plan, reading, sweep, ticks
+from benchmarks import events, growth, idle, lists, mail, memory, plan, reading, sweep, ticks
 from benchmarks.measure import Figure, become_subreaper, make_scratch
 
 Row = Callable[..., Iterator[Figure]]
@@ -16,6 +16,7 @@ ROWS: dict[str, Row] = {
     "plan": plan.figures,
     "run": ticks.run,
     "tick": ticks.tick,
+    "lists": lists.figures,
     "events": events.figures,
     "reading": reading.figures,
     "sweep": sweep.figures,
@@ -24,7 +25,7 @@ ROWS: dict[str, Row] = {
     "growth": growth.figures,
 }
 # The rows that CI checks: they are measured quickly and show regressions.
-GATED = ("idle", "plan", "run", "tick", "events", "reading", "sweep", "mail")
+GATED = ("idle", "plan", "run", "tick", "lists", "events", "reading", "sweep", "mail")
 
 
 def main() -> int:
