@@ -7,7 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from benchmarks import configured, disk, events, growth, idle, mail, memory, plan, reading, sweep, ticks
+from benchmarks import (
+    configured,
+    disk,
+    events,
+    growth,
+    idle,
+    lists,
+    mail,
+    memory,
+    plan,
+    reading,
+    sweep,
+    ticks,
+)
 from benchmarks.measure import Figure, become_subreaper, make_scratch
 
 Row = Callable[..., Iterator[Figure]]
@@ -18,6 +31,7 @@ ROWS: dict[str, Row] = {
     "tick": ticks.tick,
     "jobs": configured.figures,
     "syncs": ticks.syncs,
+    "lists": lists.figures,
     "events": events.figures,
     "reading": reading.figures,
     "sweep": sweep.figures,
@@ -27,7 +41,20 @@ ROWS: dict[str, Row] = {
     "disk": disk.figures,
 }
 # The rows that CI checks: they are measured quickly and show regressions.
-GATED = ("idle", "plan", "run", "tick", "jobs", "syncs", "events", "reading", "sweep", "mail", "disk")
+GATED = (
+    "idle",
+    "plan",
+    "run",
+    "tick",
+    "jobs",
+    "syncs",
+    "lists",
+    "events",
+    "reading",
+    "sweep",
+    "mail",
+    "disk",
+)
 
 
 def main() -> int:

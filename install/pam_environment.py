@@ -8,8 +8,7 @@ from pathlib import Path
 SERVICES = (Path("/etc/pam.d/cron"), Path("/etc/pam.d/crond"))
 DEFAULT = "/etc/environment"
 
-_MODULE = re.compile(r"session\s+(?:\[[^\]]*\]|\S+)\s+(?:\S*/)?pam_env\.so\b(.*)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MODULE = r"session\s+(?:\[[^\]]*\]|\S+)\s+(?:\S*/)?pam_env\.so\b(.*)"
 
 
 def variables(services: Iterable[Path] = SERVICES) -> dict[str, str]:
@@ -33,7 +32,8 @@ def _read(path: Path) -> str:
 
 def files(service: str) -> list[str]:
     """Return the paths of the files of variables that the PAM configuration with the text *service* reads, in order."""
-    words = [match[1].split() for line in service.splitlines() if (match := _MODULE.match(line.strip()))]
+    lines = [line.strip() for line in service.splitlines() if "pam_env.so" in line]
+    words = [match[1].split() for line in lines if (match := re.match(_MODULE, line))]
     return [_file(options) for options in words if "readenv=0" not in options]
 
 
@@ -52,7 +52,7 @@ def parse(text: str) -> dict[str, str]:
         name, equals, value = line.removeprefix("export ").partition("#")[0].partition("=")
         if not equals:
             found.pop(name, None)
-        elif _NAME.fullmatch(name):
+        elif name.isidentifier() and name.isascii():
             found[name] = _unquoted(value)
     return found
 

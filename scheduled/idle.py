@@ -58,9 +58,12 @@ def parse(head: bytes) -> list[int] | None:
 def _fingerprint(path: bytes | str) -> int:
     """Return a number that changes if the content, owner or mode of a file changes, or if it is created or removed."""
     try:
-        found = posix.stat(path)
+        return _of_file(posix.stat(path))
     except OSError:
         return 0
+
+
+def _of_file(found: posix.stat_result) -> int:
     # The hash of a tuple of integers is the same in every process; that of a string is not.
     return hash(
         (
@@ -75,6 +78,32 @@ def _fingerprint(path: bytes | str) -> int:
     )
 
 
+def _fingerprint_of_files(directory: bytes) -> int:
+    """Return a number that changes if the content, owner or mode of a file in *directory* changes.
+
+    The names and the order are left out: the modification time of the directory changes with each name. Nearly all of the
+    time is taken by the system calls, so a file is looked up in the open directory: a path of one name is the shortest.
+    """
+    try:
+        fd = posix.open(directory, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_DIRECTORY)
+        try:
+            return _sum_of_files(fd)
+        finally:
+            posix.close(fd)
+    except OSError:
+        return 0
+
+
+def _sum_of_files(fd: int) -> int:
+    total = 0
+    for entry in posix.scandir(fd):
+        try:  # noqa: SIM105 - `contextlib` is not built in
+            total += _of_file(entry.stat())
+        except OSError:
+            pass  # removed meanwhile, or a symbolic link without its file
+    return total
+
+
 def _rights(path: bytes) -> int:
     """Return a number that changes if the mode or owner of a directory changes, but not if files are created in it."""
     try:
@@ -86,13 +115,6 @@ def _rights(path: bytes) -> int:
 
 def _number(text: bytes) -> int:
     return int.from_bytes(text, "big")
-
-
-def _names(directory: bytes) -> list[bytes]:
-    try:
-        return sorted(posix.listdir(directory))
-    except OSError:
-        return []
 
 
 def _boot() -> int:
@@ -109,8 +131,7 @@ def _boot() -> int:
 def configured(config: bytes) -> int:
     """Return a fingerprint of scheduled.toml, which has the path *config*, and of jobs.d and its files."""
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
-    found = [_number(config), _fingerprint(config), _fingerprint(jobs_d)]
-    return hash((*found, *(_fingerprint(jobs_d + b"/" + name) for name in _names(jobs_d))))
+    return hash((_number(config), _fingerprint(config), _fingerprint(jobs_d), _fingerprint_of_files(jobs_d)))
 
 
 def edited(config: bytes, state: bytes, configuration: int) -> int:

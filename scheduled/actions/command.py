@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduled.actions import target_words
 from scheduled.actions.kind import SUPERVISOR, ExecutionContext, Key, Work
 from scheduled.clock import stamp
 from scheduled.core.jobs import SHELL, Action, Job
@@ -51,6 +50,10 @@ def faults(job: Job) -> Iterable[str]:
     """See `ActionKind.faults`. A target that a shell could interpret must not become part of what it executes."""
     if job.options:
         yield "options: a command has no options; write env instead"
+    if not job.targets:
+        return
+    from scheduled.actions import target_words
+
     for key, action in (("command", job.action), ("pre", job.pre), ("post", job.post)):
         if action is not None:
             found = (target_words.fault(action, name) for name in job.targets)
@@ -86,8 +89,11 @@ def argv(action: Action, job: Job, claim: Claim) -> tuple[str, ...]:
 
     Raise ConfigError if a shell or a program could interpret the target in it.
     """
-    if claim.target and (problem := target_words.fault(action, claim.target)):
-        raise ConfigError(problem)
+    if claim.target:
+        from scheduled.actions import target_words  # most jobs have no targets
+
+        if problem := target_words.fault(action, claim.target):
+            raise ConfigError(problem)
     words = action.words or (*shell_words(job), "-c", action.line)
     return tuple(_filled_in(word, job, claim) for word in words)
 
@@ -116,6 +122,8 @@ def _filled_in(word: str, job: Job, claim: Claim) -> str:
         "{window_start}": stamp(claim.effective_window_start, job.zone) or "",
     }
     if claim.target:
+        from scheduled.actions import target_words
+
         known[target_words.TARGET] = claim.target  # the last one: braces in a target stay as they are
     for name, value in known.items():
         word = word.replace(name, value)

@@ -42,7 +42,7 @@ def _status(entry: Mapping[str, Any]) -> Text:
     return colored(entry["last_status"]) if entry["targets"] is None else of_targets(entry["targets"])
 
 
-def _next(entry: Mapping[str, Any]) -> Text:
+def _next(entry: Mapping[str, Any]) -> str | Text:
     if not entry["enabled"]:
         return Text("disabled", style="dim")
     if entry["paused"]:
@@ -52,7 +52,7 @@ def _next(entry: Mapping[str, Any]) -> Text:
     upcoming, waits = when(entry["next_run"]), words(entry["open_reason"])
     paused = sum(target["paused"] for target in entry.get("targets") or ())
     notes = ", ".join(filter(None, (waits, f"{paused} paused" if paused else "")))
-    return Text(f"{upcoming} ({notes})" if notes else upcoming or "-")
+    return f"{upcoming} ({notes})" if notes else upcoming or "-"
 
 
 def job(document: dict[str, Any]) -> None:

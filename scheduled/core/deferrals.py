@@ -50,7 +50,10 @@ def _is_replaced(job: Job, why: str) -> bool:
 
 def next_expiry(job: Job, job_state: JobState) -> Instant | None:
     """Return when the first of the waiting runs of *job_state* is given up; None if none of them is."""
-    found = (expires(job, run) for run in _waiting(job_state))
+    waiting = _waiting(job_state)
+    if not waiting:
+        return None  # the common case
+    found = (expires(job, run) for run in waiting)
     return min((one[0] for one in found if one is not None), default=None)
 
 

@@ -61,6 +61,8 @@ class RequestQueue:
 
     def only(self, keys: Iterable[JobKey]) -> "RequestQueue":
         """Return the queue of *keys* alone."""
+        if not (self._rows or self._added):
+            return self
         return RequestQueue(row for key in keys for row in self.of(key))
 
     def _copy(self) -> "RequestQueue":

@@ -1,7 +1,6 @@
 """How long a prediction assumes that the runs of a job take, where the next slot depends on it (`from = "end"`)."""
 
 from collections.abc import Mapping
-from statistics import median
 
 import msgspec
 
@@ -28,4 +27,8 @@ def _expected(ledger: History, key: JobKey) -> Seconds:
     """Return the median of the last runs, in whole seconds; 0 if there are none."""
     rows = (row for row in ledger.history(job=key.job, limit=NEWEST) if row.target == key.target)
     known = [row.duration_ms for row in rows if row.duration_ms is not None]
-    return round(median(known) / 1000) if known else 0
+    if not known:
+        return 0
+    from statistics import median  # few jobs count from the end of a run
+
+    return round(median(known) / 1000)

@@ -92,16 +92,22 @@ def _too_long(start: Instant, end: Instant, zone: str) -> ConfigError:
 
 
 def _least(view: View, start: Instant, end: Instant, only: JobKey | None) -> int:
-    """Return a number of runs in [start, end) that the forecast surely exceeds or reaches, without simulating it."""
+    """Return a number of runs in [start, end) that the forecast surely exceeds or reaches, without simulating it.
+
+    It is 0 if there are not more slots than the runs that are allowed.
+    """
     if view.config.max_runs is not None or view.pauses or start <= view.now:
         return 0
-    free = (
+    free = [
         job_state
         for key, job_state in view.job_states.items()
         if (job := view.config.jobs.get(key.job)) is not None
         and _is_free(job)
         and only in (None, key, JobKey(key.job))
-    )
+    ]
+    slots = (open_slots_of(job_state).count(start, end - 1) for job_state in question.each(free))
+    if sum(slots) <= MOST:
+        return 0
     return sum(_least_of(job_state, view.cadence, start, end) for job_state in question.each(free))
 
 

@@ -47,13 +47,14 @@ def _line(view: View, key: JobKey) -> dict[str, Any]:
     if job.for_each is not None and not key.target:
         targets = [_state(view, one) for one in question.each(each_target(view.config, key))]
     state = _state(view, key) if targets is None else of_all(targets)
+    in_words = schedules_in_words(view, job)
     return {
         "name": job.name,
         "target": key.target or None,
         "description": job.description,
         "schedule": written_schedule(view, job),
-        "schedule_words": schedule_in_words(view, job),
-        "schedules": schedules_in_words(view, job),
+        "schedule_words": ", ".join(in_words),
+        "schedules": in_words,
         "zone": job.zone,
         "action": registry.describe(job.action),
         "enabled": is_enabled(job, key),

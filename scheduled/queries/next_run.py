@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from itertools import islice
 
 from scheduled import question
+from scheduled.core.at_rest import is_at_rest
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
-from scheduled.queries.simulation.alone import alone
+from scheduled.queries.simulation.alone import alone, punctual
 from scheduled.queries.simulation.chains import can_wait
 from scheduled.queries.simulation.dependencies import with_all_before
 from scheduled.queries.simulation.simulated import Step, state_at
@@ -60,7 +61,29 @@ def _next_start(view: View, key: JobKey) -> Step | None:
         return None
     if view.config.max_runs is not None and (found := _of_all(view, key)) is not None:
         return found
-    return next((step for step in _simulated(view, key) if _starts(step, key)), None)
+    return _punctual(view, key) or next((step for step in _simulated(view, key) if _starts(step, key)), None)
+
+
+def _punctual(view: View, key: JobKey) -> Step | None:
+    """Return the step for the next slot of a job that is at rest, if its tick starts it on time; otherwise None.
+
+    It is the result of the simulation too, which takes several times as long.
+    """
+    job, now, requests = view.config.jobs[key.job], view.now, view.holds.start_requests
+    if not _is_alone(view, key) or own_of(view, key, requests):
+        return None
+    ticks, state = view.ticks_from(now), view.job_states[key]
+    tick = ticks.at_or_after(now)
+    if not is_at_rest(state, tick + ticks.late, requests):
+        return None
+    found = next(punctual(job, state, ticks, tick, now + FAR, view.pauses), None)
+    return None if found is None else Step(found[1], key, slot=found[0])
+
+
+def _is_alone(view: View, key: JobKey) -> bool:
+    """Return whether *key* starts independently of all other jobs."""
+    crowded = key.job in view.crowded or key.job in view.sharing_sessions
+    return not (crowded or view.config.jobs[key.job].after or can_wait(view, key.job))
 
 
 def _starts(step: Step, key: JobKey) -> bool:
@@ -82,12 +105,12 @@ def _simulated(view: View, key: JobKey) -> Iterator[Step]:
     """Return the next steps of *key*, or of the jobs that it depends on and its own."""
     jobs, now = view.config.jobs, view.now
     ticks, span, requests = view.ticks_from(now), (now, now + FAR), view.holds.start_requests
-    crowd = view.crowded if key.job in view.crowded else frozenset()
-    crowd |= view.sharing_sessions if key.job in view.sharing_sessions else frozenset()
-    if not jobs[key.job].after and not can_wait(view, key.job) and not crowd:
+    if _is_alone(view, key):
         state, own = state_at(view.job_states[key], now, now), own_of(view, key, requests)
         found = alone(jobs[key.job], state, ticks, span, view.pauses, requests.only([key]), own)
         return question.each(islice(found, LONG_ALONE))
+    crowd = view.crowded if key.job in view.crowded else frozenset()
+    crowd |= view.sharing_sessions if key.job in view.sharing_sessions else frozenset()
     names = with_all_before(jobs, [key.job, *crowd])
     states = {
         other: state_at(state, now, now) for other, state in view.job_states.items() if other.job in names

@@ -8,6 +8,7 @@ from typing import Any
 from scheduled import question
 from scheduled.clock import stamp
 from scheduled.config.named import each_target, known_key
+from scheduled.core.at_rest import is_at_rest
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
 from scheduled.core.jobs import Job
@@ -94,12 +95,15 @@ def _held_by(view: View, job: Job, key: JobKey) -> str | None:
     """Return why *key* does not start until a person acts: `paused`, `ask` or `config_error`; None if it does."""
     if view.config.unreadable:
         return "config_error"
-    plan = view.job_plan(job, key)
-    if plan is None:
+    state = view.job_states.get(key)
+    if state is None:
         return None
     if any(until is None for until in pauses_of(key, view.pauses).values()):
         return "paused"
-    return "ask" if plan.waits == "ask" else None
+    if is_at_rest(state, view.now, view.holds.start_requests):
+        return None
+    plan = view.job_plan(job, key)
+    return "ask" if plan is not None and plan.waits == "ask" else None
 
 
 def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[Decided]:

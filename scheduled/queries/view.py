@@ -9,6 +9,7 @@ from scheduled import clock, question
 from scheduled.config.config import Config, known_jobs
 from scheduled.config.last_targets import recorded
 from scheduled.core import deferrals
+from scheduled.core.at_rest import is_at_rest
 from scheduled.core.holds import Holds, pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
@@ -161,7 +162,10 @@ class View(msgspec.Struct, kw_only=True):
         if claimed is not None or self.config.unreadable or key.job not in self.config.jobs:
             # A tick records `paused` for a job too that it cannot read.
             return claimed or (recorded if recorded != "paused" or pauses_of(key, self.pauses) else None)
-        plan = self.job_plan(self.config.jobs[key.job], key)
+        job = self.config.jobs[key.job]
+        if job_state is not None and is_at_rest(job_state, self.now, self.holds.start_requests):
+            return None
+        plan = self.job_plan(job, key)
         if plan is None or job_state is None or (job_state.busy and recorded not in BY_PLAN):
             return recorded if recorded not in BY_PLAN else None
         # Only a tick finds out the other reasons, of what could start.

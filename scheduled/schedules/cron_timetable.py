@@ -19,22 +19,38 @@ HORIZON = 41 * 366 * DAY
 
 
 class _Cron(Timetable):
-    """The slots of a cron expression in a zone, as in Debian's cron."""
+    """The slots of a cron expression in a zone, as in Debian's cron.
 
-    __slots__ = ("_expression", "_zone")
+    A plan asks several times for the slots before and after the same instant, and jobs with the same expression share a
+    timetable. So the last answers are kept, each with the span of instants that have it.
+    """
+
+    __slots__ = ("_expression", "_newest", "_next", "_zone")
 
     def __init__(self, expression: Expression, zone: str) -> None:
         self._expression = expression
         self._zone = zone
+        self._next = (0, 0)  # an instant, and the slot that comes next after it
+        self._newest = (1, 0)  # a slot, and an instant at which it is the newest one
 
     def next_after(self, instant: int) -> int | None:
+        known, slot = self._next
+        if known <= instant < slot:
+            return slot
         for days, stretch, ranks in self._runs(instant + 1, instant + HORIZON):
-            return self._slot(days, stretch, ranks[0])
+            slot = self._slot(days, stretch, ranks[0])
+            self._next = instant, slot
+            return slot
         return None
 
     def last_until(self, instant: int) -> int | None:
+        slot, known = self._newest
+        if slot <= instant <= known:
+            return slot
         for days, stretch, ranks in self._runs(instant - HORIZON, instant + 1, step=-1):
-            return self._slot(days, stretch, ranks[-1])
+            slot = self._slot(days, stretch, ranks[-1])
+            self._newest = slot, instant
+            return slot
         return None
 
     def count(self, after: int, until: int) -> int:

@@ -42,7 +42,7 @@ def longest_delay(schedules: Collection[Schedule]) -> Seconds:
     All slots have the same, longest delay. With separate delays a newer slot could get its verdict before an
     older one, but every slot up to the job's position must have a verdict.
     """
-    return max((schedule.delay for schedule in schedules), default=0)
+    return max([schedule.delay for schedule in schedules], default=0)
 
 
 def counts_from_end(schedules: Collection[Schedule]) -> bool:

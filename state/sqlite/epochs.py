@@ -1,6 +1,7 @@
 """The epochs of jobs, in SQL."""
 
 import sqlite3
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,9 @@ from scheduled.schedules.zones import Instant
 _Schedules = Annotated[tuple[Schedule, ...], msgspec.Meta(min_length=1)]
 
 
+@lru_cache(
+    maxsize=1 << 14
+)  # a query reads the schedules of each job several times, and many jobs have the same
 def read_schedules(text: str) -> tuple[Schedule, ...]:
     """Parse schedules from the JSON of the ledger. Raise msgspec.DecodeError if *text* is invalid."""
     return msgspec.json.decode(text, type=_Schedules)

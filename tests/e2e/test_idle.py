@@ -26,6 +26,8 @@ def calm(world):
     world.configure(FAR)
     (world.config.parent / "jobs.d").mkdir()
     (world.config.parent / "jobs.d" / "there.toml").write_text("")
+    (world.config.parent / "elsewhere.toml").write_text("")
+    (world.config.parent / "jobs.d" / "link.toml").symlink_to(world.config.parent / "elsewhere.toml")
     (world.state / "spool").mkdir(mode=0o700, parents=True)
     world.state.chmod(0o700)
     done = world.run("run")
@@ -215,6 +217,10 @@ DISTURBANCES = {
     "a removed file in jobs.d": lambda world: (world.config.parent / "jobs.d" / "there.toml").unlink(),
     "a file in jobs.d with another mode": lambda world: (world.config.parent / "jobs.d" / "there.toml").chmod(
         0o400
+    ),
+    "a replaced file in jobs.d": lambda world: replace(world.config.parent / "jobs.d" / "there.toml"),
+    "an edited file that a link in jobs.d leads to": lambda world: edit(
+        world.config.parent / "elsewhere.toml"
     ),
     "a jobs.d with another mode": lambda world: (world.config.parent / "jobs.d").chmod(0o500),
     "a file in the spool": lambda world: (world.state / "spool" / "event").touch(),

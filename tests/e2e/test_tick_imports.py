@@ -1,9 +1,11 @@
-"""What an ordinary tick imports: the imports are most of its time."""
+"""What an ordinary tick imports, and a query: the imports are most of their time."""
 
 import os
 import subprocess
 import sys
 import time
+
+import pytest
 
 from scheduled.config.files import load_config
 from scheduled.core.jobs import key_of
@@ -14,6 +16,7 @@ from tests.fixtures.world import ENTRY
 NOT_NEEDED = {
     "dataclasses", "difflib", "inspect", "shlex", "subprocess", "hashlib", "random", "socket", "tempfile", "shutil", "logging", "asyncio",
     "click", "rich", "jinja2", "cronsim", "filelock", "tomlkit", "crontab",
+    "scheduled.actions.target_words",
     "scheduled.install.block",
     "scheduled.core.failure_classes",
     "scheduled.engine.gate_checks",
@@ -33,8 +36,8 @@ def make_due(world):
             ledger.begin_epoch(key_of(job), job.schedules, int(time.time()) - 24 * 3600)
 
 
-def imported_by_tick(world):
-    command = [sys.executable, "-X", "importtime", "-I", "-S", ENTRY, *world.command("run")[2:]]
+def imported_by(world, verb):
+    command = [sys.executable, "-X", "importtime", "-I", "-S", ENTRY, *world.command(verb)[2:]]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip() for line in lines}
@@ -44,7 +47,15 @@ def test_a_tick_with_a_due_command_imports_nothing_that_is_rarely_needed(world):
     world.configure('[jobs.a]\ncron = "* * * * *"\ncommand = "true"\n')
     make_due(world)
 
-    found = imported_by_tick(world)
+    found = imported_by(world, "run")
 
     assert world.sql("SELECT status FROM runs") == [("success",)]
     assert sorted(found & NOT_NEEDED) == []
+
+
+@pytest.mark.parametrize("verb", ["status", "jobs", "next"])
+def test_a_query_about_ordinary_jobs_imports_no_statistics(world, verb):
+    world.configure('[jobs.a]\ncron = "0 0 1 1 *"\ncommand = "true"\n')
+    world.run("run")
+
+    assert "statistics" not in imported_by(world, verb)

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduled.schedules.clock_changes import changes
+from scheduled.schedules.cron import parse
 from scheduled.schedules.cron_lint import lint
-from scheduled.schedules.cron_timetable import cron
+from scheduled.schedules.cron_timetable import _Cron, cron
 from scheduled.schedules.durations import parse_interval
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.timetable import every, never, once, union, without
@@ -214,6 +215,24 @@ def test_all_methods_of_a_timetable_agree(timetable, after, length, rest):
     else:
         assert upcoming is None or upcoming > until
         assert last is None or last <= after
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["0 * * * *", "30 2 * * *", "*/7 1-3 * * *", "0 3 29 2 *"]),
+    st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
+    st.integers(instant(2024), instant(2026)),
+    st.lists(st.tuples(st.booleans(), st.integers(-2 * DAY, 2 * DAY)), max_size=12),
+)
+def test_earlier_questions_do_not_change_the_answers_of_a_cron_timetable(expression, zone, begin, questions):
+    asked = cron(expression, zone)
+    for is_next, later in questions:
+        new = _Cron(parse(expression), zone)
+        at = begin + later
+        if is_next:
+            assert asked.next_after(at) == new.next_after(at)
+        else:
+            assert asked.last_until(at) == new.last_until(at)
 
 
 @settings(deadline=None)

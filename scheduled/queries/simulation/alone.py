@@ -70,7 +70,7 @@ def alone(
         left_over = False
         found = msgspec.structs.replace(found, next_due=due_next(job, job_state, found, now))
         if found.waits is None and job_state.open_run is None:
-            for slot, tick in _punctual(job, job_state, ticks, now, span[1], pauses):
+            for slot, tick in punctual(job, job_state, ticks, now, span[1], pauses):
                 yield Step(tick, key, slot=slot)
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
             found = msgspec.structs.replace(found, next_due=next_due(job, job_state, now))
@@ -99,7 +99,7 @@ def _of_own(
         again = bool(requests) or plans_again(job, start.claim, succeeded=True)
 
 
-def _punctual(
+def punctual(
     job: Job,
     job_state: JobState,
     ticks: Ticks,

@@ -1,6 +1,7 @@
 """`cron = "30 4 * * *"`: the local times of a cron expression, as in Debian's cron."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -58,17 +59,22 @@ def timetable(schedule: Schedule, epoch: Instant) -> Timetable:
 
 def words(schedule: Schedule, zone: str) -> str:
     """See `ScheduleKind.words`. An expression that cronsim cannot describe is returned unchanged."""
+    return _in_words(schedule.expression, schedule.seed)
+
+
+@lru_cache(maxsize=1 << 14)
+def _in_words(expression: str, seed: str) -> str:
     from cronsim import CronSim, CronSimError
 
-    plain = MACROS.get(schedule.expression.strip(), schedule.expression)
+    plain = MACROS.get(expression.strip(), expression)
     if "H" in plain:
         from scheduled.schedules.cron_hash import resolve
 
-        plain = resolve(plain, schedule.seed)
+        plain = resolve(plain, seed)
     try:
         found = str(CronSim(for_cronsim(plain.split()), datetime(2000, 1, 1, tzinfo=UTC)).explain())
     except (CronSimError, AttributeError):
-        return schedule.expression
+        return expression
     return found[:1].lower() + found[1:]
 
 

@@ -358,6 +358,29 @@ def test_the_next_run_of_a_job_under_way_is_that_of_its_next_slot():
     assert next_run(view, JobKey("job")) == at("2026-03-29T04:00")
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    cron=st.sampled_from(["0 * * * *", "*/2 * * * *", "30 2 * * *", "0 9 * * MON", "* 13 * * *"]),
+    catch_up=st.sampled_from(["latest", "all", "none"]),
+    grace=st.sampled_from([None, 60, HOUR]),
+    delay=st.sampled_from([0, 0, 130]),
+    window=st.sampled_from([None, None, Window(13 * 60, 15 * 60), Window(22 * 60, 8 * 60)]),
+    pauses=st.sampled_from([{}, {}, {JobKey("job"): NOON + 2 * HOUR}, {JobKey("job"): None}]),
+    now=st.integers(NOON, NOON + HOUR),
+    late=st.sampled_from([0, 30]),
+    decided=st.booleans(),
+)
+def test_the_next_run_of_a_job_at_rest_is_that_of_the_simulation(
+    *, cron, catch_up, grace, delay, window, pauses, now, late, decided
+):
+    job = a_job(cron, delay, catch_up=catch_up, grace=grace, not_between=window)
+    view = a_view(job, now=now) if decided else a_lived_view(job, now=now)
+    view = msgspec.structs.replace(view, late=late, holds=Holds(pauses=pauses))
+    found = steps(view, now, now + 30 * DAY)
+
+    assert next_run(view, JobKey("job")) == next((step.tick for step in found if step.run), None)
+
+
 def with_state(view, name, **changes):
     """Return *view* with a changed state of the job *name*."""
     states = {
