@@ -24,7 +24,7 @@ from scheduled.config.tables import SettingsTable
 from scheduled.config.written import Tables, Written
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
-from scheduled.state.files import read_regular, write_atomically
+from scheduled.state.files import read_regular, write_all
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 
 MAGIC = b"scheduled: the parsed configuration\n"
@@ -120,9 +120,20 @@ def keep(paths: Paths, config: Config) -> None:
     settings = msgspec.convert(config.written.settings, SettingsTable)
     kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed)
     head = msgspec.msgpack.encode(kept)
+    rest = head + data
     with suppress(OSError):
-        rest = head + data
-        write_atomically(paths.parsed, MAGIC + SIZES.pack(len(head), crc32(rest)) + rest, mode=0o600)
+        _write(paths.parsed, MAGIC + SIZES.pack(len(head), crc32(rest)) + rest)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace the file. It is not synced: the checksum shows whether it is complete."""
+    temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)
 
 
 def _made_from(fingerprint: int) -> int:
