@@ -80,7 +80,7 @@ def _put(workspace: Workspace, branch: Branch, message: Message) -> Counts | Non
 
     for provided in (False, True):
         try:
-            update(branch, workspace.inside, edit)
+            update(branch, workspace.inside, edit, patience=workspace.patience)
         except (FileNotFoundError, NotADirectoryError):
             if provided or not provide_mailbox(branch, workspace.inside):
                 raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
@@ -182,7 +182,7 @@ def _keep_copy(workspace: Workspace, to: Branch, message: Message, now: datetime
         "timestamp": message["timestamp"],
         "status": "sent",
     }
-    with locked(sender, workspace.inside):  # another tick may deliver the same notice
+    with locked(sender, workspace.inside, workspace.patience):  # another tick may deliver the same notice
         if any(
             Folder(sender, name.replace("deleted", "sent"), workspace.inside).has_named(message)
             for name in sender.form.archives

@@ -15,6 +15,7 @@ from scheduled.handlers.formats.first_form import FIRST
 from scheduled.handlers.formats.form import Form
 from scheduled.handlers.formats.forms import form_of
 from scheduled.handlers.formats.json_text import written
+from scheduled.handlers.formats.mailbox_files import Patience
 from scheduled.handlers.formats.registries import read_branches
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
@@ -42,6 +43,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     form: Form = FIRST
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
+    patience: Patience = msgspec.field(default_factory=Patience)  # of its deliveries
 
     @classmethod
     def load(
