@@ -128,7 +128,7 @@ class Caller:
     @property
     def instance(self) -> Instance:
         """A new Instance for one call."""
-        return Instance(self._instance.config, self._instance.state)
+        return self._instance.for_client()
 
     async def call(self, function: Callable[[Instance], Any]) -> str:
         """Return the result of *function* as JSON text. Raise DBusError if it raises a ScheduledError."""
