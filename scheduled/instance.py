@@ -16,7 +16,8 @@ class Instance:
     *problems* collects problems that did not prevent the result; the command line prints them on stderr. *notes* are
     what the last prediction assumed, or why the last list is empty; the command line prints them below it. *claimed* is
     called with the ids of the requested runs as soon as they are claimed. With *without_config* the queries that can do so
-    answer from the ledger if the configuration cannot be read; *config_error* is then the reason.
+    answer from the ledger if the configuration cannot be read; *config_error* is then the reason. *shows_comments*: the diff of
+    an edit has the comments of the file.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -27,6 +28,13 @@ class Instance:
         self.claimed: Callable[[Sequence[str]], None] | None = None
         self.without_config = False
         self.config_error = ""
+        self.shows_comments = True
+
+    def for_client(self) -> "Instance":
+        """Return an Instance for one call of an interface: its client does not see comments, which may have secrets."""
+        found = Instance(self.config, self.state)
+        found.shows_comments = False
+        return found
 
     @property
     def config_file(self) -> Path:

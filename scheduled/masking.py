@@ -16,6 +16,8 @@ SECRET_PARTS = frozenset({"SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL"
     f"{what}{joint}KEY" for what in ("API", "ACCESS", "PRIVATE") for joint in ("", "_")
 }
 SECRET_ENDS = frozenset({"KEY", "PASS", "PW", "PWD", "DSN"})  # the last of the words joined by underscores
+QUOTES = "'\""
+ESCAPED = frozenset(QUOTES + "\\")
 NOT_SECRET = frozenset({"PWD", "OLDPWD"})  # directories that the shell sets
 
 
@@ -33,10 +35,35 @@ def without_secrets(env: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def secrets_of(environment: Mapping[str, str], from_file: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values to mask in *environment* and in the env_file, longest first: one may contain another."""
+    """Return the values to mask in *environment* and in the env_file, as `in_all_forms` does."""
     by_name = {value for name, value in environment.items() if is_secret_name(name) and len(value) >= LEAST}
     of_file = {value for value in from_file.values() if len(value) >= LEAST_OF_A_FILE}
-    return tuple(sorted(by_name | of_file, key=lambda value: (-len(value), value)))
+    return in_all_forms(by_name | of_file)
+
+
+def in_all_forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return *secrets*, and as programs write a value that has quotes, backslashes or line breaks; longest first."""
+    return longest_first({form for secret in secrets for form in (secret, *_escaped(secret))})
+
+
+def longest_first(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return *secrets*, the longest first: one may contain another."""
+    return tuple(sorted(secrets, key=lambda value: (-len(value), value)))
+
+
+def _escaped(secret: str) -> Iterator[str]:
+    """Yield the forms of *secret* in JSON and in a `repr` of Python, as in a traceback or a printed dict.
+
+    Which quotes a `repr` escapes depends on the text around the secret, so each form is there with and without that.
+    """
+    if secret.isascii() and secret.isprintable() and not ESCAPED.intersection(secret):
+        return
+    import json  # few secrets have such characters
+
+    yield from (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True))
+    for written in (repr, ascii):
+        plain = "".join(char if char in QUOTES else written(char)[1:-1] for char in secret)
+        yield from (plain, plain.replace("'", "\\'"))
 
 
 class Mask:

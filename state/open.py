@@ -7,7 +7,7 @@ from typing import Any
 from scheduled import clock, question
 from scheduled.errors import ForeignStateError, ScheduledError, StateError
 from scheduled.paths import Paths
-from scheduled.state import binding, directories, generation, snapshot
+from scheduled.state import binding, directories, generation, live_runs, snapshot
 from scheduled.state.sqlite.errors import DamagedError, UnbornError
 from scheduled.state.sqlite.ledger import SqliteLedger, closed_on_error, converted_errors, using
 
@@ -84,7 +84,8 @@ def refuse_foreign(paths: Paths) -> None:
 
 def _open(paths: Paths) -> SqliteLedger:
     paths.lost = None
-    # The snapshot is read first: a tick in between would make it newer than the ledger that is read.
+    # These are read first: a tick in between would make them newer than the ledger that is read.
+    runs = live_runs.started(paths)
     is_of = generation.is_of(paths.snapshot)
     document = {} if is_of else generation.published(paths.snapshot, snapshot.read)
     ledger = SqliteLedger(paths.ledger, read_only=True)
@@ -93,6 +94,8 @@ def _open(paths: Paths) -> SqliteLedger:
             binding.refuse_foreign(ledger, paths)
             if generation.is_ahead(document, ledger):
                 return _caught_up(ledger, paths, document)
+            if text := live_runs.lost(paths, ledger, runs):
+                paths.lost = f"{text}; commands are refused until they have ended"
     except BaseException:
         ledger.close()
         raise

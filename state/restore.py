@@ -7,7 +7,7 @@ from pathlib import Path
 from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.errors import StateError
 from scheduled.paths import Paths
-from scheduled.state import binding, directories, generation
+from scheduled.state import binding, directories, generation, live_runs
 from scheduled.state.locks import exclusive
 from scheduled.state.sqlite.errors import DamagedError, is_doubtful, suspicion
 from scheduled.state.sqlite.ledger import SqliteLedger, converted_errors, using
@@ -20,10 +20,10 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
 
     *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides and pauses of the
     snapshot, and so does one that was rolled back. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version, and
-    ForeignStateError if the state belongs to another configuration.
+    ForeignStateError if the state belongs to another configuration, and BusyError if a tick still executes runs that it does not have.
     """
     directories.prepare(paths)
-    document = generation.published(paths.snapshot)
+    document, runs = generation.published(paths.snapshot), live_runs.started(paths)
     repairs: list[str] = []
     ledger = _open_if_sound(paths)
     if ledger is None:
@@ -36,6 +36,7 @@ def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
                 repairs += _restore(ledger, paths, now)
             elif generation.is_ahead(document, ledger):
                 repairs += _caught_up(ledger, paths, now)
+            live_runs.refuse(paths, ledger, runs)
     except BaseException:
         ledger.close()
         raise

@@ -41,12 +41,12 @@ def catch_up(ledger: Ledger, paths: Paths, document: Mapping[str, Any], now: flo
     for job in essentials.of_jobs(paths.snapshot):
         lost[job.key] = _advance(ledger, rows.get(job.key), job, runs, int(now))
     ended = _end_requested(ledger, runs, int(now))
-    _take_overrides(ledger, paths, int(now))
+    dropped = _take_overrides(ledger, paths, int(now))
     ledger.remember(generation.KEY, str(published))
     mark_lost(ledger, int(now))
     return (
         f"{paths.ledger}: is older than {paths.snapshot.name} (generation {behind}, and not {published}): an old copy was put"
-        f" back, or its write-ahead log was lost; {_in_words(lost)}{ended}"
+        f" back, or its write-ahead log was lost; {_in_words(lost)}{ended}{dropped}"
     )
 
 
@@ -128,15 +128,28 @@ def _close(ledger: Ledger, runs: Iterable[OpenRun], now: Instant) -> None:
             ledger.record_verdict(run.key, Span(run.slot, run.slot, 1), "skipped", REASON, run.run_id, now)
 
 
-def _take_overrides(ledger: Ledger, paths: Paths, now: Instant) -> None:
-    """Replace the overrides and pauses by those that the snapshot has."""
-    saved = essentials.saved_overrides(paths.snapshot)
-    for key in ledger.overrides().keys() | saved.enabled.keys():
+def _take_overrides(ledger: Ledger, paths: Paths, now: Instant) -> str:
+    """Replace the overrides and pauses by those that the snapshot has; return those that it has not, for the message."""
+    saved, enabled, paused = (
+        essentials.saved_overrides(paths.snapshot),
+        ledger.overrides(),
+        ledger.pauses(now),
+    )
+    for key in enabled.keys() | saved.enabled.keys():
         ledger.override(key, saved.enabled.get(key))
-    for key in ledger.pauses(now).keys() - saved.paused.keys():
+    for key in paused.keys() - saved.paused.keys():
         ledger.resume(key)
     for key, until in saved.paused.items():
         ledger.pause(key, until)
+    dropped = [
+        *(
+            f"{key.display_name} {'enabled' if on else 'disabled'}"
+            for key, on in enabled.items()
+            if saved.enabled.get(key) != on
+        ),
+        *(f"{key.display_name or 'all jobs'} paused" for key in paused if key not in saved.paused),
+    ]
+    return f"; no longer in force, because only the older ledger has it: {_some(dropped)}" if dropped else ""
 
 
 def _in_words(lost: Mapping[JobKey, Span | None]) -> str:

@@ -37,6 +37,16 @@ LOCK_TIMEOUT = 10.0  # seconds; the mail program holds its lock for milliseconds
 SUBJECT_LENGTH, ID_LENGTH = 50, 32  # the mail program's limit, and one that keeps file names under 255 bytes
 
 
+class Patience:
+    """How long locked mailboxes may keep their user waiting, all of them together: *left* seconds, by default 10.
+
+    Once it is used up, a locked mailbox is asked once and costs no more time.
+    """
+
+    def __init__(self) -> None:
+        self.left = LOCK_TIMEOUT
+
+
 class MailboxError(ScheduledError):
     """A mailbox could not be read or written; the message names the branch and the reason."""
 
@@ -74,7 +84,13 @@ def read_inbox(branch: Branch, inside: str, decode: Callable[[bytes], T]) -> T |
         raise kind(f"{branch.name}: {error}") from error
 
 
-def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool], decode: Decode = mails_in) -> bool:
+def update(
+    branch: Branch,
+    inside: str,
+    edit: Callable[[Inbox], bool],
+    decode: Decode = mails_in,
+    patience: Patience | None = None,
+) -> bool:
     """Change the inbox of *branch* with *edit* under the mailbox's lock; return whether the file was replaced.
 
     *edit* returns whether it changed the inbox, and is called again if another program writes the file in between.
@@ -85,23 +101,23 @@ def update(branch: Branch, inside: str, edit: Callable[[Inbox], bool], decode: D
         inbox = Inbox(data, decode)
         return inbox.render() if edit(inbox) else None
 
-    with locked(branch, inside) as mailbox, _as_mailbox_errors(branch):
+    with locked(branch, inside, patience) as mailbox, _as_mailbox_errors(branch):
         clear_leftovers(mailbox)
         return rewrite(Path(branch.inbox), edited, inside=inside)
 
 
 @contextlib.contextmanager
-def locked(branch: Branch, inside: str) -> Iterator[int]:
+def locked(branch: Branch, inside: str, patience: Patience | None = None) -> Iterator[int]:
     """Hold the lock file that the mail program uses too; yield the descriptor of the mailbox.
 
-    Raise BusyMailboxError if it is not free within 10 seconds, UnreadableMailboxError if the mailbox is outside *inside*.
+    Raise BusyMailboxError if it is not free before *patience* ends, by default within 10 seconds, UnreadableMailboxError if the mailbox is outside *inside*.
     """
     with contextlib.ExitStack() as opened:
         with _as_mailbox_errors(branch):
             mailbox = opened.enter_context(holding(branch.mailbox, inside))
             fd = _open_lock(branch, mailbox, inside)
         opened.callback(os.close, fd)
-        _wait_for(fd, branch)
+        _wait_for(fd, branch, patience or Patience())
         yield mailbox
 
 
@@ -231,29 +247,50 @@ def _as_mailbox_errors(branch: Branch) -> Iterator[None]:
 def _open_lock(branch: Branch, mailbox: int, inside: str) -> int:
     place = Place(mailbox, ".inbox.lock", f"{branch.mailbox}/.inbox.lock")
     try:
-        fd = place.open(os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK)
+        fd = place.open(os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NONBLOCK, 0o600)
     except FileExistsError:
         if not stat.S_ISREG(place.stat().st_mode):
             raise RefusedError(f"{place.path}: not a regular file") from None
-        return place.open(READING)
+        fd = place.open(READING)
+        with contextlib.suppress(OSError):  # the file of another user: its rights are theirs to set
+            _close_to_readers(fd, branch, inside)
+        return fd
     try:
         # Without this, a lock file created by root could not be opened by the owner's mail program.
         with located(branch.inbox, inside) as inbox:
             copy_attributes(fd, inbox)
+        _close_to_readers(fd, branch, inside)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def _wait_for(fd: int, branch: Branch) -> None:
-    pause, deadline = 0.001, time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                held = f"{branch.mailbox}/.inbox.lock is held by another program"
-                raise BusyMailboxError(f"{branch.name}: {held}") from None
-        time.sleep(pause)
-        pause = min(pause * 2, 0.01)
+def _close_to_readers(fd: int, branch: Branch, inside: str) -> None:
+    """Take the rights to the lock file *fd* from those that may not write the inbox: who may read it can hold the lock for ever."""
+    try:
+        with located(branch.inbox, inside) as inbox:
+            writers = inbox.stat().st_mode & 0o022
+    except FileNotFoundError:
+        writers = 0
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    wanted = mode & (0o600 | writers | writers << 1)
+    if wanted != mode:
+        os.fchmod(fd, wanted)
+
+
+def _wait_for(fd: int, branch: Branch, patience: Patience) -> None:
+    pause, began = 0.001, time.monotonic()
+    deadline = began + patience.left
+    try:
+        while True:
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    held = f"{branch.mailbox}/.inbox.lock is held by another program"
+                    raise BusyMailboxError(f"{branch.name}: {held}") from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.01)
+    finally:
+        patience.left = max(0.0, deadline - time.monotonic())

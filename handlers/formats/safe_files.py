@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from scheduled.state.beneath import READING, Place, located
-from scheduled.state.files import CHUNK, checked, open_regular, read_open, temporary, temporary_name
+from scheduled.state.files import (
+    CHUNK,
+    SIZE_LIMIT,
+    RefusedError,
+    checked,
+    open_regular,
+    read_open,
+    temporary,
+    temporary_name,
+)
 
 T = TypeVar("T")
 
@@ -93,13 +102,13 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
     """Return the number of lines, counted as by `readlines()`, and of bytes of a file.
 
     Wait up to 1 s for a program that writes the file; then count its current content. Raise OSError if it cannot be
-    read.
+    read, RefusedError for more than `SIZE_LIMIT` bytes: also a file without content may have such a size.
     """
     counted = (0, 0)
     for attempt, _ in enumerate(_attempts(1.0), start=1):
         with Leased(open_regular(path, inside=inside)) as file:
             before = os.fstat(file.fd)
-            counted = _count(file.fd, before.st_size)
+            counted = _count(file.fd, path, before.st_size)
             if file.held:
                 break
             # Without leases: a file that is being written is empty first, and its modification time changes.
@@ -209,9 +218,13 @@ def _put_back(target: Place, backup: Place, fd: int) -> None:
     return None
 
 
-def _count(fd: int, length: int) -> tuple[int, int]:
+def _count(fd: int, path: str | Path, length: int) -> tuple[int, int]:
     lines, size, last = 0, 0, b"\n"
     while True:
+        if max(length, size) > SIZE_LIMIT:
+            raise RefusedError(
+                f"{path}: too large: {max(length, size)} bytes, and at most {SIZE_LIMIT} are counted"
+            )
         wanted = min(CHUNK, max(0, length - size) + 1)
         chunk = os.pread(fd, wanted, size)
         lines += chunk.count(b"\n")

@@ -81,7 +81,7 @@ def _put(workspace: Workspace, branch: Branch, message: Message) -> Counts | Non
 
     for provided in (False, True):
         try:
-            update(branch, workspace.inside, edit)
+            update(branch, workspace.inside, edit, patience=workspace.patience)
         except (FileNotFoundError, NotADirectoryError):
             if provided or not provide_mailbox(branch, workspace.inside):
                 raise NoMailboxError(f"{branch.name} has no inbox ({branch.inbox} is missing)") from None
@@ -196,7 +196,7 @@ def keep_copy(
         "status": "sent",
     }
     # Another tick may deliver the same notice.
-    with nullcontext() if sender == held else locked(sender, workspace.inside):
+    with nullcontext() if sender == held else locked(sender, workspace.inside, workspace.patience):
         if any(
             Folder(sender, name.replace("deleted", "sent"), workspace.inside).has_named(message)
             for name in sender.form.archives

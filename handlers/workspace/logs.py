@@ -14,7 +14,7 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.workspace.workspace import Workspace
 from scheduled.state.beneath import names_in
-from scheduled.state.files import open_regular
+from scheduled.state.files import SIZE_LIMIT, open_regular
 
 # `TIME | name | LEVEL | text`, `TIME - name - LEVEL - text` or `TIME [LEVEL] text`; TIME may have a fraction.
 # Only the level field counts: the text of an INFO line can contain the word ERROR.
@@ -32,7 +32,7 @@ LEVELS = {
 }
 OWN = ("scheduled.log",)
 # Bytes of the first read from the end of a log, of each further read, and of all reads of a log together.
-FIRST_TAIL, PIECE, LONGEST_TAIL = 1 << 16, 1 << 20, 1 << 30
+FIRST_TAIL, PIECE, LONGEST_TAIL = 1 << 16, 1 << 20, SIZE_LIMIT
 LONGEST_HEAD = 4096  # bytes at the start of a line that contain its time and level
 # Timestamps are local: at the end of summer time one hour occurs twice with the same timestamps.
 SLACK = timedelta(hours=1)

@@ -17,7 +17,14 @@ from scheduled.handlers.formats import timestamps
 from scheduled.handlers.formats.branches import Branch
 from scheduled.handlers.formats.inbox import Inbox
 from scheduled.handlers.formats.mail_index import MailIndex
-from scheduled.handlers.formats.mailbox_files import Folder, MailboxError, archived, read_inbox, update
+from scheduled.handlers.formats.mailbox_files import (
+    Folder,
+    MailboxError,
+    Patience,
+    archived,
+    read_inbox,
+    update,
+)
 from scheduled.handlers.formats.message import Counts, Message, identity
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import OpenedMails, Seen, opened_times
@@ -75,6 +82,7 @@ class Sweep:
         self.cache = cache or FileCache(zone=zone, sender=sender)
         self.now, self.zone = now.astimezone(UTC), zone
         self.rule = Rule(options, self.now, zone, sender)
+        self.patience = Patience()
 
     def sweep(self, branch: Branch) -> Swept | None:
         """Open and archive the stale mails of a branch; return None if it has no inbox.
@@ -99,7 +107,13 @@ class Sweep:
                 return _swept(inbox, stale)
         # `update` repeats the edit if another program changes the file in between; only the last one counts.
         done: list[Swept] = []
-        update(branch, self.inside, lambda inbox: self._edit(branch, inbox, done), self.cache.mails)
+        update(
+            branch,
+            self.inside,
+            lambda inbox: self._edit(branch, inbox, done),
+            self.cache.mails,
+            self.patience,
+        )
         self.opened.forget(branch.name, done[-1].archived)
         self.cache.forget(branch.inbox)
         self.cache.forget(branch.mailbox)

@@ -15,6 +15,7 @@ from scheduled.handlers.formats.first_form import FIRST
 from scheduled.handlers.formats.form import Form
 from scheduled.handlers.formats.forms import form_of
 from scheduled.handlers.formats.json_text import written
+from scheduled.handlers.formats.mailbox_files import Patience
 from scheduled.handlers.formats.registries import read_branches
 from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
@@ -45,6 +46,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
     receivers: dict[str, Branch] = msgspec.field(default_factory=dict)
     inspectors: dict[tuple[object, ...], Any] = msgspec.field(default_factory=dict)
+    patience: Patience = msgspec.field(default_factory=Patience)  # of its deliveries
 
     @classmethod
     def load(

@@ -26,7 +26,14 @@ def keep(instance: Instance, edit: Edit, *, dry_run: bool) -> dict[str, Any]:
     The ledger is created if there is none. Raise ConfigError or StateError, with nothing changed, as that function does.
     """
     recording = partial(_in_force, instance, edit)
-    return config_edit.keep(instance.config_file, instance.paths, edit, dry_run=dry_run, recording=recording)
+    return config_edit.keep(
+        instance.config_file,
+        instance.paths,
+        edit,
+        dry_run=dry_run,
+        recording=recording,
+        comments=instance.shows_comments,
+    )
 
 
 @contextmanager

@@ -22,9 +22,8 @@ from scheduled.commands.archive import (
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError, ScheduledError, StateError
 from scheduled.printable import printable
-from scheduled.state import generation, snapshot
+from scheduled.state import snapshot, snapshot_types
 from scheduled.state.sqlite.ledger import SqliteLedger, using
-from scheduled.state.sqlite.row_rules import is_generation
 from scheduled.state.sqlite.upgrade import known_version, objects, objects_of
 
 LONGEST_VALUE = 1 << 26  # bytes of one value in the ledger
@@ -146,13 +145,11 @@ def _of_snapshot(path: Path) -> list[str]:
     document = snapshot.read(path)
     if document is None:
         return ["is damaged: not a JSON object"]
-    if not is_generation(str(document.get(generation.KEY, 0))):
-        return [f"is damaged: its {generation.KEY} is not valid"]
     try:
         snapshot.read_known(path)
     except StateError as error:
         return [printable(str(error).removeprefix(f"{path}: "))]
-    return []
+    return [printable(text) for text in snapshot_types.faults(document)][:NAMED]
 
 
 def _of_opened(path: Path) -> list[str]:

@@ -1,8 +1,7 @@
-"""Warnings of `check` about jobs with names that look the same, or that some file systems take for the same."""
+"""What `check` finds about jobs with names that look the same: like another job's, or like the label of a target."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
 
 from scheduled.config.named import named_keys
 from scheduled.core.jobs import Job
@@ -22,20 +21,15 @@ def warnings(jobs: Mapping[str, Job]) -> Iterator[str]:
 
 
 def of_targets(jobs: Mapping[str, Job]) -> Iterator[str]:
-    """Yield a warning for each job with a name that looks like the name of a target: JOB@TARGET."""
+    """Yield a problem for each job with a name that is the label of a known target, JOB@TARGET: both have the same name everywhere."""
     for job in jobs.values():
         for key in named_keys(job.name) if "@" in job.name else ():
             if key.job in jobs and key.target in jobs[key.job].targets:
                 yield (
-                    f"{job.source}: jobs.{job.name}: the name looks like that of the target {key.target} of jobs.{key.job}:"
-                    f" `{job.name}` names this job, and `{key.job}@{_encoded(key.target)}` the target; rename the job"
+                    f"{job.source}: jobs.{job.name}: the name is that of the target {key.target} of jobs.{key.job}:"
+                    f" `{job.name}` names this job, and `{key.unlike_jobs}` the target; rename one of them"
                 )
                 break
-
-
-def _encoded(target: str) -> str:
-    """Return *target* with its first character percent-encoded: so it is the name of no job."""
-    return "".join(f"%{byte:02X}" for byte in target[0].encode()) + quote(target[1:], safe="")
 
 
 def _folded(name: str) -> str:

@@ -76,6 +76,7 @@ def check(
         *found.problems,
         *web_hosts.problems(config_file, found.interfaces.web.hosts),
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),
+        *alike.of_targets(found.jobs),
     ]
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
@@ -88,7 +89,6 @@ def check(
         ),
     ]
     warnings += alike.warnings(found.jobs)
-    warnings += alike.of_targets(found.jobs)
     warnings += workspace_doubts(found)
     if found.compat.trigger or found.compat.send:
         from scheduled.config import adapters  # it starts an interpreter

@@ -34,9 +34,9 @@ class Edit(msgspec.Struct, frozen=True):
         """Return the names of the jobs that the file defines before or after the change."""
         return {name for content in (self.before, self.after) for name in _names(content or b"")}
 
-    def diff(self) -> str:
-        """Return the change as a unified diff with secrets masked."""
-        return redaction.diff(self.path, self.before, self.after)
+    def diff(self, *, comments: bool = True) -> str:
+        """Return the change as a unified diff with secrets masked, and without the texts of *comments* if that is False."""
+        return redaction.diff(self.path, self.before, self.after, comments=comments)
 
 
 def _names(content: bytes) -> list[str]:
@@ -74,10 +74,11 @@ def keep(
     *,
     dry_run: bool,
     recording: Callable[[], AbstractContextManager[None]] = nullcontext,
+    comments: bool = True,
 ) -> dict[str, Any]:
     """Check *edit*, write it unless it is a *dry_run*, and return a description of the change.
 
-    The old content of the file is kept in the backups of the state directory. The file is written inside the context
+    The diff in it has the texts of *comments* unless that is False. The old content of the file is kept in the backups of the state directory. The file is written inside the context
     *recording*, which puts the edit in force; if that raises an error, the file gets its old content back. Raise
     ConfigError, with nothing changed, if the edit adds a problem to the configuration, or if the file no longer holds
     `edit.before`. Raise StateError, with nothing changed, if the file, the backup or the ledger can't be written.
@@ -100,7 +101,7 @@ def keep(
         "dry_run": dry_run,
         "backup": str(backup) if backup else None,
         "warnings": warnings,
-        "diff": edit.diff(),
+        "diff": edit.diff(comments=comments),
     }
 
 

@@ -29,7 +29,8 @@ Table = Mapping[str, Any]
 JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
-         "for_each", "shell", "stdin", "pre", "post"),
+         "for_each", "shell", "stdin", "pre", "post",
+         "fails_if"),  # it searches the output before secrets are masked: its answer is one about them
         "executes",
     ),
     "handler": "adds",  # one that is not built in executes the code of another distribution
@@ -37,7 +38,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(("chain", "on_failure"), "starts"),
     **dict.fromkeys(
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "overlap", "grace", "retry",
-         "not_between", "gate_deadline", "success_codes", "fails_if", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
+         "not_between", "gate_deadline", "success_codes", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
          "ionice",
          "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),

@@ -18,7 +18,11 @@ DEEP = re.compile(
 
 
 def decoded(text: bytes | str, kind: Any = Any) -> Any:
-    """Return the value of a JSON *text*. Raise ConfigError with the reason if it is not JSON, or not of the type *kind*."""
+    """Return the value of a JSON *text*.
+
+    Raise ConfigError with the reason if it is not JSON, if a key of an object occurs twice in it, or if it is not of the type
+    *kind*.
+    """
     try:
         found = msgspec.json.decode(text, type=kind)
     except RecursionError:
@@ -29,7 +33,32 @@ def decoded(text: bytes | str, kind: Any = Any) -> Any:
         found, READABLE
     ):  # whether the decoder raises RecursionError depends on the version of Python
         raise ConfigError(TOO_DEEP)
+    refuse_repeated(text)
     return found
+
+
+def refuse_repeated(text: bytes | str) -> None:
+    """Raise ConfigError, which names the key, if an object in a JSON *text* has a key twice: one of its values would be lost."""
+    key = repeated(text)
+    if key is not None:
+        raise ConfigError(f"{key}: occurs twice in one object; write it once")
+
+
+def repeated(text: bytes | str) -> str | None:
+    """Return the first key that occurs twice in one object of a JSON *text*; None if there is none, or if it is not JSON."""
+    import json
+
+    found: list[str] = []
+
+    def read(pairs: list[tuple[str, Any]]) -> None:
+        known: set[str] = set()
+        found.extend(key for key, _ in pairs if key in known or known.add(key))  # type: ignore[func-returns-value]
+
+    try:
+        json.loads(text, object_pairs_hook=read, parse_int=len, parse_float=len)
+    except (ValueError, RecursionError):
+        return None
+    return found[0] if found else None
 
 
 def _has_levels(value: Any, number: int) -> bool:

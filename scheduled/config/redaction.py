@@ -5,6 +5,7 @@ the edit is refused.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,12 @@ from tomlkit.exceptions import TOMLKitError
 from scheduled.masking import MASKED, is_secret_name, without_secrets
 
 ANOTHER = f"{MASKED} (another)"  # in a diff: a secret that the edit changes
+COMMENT = "# ..."  # in a diff: a comment, of which the text is not shown
+# A string, also one over several lines, or a comment (the last alternative).
+STRING_OR_COMMENT = re.compile(
+    r'''"""(?:\\.|[^\\])*?""""{0,2}|\'{3}.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|(\#[^\r\n]*)''',
+    re.DOTALL,
+)
 KeyPath = tuple[str, ...]
 Found = dict[KeyPath, Any]
 
@@ -45,22 +52,27 @@ def mask_problems(before: bytes | None, after: bytes | None) -> list[str]:
     ]
 
 
-def diff(path: Path, before: bytes | None, after: bytes | None) -> str:
-    """Return a change as a unified diff with secrets masked; a secret with a new value is marked."""
+def diff(path: Path, before: bytes | None, after: bytes | None, *, comments: bool = True) -> str:
+    """Return a change as a unified diff with secrets masked; a secret with a new value is marked.
+
+    The texts of *comments* are left out if that is False: they may have secrets, for example a key that is commented out.
+    """
     try:
         known = _secrets(_read(before))
-        old, new = _masked(before, known), _masked(after, known)
+        old, new = (_masked(text, known, comments=comments) for text in (before, after))
     except (ValueError, TOMLKitError):
         return f"{path}: the diff is not shown, because its secrets can't all be masked\n"
     before_lines, after_lines = (text.splitlines(keepends=True) for text in (old, new))
     return "".join(difflib.unified_diff(before_lines, after_lines, str(path), str(path)))
 
 
-def _masked(text: bytes | None, known: Found) -> str:
+def _masked(text: bytes | None, known: Found, *, comments: bool) -> str:
     """Return the text of a file with secrets masked. Raise ValueError if a secret may be left in it."""
     document = tomlkit.parse(text or b"")
     _mask(document, known)
     shown, expected = tomlkit.dumps(document), _read(text)
+    if not comments:
+        shown = STRING_OR_COMMENT.sub(lambda found: COMMENT if found[1] else found[0], shown)
     _mask(expected, known)
     if tomllib.loads(shown) != expected:
         raise ValueError("the masked text does not parse to the masked document")

@@ -35,6 +35,13 @@ class JobKey(NamedTuple):
         """The name for messages: the job's name as configured, or the label if there is a target."""
         return str(self) if self.target else self.job
 
+    @property
+    def unlike_jobs(self) -> str:
+        """The label of a target with its first character percent-encoded, for a target with a label that is a job's name."""
+        label = str(self)
+        first = "".join(f"%{byte:02X}" for byte in self.target[0].encode(errors="surrogateescape"))
+        return f"{label[: label.rindex('@') + 1]}{first}{_encoded(self.target[1:])}"
+
 
 ALL_JOBS = JobKey("")
 

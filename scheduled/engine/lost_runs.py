@@ -12,17 +12,16 @@ import msgspec
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.run_ids import LOST_UNTIL
 from scheduled.engine.runtime import Runtime
-from scheduled.errors import BusyError, StateError
+from scheduled.errors import StateError
 from scheduled.execution.protocol import Ended, Record, Started, read_records
 from scheduled.schedules.zones import Instant
+from scheduled.state import live_runs
 from scheduled.state.files import read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import is_held
 
 SLOT = r"(\d{8}T\d{6}Z)(?:-[0-9a-f]+)?"  # what follows the job in the id of the run for a slot
-NAMED = 3  # runs that the message names
 
 
 class Proved(msgspec.Struct, frozen=True):
@@ -60,31 +59,22 @@ def _attempts(runtime: Runtime, records: Iterable[Record], *, lives: bool) -> li
 def settle(ledger: Ledger, runtime: Runtime, found: Iterable[Proved], now: float) -> list[str]:
     """Record that the slots of runs that the ledger does not have are decided, in the caller's transaction; return a warning.
 
-    Raise BusyError if such a run may still be under way. Runs from before the last planning were pruned, and not lost; those
-    from before a known loss are dealt with.
+    Raise BusyError if such a run may still be under way.
     """
-    planned = ledger.meta("planned")
-    if planned is None:
-        return []  # a new ledger, after the user has removed the state
-    known = max(int(planned), int(ledger.meta(LOST_UNTIL) or -1) + 1)  # whole seconds
-    lost = [one for one in found if one.started_at >= known and ledger.run(one.run_id) is None]
-    if not lost:
+    found = list(found)
+    names = live_runs.missing(ledger, {one.run_id: one.started_at for one in found})
+    if not names:
         return []
     from scheduled.state import rollback  # rarely needed
 
-    names = [one.run_id for one in lost]
-    if any(one.lives for one in lost):
-        raise BusyError(
-            f"{runtime.paths.ledger}: does not have the runs {_some(names)}, which are under way: an older copy was put in"
-            " its place; retry when they have ended"
-        )
+    live_runs.refuse(runtime.paths, ledger, {one.run_id: one.started_at for one in found if one.lives})
     for run_id in names:
         slot = _slot_of(runtime.config.jobs, run_id)
         if slot is not None:
             rollback.decide(ledger, *slot, int(now))
     rollback.mark_lost(ledger, int(now))
     text = (
-        f"{runtime.paths.ledger}: does not have the runs {_some(names)}, which have results in {runtime.paths.results}: an old"
+        f"{runtime.paths.ledger}: does not have the runs {live_runs.some(names)}, which have results in {runtime.paths.results}: an old"
         " copy was put back, or its write-ahead log was lost; their slots do not run again, and are recorded as skipped"
     )
     return [text]
@@ -102,8 +92,3 @@ def _slot_of(jobs: Jobs, run_id: str) -> tuple[JobKey, Instant] | None:
             if match:
                 return key, timegm(strptime(match[1], "%Y%m%dT%H%M%SZ"))
     return None
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

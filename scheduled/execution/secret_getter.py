@@ -17,6 +17,7 @@ from scheduled.execution import process
 from scheduled.execution.attempt import masked
 from scheduled.execution.protocol import Ended, NotStarted, Spec
 from scheduled.execution.secret_values import values_of
+from scheduled.masking import in_all_forms, longest_first
 
 GRACE = 5.0  # seconds after the limit, within which the process must have ended by itself
 PIECE = 1 << 16
@@ -96,8 +97,8 @@ class SecretGetter:
 
 def with_secrets(spec: Spec, values: dict[str, str]) -> Spec:
     """Return *spec* with the secrets in its environment, and among those that are masked."""
-    known = sorted({*spec.secrets, *values.values()}, key=lambda value: (-len(value), value))
-    return msgspec.structs.replace(spec, env={**spec.env, **values}, secrets=tuple(known), secret_sources={})
+    known = longest_first({*spec.secrets, *in_all_forms(values.values())})
+    return msgspec.structs.replace(spec, env={**spec.env, **values}, secrets=known, secret_sources={})
 
 
 def _run_child(channel: socket.socket, spec: Spec) -> NoReturn:

@@ -42,7 +42,7 @@ class Permissions:
     @property
     def instance(self) -> Instance:
         """A new Instance for one call."""
-        return Instance(self._instance.config, self._instance.state)
+        return self._instance.for_client()
 
     @property
     def may_write_commands(self) -> bool:

@@ -57,7 +57,9 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
             continue
         status, run = _newest(ledger, row)
         if status in FAILED:
-            found[row.key] = _failed(row.key, str(status), run.reason if run is not None else "")
+            found[row.key] = _failed(
+                row.key, str(status), run.reason if run is not None else "", named(jobs, row.key)
+            )
     return found
 
 
@@ -83,10 +85,13 @@ def failed(events: Iterable[Event]) -> list[str]:
     ]
 
 
-def _failed(key: JobKey, status: str, reason: str) -> str:
-    return (
-        f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {key.display_name})"
-    )
+def named(jobs: Jobs, key: JobKey) -> str:
+    """Return how a command names *key*: otherwise than a job with the name that is the label of this target."""
+    return key.unlike_jobs if key.target and key.display_name in jobs else key.display_name
+
+
+def _failed(key: JobKey, status: str, reason: str, name: str = "") -> str:
+    return f"{key.display_name}: {status}{f': {reason}' if reason else ''} (scheduled logs {name or key.display_name})"
 
 
 def _newest(ledger: Ledger, row: JobRow) -> tuple[str | None, RunRow | None]:

@@ -228,3 +228,27 @@ def test_what_is_no_regular_file_is_refused_as_an_argument(configured, words, ki
 
     assert done.code == 2
     assert f"{path}: not a regular file" in done.err
+
+
+REPEATED = [
+    ('{"name": "odd", "command": "true", "command": "false"}', "command"),
+    ('{"name": "odd", "command": "true", "labels": {"a": "1", "a": "2"}}', "a"),
+    ('{"name": "odd", "command": "true", "description": "", "descripti\\u006fn": "x"}', "description"),
+]
+
+
+@pytest.mark.parametrize(("text", "key"), REPEATED)
+def test_a_key_that_occurs_twice_is_refused_by_name(over_cli, connect, configured, instance, text, key):
+    """Of two values for a key one would be lost without a word."""
+    words = f"{key}: occurs twice in one object; write it once"
+    rest = connect().post("/api/jobs", content=text, headers={"Content-Type": "application/json"})
+    sent = f'{{"name": "odd", "definition": {text}}}'
+    for parse in (parse_arguments, bot_cron_calls.parse_call):
+        with pytest.raises(ScheduledError, match=words):
+            parse(sent)
+    with pytest.raises(ScheduledError, match=words):
+        bot_cron_calls.update_config(instance, "jobs.known", "labels", text)
+
+    assert words in over_cli(text)
+    assert (rest.status_code, words in rest.json()["detail"]) == (400, True)
+    assert not (configured.config.parent / "jobs.d").exists()

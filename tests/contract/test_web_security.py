@@ -384,6 +384,26 @@ def test_requests_of_strangers_and_of_other_sites_do_not_use_up_the_rate_of_the_
     assert seen == [200, 200, 200]
 
 
+@pytest.mark.parametrize("sign_in", [
+    lambda client: client.post("/login", data={"token": TOKEN}, headers={"Origin": ADDRESS}),
+    lambda client: client.get("/", params={"token": CODE}),
+])  # fmt: skip
+def test_strangers_cannot_keep_the_right_token_or_an_unused_address_out(connect, sign_in):
+    limits = Limits(reads=Rate(3, 6), writes=Rate(3, 6), wrong_keys=Rate(2, 2))
+    client = connect("stranger", limits=limits)
+    strange = [
+        (
+            client.post("/login", headers={"Origin": ADDRESS}).status_code,
+            client.get("/", params={"token": "used"}).status_code,
+            client.get("/api/jobs").status_code,
+        )
+        for _ in range(8)
+    ]
+
+    assert (strange[0], strange[-1]) == ((401, 401, 401), (429, 429, 429))
+    assert sign_in(client).status_code == 303
+
+
 def test_only_requests_that_are_let_in_count_as_use(connect):
     counted = []
     client = connect("stranger", active=lambda scope, change: counted.append((scope["path"], change)))

@@ -527,7 +527,7 @@ def test_without_the_library_it_prints_the_command_that_installs_it(world, tmp_p
     )
 
 
-def test_a_message_of_three_thousand_levels_is_answered_with_an_error_in_words(world):
+def test_a_message_of_three_thousand_levels_or_with_a_key_twice_is_answered_with_an_error_in_words(world):
     world.configure('timezone = "UTC"\n')
     nested = '{"a":' * 3000 + "1" + "}" * 3000
     about = {
@@ -540,6 +540,7 @@ def test_a_message_of_three_thousand_levels_is_answered_with_an_error_in_words(w
         json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}),
         f'{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"cron_add","arguments":{nested}}}}}',
         json.dumps({"jsonrpc": "2.0", "id": 3, "method": "ping"}),
+        '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"cron_add","arguments":{"name":"x","name":"y"}}}',
     ]
 
     with subprocess.Popen(
@@ -548,9 +549,10 @@ def test_a_message_of_three_thousand_levels_is_answered_with_an_error_in_words(w
         server.stdin.write("".join(f"{line}\n" for line in lines))
         server.stdin.flush()
         answers = {
-            answer["id"]: answer for answer in (json.loads(server.stdout.readline()) for _ in range(3))
+            answer["id"]: answer for answer in (json.loads(server.stdout.readline()) for _ in range(4))
         }
         server.stdin.close()
 
-    assert answers.keys() == {1, 2, 3}
+    assert answers.keys() == {1, 2, 3, 4}
     assert "nested too deeply" in answers[2]["error"]["message"]
+    assert "name: occurs twice in one object; write it once" in answers[4]["error"]["message"]

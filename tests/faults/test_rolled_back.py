@@ -177,24 +177,47 @@ def test_a_run_that_ended_after_a_kill_does_not_run_again_without_the_write_ahea
     assert working.json("audit", at="2026-03-02 10:06:00")["problems"] == []
 
 
-def test_while_a_tick_works_on_a_ledger_that_was_replaced_no_other_tick_runs(world, until):
+@pytest.fixture
+def replaced(world, until):
+    """A world with an older copy as its ledger, while the tick `working` runs a job; it ends when the file `wait` is removed."""
     world.configure(f"""
         [jobs.asked]
-        command = "touch {world.root}/began; while [ -e {world.root}/wait ]; do sleep 0.05; done"
+        command = "while [ -e {world.root}/wait ]; do sleep 0.05; done"
     """)
     world.run("run")
     shutil.copy(world.state / "ledger.db", world.root / "copy.db")
     (world.root / "wait").touch()
-    working = world.start("run", "asked")
-    until((world.root / "began").exists)
+    world.working = world.start("run", "asked")
+    until(lambda: [path for path in (world.state / "results").glob("*.jsonl") if path.stat().st_size])
     (world.root / "copy.db").replace(world.state / "ledger.db")
     remove_log(world)
+    return world
 
-    beside = world.run("run")
-    (world.root / "wait").unlink()
-    assert working.wait(100) == 0
-    after = world.run("run")
 
-    assert beside.returncode == 75
-    assert "are under way: an older copy was put in its place" in beside.stderr
-    assert f"{world.state}/ledger.db: is older than scheduled_state.json" in after.stderr
+NAMED = "which are under way: an older copy was put in its place"
+
+
+def test_while_a_tick_works_on_a_ledger_that_was_replaced_no_other_tick_runs(replaced):
+    beside = replaced.run("run")
+    (replaced.root / "wait").unlink()
+    assert replaced.working.wait(100) == 0
+    after = replaced.run("run")
+
+    assert (beside.returncode, NAMED in beside.stderr) == (75, True)
+    assert f"{replaced.state}/ledger.db: is older than scheduled_state.json" in after.stderr
+
+
+def test_while_a_tick_works_on_a_ledger_that_was_replaced_queries_name_it_and_commands_change_nothing(
+    replaced,
+):
+    queries = [replaced.run(word) for word in ("status", "audit", "history", "jobs")]
+    commands = [
+        replaced.run(*words)
+        for words in (["disable", "asked"], ["pause"], ["add", "new", "--command", "true"], ["emit", "x"])
+    ]
+    (replaced.root / "wait").unlink()
+    assert replaced.working.wait(100) == 0
+
+    assert [(done.returncode, NAMED in done.stdout + done.stderr) for done in queries] == [(1, True)] * 4
+    assert [(done.returncode, NAMED in done.stderr) for done in commands] == [(75, True)] * 4
+    assert "asked" in replaced.run("disable", "asked").stdout

@@ -255,3 +255,38 @@ def test_a_secret_that_comes_in_pieces_is_masked(size):
     pieces = [output[at : at + size] for at in range(0, len(output), size)]
 
     assert b"".join(mask.stream(pieces)) == mask.data(output) == b"-***-***-***-***-babyXY-aba"
+
+
+ESCAPED = """pa"zq'zq\\r\u00e4d"""
+RETURNS = """
+import json, os
+
+def main():
+    secret = os.environ["API_TOKEN"]
+    print(json.dumps({"in": secret}), json.dumps(secret, ensure_ascii=False), ascii([secret]), sep="\\n")
+    print([secret, secret + "'", secret.encode().decode()], f"{secret!r}")
+    return {"token": secret, "more": ["x" + secret, "it's " + secret]}
+
+def fail():
+    raise KeyError(os.environ["API_TOKEN"])
+"""
+
+
+@pytest.mark.parametrize(("name", "masks"), [("main", 10), ("fail", 1)])
+def test_a_secret_is_masked_as_python_and_json_write_it(world, name, masks):
+    """A function may print a value, or return or raise it: quotes and backslashes have another form then."""
+    (world.root / "returns.py").write_text(RETURNS)
+    (world.root / "env").write_text("API_TOKEN=" + json.dumps(ESCAPED, ensure_ascii=False) + "\n")
+    (world.root / "env").chmod(0o600)
+    world.configure(f"""
+        [jobs.job]
+        python = "returns:{name}"
+        env_file = "{world.root}/env"
+        env = {{ PYTHONPATH = "{world.root}" }}
+    """)
+
+    world.run("run", "job")
+
+    output = world.json("logs", "job")["output"]
+    assert ("zq" in output, output.count("***")) == (False, masks)
+    assert [path for path, data in kept_by(world).items() if b"zq" in data] == []

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from scheduled import question, service
-from scheduled.config.json_values import TOO_DEEP_WHY, decoded, refuse_deep
+from scheduled.config.json_values import TOO_DEEP_WHY, decoded, refuse_deep, refuse_repeated
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 from scheduled.interfaces.dbus.caller import bind, boolean, nearest, readable
@@ -116,11 +116,13 @@ def _value(key: str, value: Any) -> Any:
         return value
     refuse_deep(key, value)
     try:
-        return msgspec.json.decode(value)
+        found = msgspec.json.decode(value)
     except msgspec.DecodeError:
         return value
     except RecursionError:
         raise ConfigError(f"{key}: {TOO_DEEP_WHY}") from None
+    refuse_repeated(value)
+    return found
 
 
 @question.limited()

@@ -72,15 +72,17 @@ def bind(
     name: str,
     function: Callable[..., Any],
     arguments: Mapping[str, Any] | Sequence[Any],
+    known: Sequence[str] | None = None,
     *,
     strict: bool = True,
 ) -> inspect.BoundArguments:
     """Return *arguments*, decoded from JSON, bound to *function*: by name, or a sequence of them by position.
 
-    Unless *strict*, a number may be a text. Raise ConfigError if the function does not accept them.
+    *known* are the names that may be given, by default all parameters of *function* after the instance. Unless *strict*, a
+    number may be a text. Raise ConfigError if the function does not accept them.
     """
     signature, hints = inspect.signature(function), get_type_hints(function)
-    known = list(signature.parameters)[1:]
+    known = list(signature.parameters)[1:] if known is None else known
     for key in arguments if isinstance(arguments, Mapping) else ():
         if key not in known:
             raise ConfigError(f"{name}: {key}: unknown argument; {nearest(key, known)}")
@@ -126,7 +128,7 @@ class Caller:
     @property
     def instance(self) -> Instance:
         """A new Instance for one call."""
-        return Instance(self._instance.config, self._instance.state)
+        return self._instance.for_client()
 
     async def call(self, function: Callable[[Instance], Any]) -> str:
         """Return the result of *function* as JSON text. Raise DBusError if it raises a ScheduledError."""

@@ -25,14 +25,36 @@ from scheduled.question import limited
 
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 Texts = Annotated[list[str], DBusSignature("as")]
-# Not listed are the functions that run a tick in the current process (`start` and `start_again` start a process for it),
-# and those that read or write files that the caller names (`apply`, `backup`, `restore`).
-NAMES = (
-    "status", "incidents", "notices", "report", "check", "audit", "settings",
-    "jobs", "job", "upcoming", "explain", "forecast", "calendar", "dry_run", "written",
-    "history", "one_run", "logs", "start", "start_again", "stop", "skip", "emit",
-    "pause", "resume", "enable", "disable", "add", "edit", "replace", "remove", "install", "uninstall",
-)  # fmt: skip
+# The arguments that each function takes from the bus. Others are refused: a parameter of `service` may name a file of the
+# user, as `against` of `audit` does. Not listed are the functions that run a tick in the current process (`start` and
+# `start_again` start a process for it), and those that read or write files that the caller names (`apply`, `backup`, `restore`).
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("status", "incidents", "notices", "report", "check", "settings", "jobs"), ()),
+    "audit": ("after", "until"),
+    "job": ("name",),
+    "upcoming": ("job", "limit", "together"),
+    "explain": ("job", "at"),
+    **dict.fromkeys(("forecast", "calendar"), ("first", "last", "outages", "job")),
+    "dry_run": ("jobs", "slot"),
+    "written": ("job",),
+    "history": ("job", "since", "status", "limit"),
+    "one_run": ("run_id",),
+    "logs": ("name", "lines", "attempt"),
+    "start": ("jobs", "wait"),
+    "start_again": ("run_id", "wait"),
+    "stop": ("run_id", "dry_run"),
+    "skip": ("job", "slot", "undo", "dry_run"),
+    "emit": ("name", "payload", "dry_run"),
+    "pause": ("jobs", "until", "dry_run"),
+    **dict.fromkeys(("resume", "enable", "disable"), ("jobs", "dry_run")),
+    "add": ("name", "definition", "dry_run"),
+    "edit": ("job", "changes", "dry_run"),
+    "replace": ("job", "definition", "dry_run"),
+    "remove": ("job", "dry_run"),
+    "install": ("every", "dbus", "dry_run"),
+    "uninstall": ("dry_run",),
+}
+NAMES = tuple(ARGUMENTS)
 # They answer from the ledger if the configuration cannot be read.
 FROM_LEDGER = frozenset((
     "status", "incidents", "notices", "report", "jobs", "job", "upcoming", "explain", "forecast", "history", "one_run", "logs",
@@ -56,7 +78,7 @@ def ask(instance: Instance, question: str, arguments: Mapping[str, Any]) -> Any:
     if question not in QUESTIONS:
         raise ConfigError(f"no such function: {question!r}; {nearest(question, NAMES)}")
     function, instance.without_config = QUESTIONS[question], question in FROM_LEDGER
-    given = bind(instance, question, function, arguments)
+    given = bind(instance, question, function, arguments, ARGUMENTS[question])
     _need(question, given.arguments, Permissions(instance, "dbus", "add_commands"))
     if question not in READS:
         return function(*given.args, **given.kwargs)

@@ -1,7 +1,8 @@
 """The checks before every request: the Host header, the rate, the origin and the credentials.
 
 The order matters. A request for another host is refused first (DNS rebinding). Then the rate: the owner's, for requests
-with the token or the cookie that come from no page of another site, otherwise that of strangers. A write from a page of
+with the token or the cookie that come from no page of another site, otherwise that of strangers. To sign in has no rate:
+only wrong tokens and codes are counted, after they were compared, so that strangers can't keep the right one out. A write from a page of
 another site is refused with every cookie (CSRF). Everything after that needs the token or the cookie.
 """
 
@@ -100,7 +101,8 @@ class Guard:
             raise RefusedError(421, OTHER_HOST)
         valid = {kind for kind, value in _credentials(request) if self._is_valid(kind, value)}
         own = bool(valid) and not _is_foreign(request, origins)
-        self._limit(self.owners if own else self.strangers, request)
+        if valid or not _signs_in(request):
+            self._limit(self.owners if own else self.strangers, request)
         if request.method not in READS:
             _check_origin(request, origins)
             _check_size(request)
@@ -199,6 +201,11 @@ def _is_foreign(request: Request, own: Collection[str]) -> bool:
 def _code(request: Request) -> str | None:
     """Return the one-time code in the URL. Only GET uses it up: programs that preview links send HEAD."""
     return request.query_params.get("token") if request.method == "GET" else None
+
+
+def _signs_in(request: Request) -> bool:
+    """Return whether the request brings a token or a code, which is compared before it is counted."""
+    return _code(request) is not None or (request.method == "POST" and request.scope["path"] == "/login")
 
 
 def _has_no_origin(request: Request) -> bool:

@@ -104,7 +104,7 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
     found = sockets.sockets(options)
     server_address = sockets.server_address(key, options, found)
     application = app.create(
-        lambda: Instance(instance.config, instance.state),
+        instance.for_client,
         server_address,
         key=key_file.key,
         redeem=lambda code: sign_in.redeem(root, key_file.key(), code),

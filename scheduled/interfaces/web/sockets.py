@@ -41,10 +41,15 @@ def _bound(options: ListenOptions) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((options.host, options.port))
         found.listen(BACKLOG)
-    except OSError as error:
+    except (
+        OSError,
+        TypeError,
+        OverflowError,
+    ) as error:  # TypeError: no host has such a name, OverflowError: no such port
         found.close()
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
-            f"{options.host} port {options.port}: {error.strerror}; use --host or --port for another address"
+            f"{options.host} port {options.port}: {reason}; use --host or --port for another address"
         ) from None
     return found
 

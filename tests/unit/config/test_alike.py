@@ -4,10 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from scheduled import service
 from scheduled.config.alike import of_targets, warnings
 from scheduled.config.files import load_config
 from scheduled.config.named import known_key
 from scheduled.core.keys import JobKey
+from scheduled.errors import ConfigError
+from scheduled.interfaces.dbus import own
+from scheduled.interfaces.mcp.cron_tools import CronTools
+from scheduled.interfaces.permissions import Permissions
 
 
 def of(*names):
@@ -55,7 +60,35 @@ command = "true"
     found = [text.partition(": jobs.")[2] for text in of_targets(config.jobs)]
 
     assert found == [
-        "lst@a: the name looks like that of the target a of jobs.lst: `lst@a` names this job, and `lst@%61` the target; rename the job",
-        "lst@\u00e4: the name looks like that of the target \u00e4 of jobs.lst: `lst@\u00e4` names this job, and `lst@%C3%A4` the target; rename the job",
+        "lst@a: the name is that of the target a of jobs.lst: `lst@a` names this job, and `lst@%61` the target; rename one of them",
+        "lst@\u00e4: the name is that of the target \u00e4 of jobs.lst: `lst@\u00e4` names this job, and `lst@%C3%A4` the target; rename one of them",
     ]
     assert known_key(config, "lst@%61") == JobKey("lst", "a")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda instance: service.add(instance, "lst@a", {"handler": "health"}),
+        lambda instance: own.ask(instance, "add", {"name": "lst@a", "definition": {"handler": "health"}}),
+        lambda instance: CronTools(Permissions(instance, "mcp", "add_commands")).cron_add(
+            "lst@a", cron="@daily", options={"handler": "health"}
+        ),
+        lambda instance: service.edit(instance, "lst", {"for_each": ["a", "b"]}),
+    ],
+)
+def test_no_edit_makes_a_job_and_a_target_of_the_same_name(world, edit):
+    world.configure("""timezone = "UTC"
+[mcp]
+allow = ["add"]
+[jobs.lst]
+command = "true"
+for_each = ["a"]
+[jobs."lst@b"]
+command = "true"
+""")
+
+    with pytest.raises(
+        ConfigError, match=r"the name is that of the target . of jobs.lst: .*; rename one of them"
+    ):
+        edit(service.Instance(str(world.config), str(world.state)))

@@ -88,6 +88,46 @@ def test_the_diff_has_the_text_of_the_file_except_the_secrets(instance):
     assert '+description = "x"\n' in diff
 
 
+COMMENTED = f"""# API_TOKEN = "{SECRET}"
+[jobs.mine]
+command = "echo '# no comment' #4" # {SECRET}
+env = {{ A = '''#1 "
+#2''', B = \"\"\"
+#3 \\\" \"\"\"\" }}#{SECRET}
+after = [ # {SECRET}
+  'neighbour', # "{SECRET}
+]
+"""
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda instance: service.edit(instance, "mine", {"description": "x"}),
+        lambda instance: bot_cron_calls.update_config(instance, "jobs.mine", "description", "x"),
+        lambda instance: service.remove(instance, "mine"),
+    ],
+)
+def test_a_client_of_an_interface_sees_no_comment_of_the_file(instance, edit):
+    """A comment may be an old secret, or a key that is commented out."""
+    instance.config_file.write_text(TEXT + COMMENTED)
+
+    diff = edit(instance.for_client())["diff"]
+
+    assert (SECRET in diff, "# ..." in diff) == (False, True)
+
+
+def test_a_diff_without_comments_has_the_strings_that_look_like_one(world):
+    diff = redaction.diff(world.config, None, COMMENTED.encode(), comments=False)
+
+    assert SECRET not in diff and diff.count("# ...") == 5
+    assert [text for text in ("'# no comment' #4", '#1 "', "#2", "#3") if text not in diff] == []
+
+
+def test_the_command_line_sees_the_comments_of_its_users_file(instance):
+    assert "# ours" in service.edit(instance, "secretive", {"description": "x"})["diff"]
+
+
 def test_the_diff_marks_a_changed_secret(instance):
     diff = service.edit(instance, "secretive", {"env": {"API_TOKEN": "another one"}})["diff"]
 

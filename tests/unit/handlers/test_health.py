@@ -13,6 +13,7 @@ import pytest
 from scheduled.core.conditions import Change, Recipients
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import health
+from scheduled.state.files import SIZE_LIMIT
 from tests.fixtures.sample_workspace import NOW, Sample, mail
 
 
@@ -47,6 +48,21 @@ def test_memory_limits_decide_the_status(sample: Sample, number: int, status: st
 
     found = detail(sample, "SEED")
     assert (status, issues) == (found["status"], found["issues"])
+
+
+@pytest.mark.timeout(60)
+def test_a_memory_file_that_is_too_large_is_one_note_about_its_branch_and_is_not_counted(
+    sample: Sample,
+) -> None:
+    """A sparse file of terabytes takes no space on the disk, and hours to count."""
+    os.truncate(lines(sample, "SEED", "local.json", 1), SIZE_LIMIT + 1)
+
+    outcome = sample.run(health)
+
+    assert outcome.status == "success"
+    (note,) = (note for note in detail(sample, "SEED")["notes"] if "local.json was skipped" in note)
+    assert f"too large: {SIZE_LIMIT + 1} bytes, and at most {SIZE_LIMIT} are counted" in note
+    assert {entry["branch"] for entry in central(sample)["details"]} >= {"SEED", "FLOW", "TRIGGER"}
 
 
 def test_a_last_line_without_a_newline_counts(sample: Sample) -> None:

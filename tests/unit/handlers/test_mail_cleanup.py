@@ -1,10 +1,13 @@
 """Stale mail is opened, later closed, and reported once; a problem with one mail does not affect the others."""
 
+import fcntl
 import json
 import os
 import stat
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +16,7 @@ import pytest
 from scheduled.core.conditions import Notice
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import mail_cleanup
-from scheduled.handlers.formats import message
+from scheduled.handlers.formats import mailbox_files, message
 from scheduled.handlers.formats.message import Mail
 from scheduled.handlers.workspace import cache
 from scheduled.handlers.workspace.delivery import deliver
@@ -519,3 +522,27 @@ def test_a_large_inbox_is_decoded_once_and_again_if_it_was_changed_in_between(
     cached = cache.FileCache()
     cached._index(inbox)
     assert len(cached.mails(calm.inbox("FLOW").read_bytes())) == 1
+
+
+def test_locked_mailboxes_cost_one_sweep_a_bounded_time_together_and_are_named(
+    calm: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [branch["name"] for branch in calm.expected["branches"]][:4]
+    waited: list[float] = []
+    clock = iter(range(10_000))
+    frozen = SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=waited.append)
+    monkeypatch.setattr(mailbox_files, "time", frozen)
+    with ExitStack() as opened:
+        for name in names:
+            calm.put(name, mail(timestamp=ago(30 * DAY)))
+            if name != names[-1]:
+                lock = opened.enter_context((calm.inbox(name).parent / ".inbox.lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        outcome = calm.run(mail_cleanup)
+
+    assert 0 < len(waited) <= mailbox_files.LOCK_TIMEOUT  # a second passes at each look at the clock
+    assert [problem for problem in outcome.data["problems"] if "is held by another program" in problem] == [
+        f"{name}: {calm.inbox(name).parent}/.inbox.lock is held by another program" for name in names[:-1]
+    ]
+    assert outcome.status == "success"
+    assert set(statuses(calm, names[-1]).values()) != {"new"}

@@ -8,6 +8,7 @@ import pytest
 
 from scheduled.core.events import PUBLISHED
 from scheduled.handlers import memory_rollover
+from scheduled.state.files import SIZE_LIMIT
 from tests.fixtures.sample_workspace import NOW, Sample
 
 
@@ -86,12 +87,14 @@ def test_unreadable_files_are_reported_and_the_others_are_checked(sample: Sample
     (home / "B.local.json").symlink_to(tmp_path / "outside")
     (home / "C.local.json").mkdir()
     (home / "D.local.json").symlink_to("nowhere")
+    (home / "E.local.json").touch()
+    os.truncate(home / "E.local.json", SIZE_LIMIT + 1)
 
     outcome = sample.run(memory_rollover)
 
     assert outcome.data["notified_files"] == ["FLOW:FLOW.observations.json"]
     labels = [problem.partition(": ")[0] for problem in outcome.data["problems"]]
-    assert [f"SEED:{letter}.local.json" for letter in "ABCD"] == labels
+    assert [f"SEED:{letter}.local.json" for letter in "ABCDE"] == labels
 
 
 def test_the_later_layout_has_its_memory_files_in_trinity(sample: Sample) -> None:

@@ -139,6 +139,16 @@ def test_a_skipped_run_does_not_make_a_failing_job_healthy(ledger, statuses, fai
     assert bool(ran(ledger, *statuses)) is failing
 
 
+def test_a_failing_target_is_named_so_that_no_job_of_the_same_name_is_meant():
+    (listed,) = Jobs(
+        {"lst": Job(name="lst", schedules=(), action=Action("command", words=("true",)))}
+    ).values()
+    key = JobKey("lst", "a%/b")
+
+    assert problems.named(Jobs({"lst": listed}), key) == str(key)
+    assert problems.named(Jobs({"lst": listed, str(key): listed}), key) == "lst@%61%25%2Fb"
+
+
 @pytest.mark.parametrize("job", ["disabled", "removed"])
 def test_only_enabled_jobs_are_failing(ledger, job):
     assert ran(ledger, "failed", job=job) == {}

@@ -120,6 +120,6 @@ def test_check_knows_the_last_known_targets(given):
         file.write('[jobs."job@b"]\ncommand = "true"\n')
 
     with closing(LEDGERS["sqlite"](instance.paths.root)) as ledger:
-        found = check(instance.config_file, ledger=ledger)["warnings"]
+        found = check(instance.config_file, ledger=ledger)["problems"]
 
-    assert ["looks like that of the target b of jobs.job" in text for text in found] == [True]
+    assert ["the name is that of the target b of jobs.job" in text for text in found] == [True]

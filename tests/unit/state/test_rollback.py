@@ -228,8 +228,10 @@ def test_edits_new_jobs_overrides_and_pauses_come_from_the_snapshot(rolled):
     rolled.change(edit)
     rolled.publish()
     rolled.put_back()
+    opened, (report,) = rolled.open()
 
-    with closing(rolled.open()[0]) as ledger:
+    assert report.endswith("; no longer in force, because only the older ledger has it: b disabled, b paused")
+    with closing(opened) as ledger:
         states = ledger.job_states()
         assert {key: (state.position, state.schedules) for key, state in states.items()} == {
             A: (5 * HOUR, DAILY),

@@ -325,3 +325,20 @@ def test_a_missing_central_file_is_created(sample: Sample) -> None:
     recount_central(sample.root, now=NOW)
 
     assert before == json.loads((sample.root / CENTRAL).read_text())
+
+
+@pytest.mark.parametrize(("inbox", "lock"), [(0o644, 0o600), (0o664, 0o660), (0o666, 0o666), (0o640, 0o600)])
+@pytest.mark.parametrize("existing", [None, 0o644, 0o666])
+def test_a_lock_file_is_open_only_to_those_that_may_write_the_inbox(
+    sample: Sample, inbox: int, lock: int, existing: int | None
+) -> None:
+    """A program that may read a lock file can hold the lock for ever."""
+    path = sample.inbox("FLOW").parent / ".inbox.lock"
+    sample.inbox("FLOW").chmod(inbox)
+    if existing is not None:
+        path.touch()
+        path.chmod(existing)
+
+    send(sample)
+
+    assert stat.S_IMODE(path.stat().st_mode) == lock & (lock if existing is None else existing)

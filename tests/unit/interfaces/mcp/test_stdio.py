@@ -1,10 +1,12 @@
 """A line that is no valid message is answered with an error, if it has an id."""
 
+import asyncio
+
 import mcp_types as types
 import pytest
 from pydantic import ValidationError
 
-from scheduled.interfaces.mcp.stdio import PARSE_ERROR, id_of, refusal
+from scheduled.interfaces.mcp.stdio import PARSE_ERROR, id_of, marked, refusal
 
 DEEP = '{"a":' * 3000 + "1" + "}" * 3000
 
@@ -37,3 +39,27 @@ def test_a_line_without_an_id_is_not_answered():
         types.jsonrpc_message_adapter.validate_json("nonsense", by_name=False)
 
     assert refusal(wrong.value) is None
+
+
+def test_a_message_with_a_key_that_occurs_twice_is_refused_by_name():
+    one = '{"jsonrpc":"2.0","id":3,"method":"m","params":{"a":{"a":1},"b":[{"a":1},{"a":2}]}}\n'
+    other = '{"jsonrpc":"2.0","id":4,"method":"m","params":[{"b":1,"a":1,"\\u0061":2}]}\n'
+
+    async def lines():
+        for line in (one, other, "no JSON\n"):
+            yield line
+
+    async def read():
+        return [line async for line in marked(lines())]
+
+    first, second, third = asyncio.run(read())
+    with pytest.raises(ValidationError) as wrong:
+        types.jsonrpc_message_adapter.validate_json(second, by_name=False)
+    answer = refusal(wrong.value)
+
+    assert (first, third) == (one, "no JSON\n")
+    assert answer is not None
+    assert (answer.id, answer.error.message) == (
+        4,
+        "not a valid message: a: occurs twice in one object; write it once",
+    )

@@ -243,6 +243,21 @@ def test_a_port_in_use_is_named():
 
 
 @pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("zz\udcff\033]0;evil\007", 0),
+        ("\u00e4" * 70, 0),
+        ("zz\0", 0),
+        ("zz\033]0;evil\007", 0),
+        ("127.0.0.1", 70_000),
+    ],
+)
+def test_an_address_that_no_server_can_have_is_an_error_in_words(host, port):
+    with pytest.raises(ConfigError, match="; use --host or --port for another address"):
+        sockets.sockets(ListenOptions(host=host, port=port))
+
+
+@pytest.mark.parametrize(
     "options",
     [ListenOptions(keyfile="x"), ListenOptions(certfile="/nowhere"), ListenOptions(certfile="/etc/hostname")],
 )
