@@ -23,6 +23,7 @@ from scheduled.queries.explain_waits import (
 from scheduled.queries.jobs import is_paused
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View
+from scheduled.queries.windows import without_ticks
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -77,6 +78,8 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
     if at is None and job.after and view.chains:
         others = " and ".join(job.after)
         return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
+    if at is None and (missed := without_ticks(view, key)):
+        return f"It will not run: {missed}."
     if at is None:
         return f"It will not run{_again(view, key)}: {slot} will be too late for its `grace`."
     if at == due:

@@ -14,6 +14,7 @@ from scheduled.queries.explain_boots import after_boot
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
+from scheduled.queries.windows import without_ticks
 from scheduled.schedules.zones import Instant
 
 
@@ -46,10 +47,13 @@ def waits_now(
     if plan.waits == "paused":
         return f"It waits: {pauses_in_words(view, key)}."
     if plan.waits == "quiet" and job.not_between is not None:
+        if missed := without_ticks(view, key):
+            return f"It will not run: {missed}."
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
         what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
-        return f"It waits: {what} {when(end, view)}{_given_up(view, job, run, end)}."
+        ends = _given_up(view, job, run, end) or _replaced_then(view, run)
+        return f"It waits: {what} {when(end, view)}{ends}."
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, job_state, plan)
@@ -73,7 +77,12 @@ def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | 
         following = f"the tick that is at work makes the next attempt at {at}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
-    elif newer := _newer(view, run, retry_at):
+    elif (newer := _newer(view, run, retry_at)) and (held := _then(view, run.key, retry_at)):
+        following = (
+            f"the next attempt is due at {when(retry_at, view)}{held}, until the newer slot of"
+            f" {when(newer, view)} replaces it"
+        )
+    elif newer:
         following = (
             f"the next attempt would be due at {when(retry_at, view)}, but no tick comes before the newer"
             f" slot of {when(newer, view)}, which replaces it"
@@ -90,6 +99,14 @@ def _newer(view: View, run: OpenRun, retry_at: Instant) -> Instant | None:
     if run.slot is None or found is None or found.start is None or found.start.claim.run_id == run.run_id:
         return None
     return found.start.claim.slot if found.tick + view.late >= retry_at else None
+
+
+def _replaced_then(view: View, run: OpenRun | None) -> str:
+    """Return that a newer slot replaces *run*, which waits for its retry, when it could start again; "" if none does."""
+    newer = None if run is None or run.retry_at is None else _newer(view, run, run.retry_at)
+    if run is None or newer is None:
+        return ""
+    return f"; then the newer slot of {when(newer, view)} replaces {run.run_id}, which waits for its next attempt"
 
 
 def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:

@@ -18,9 +18,9 @@ from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError, require_between
 from scheduled.instance import Instance
-from scheduled.queries import assumptions
+from scheduled.queries import assumptions, windows
 from scheduled.queries.simulation.simulated import Run
-from scheduled.queries.simulation.steps import steps
+from scheduled.queries.simulation.steps import is_in, steps
 from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
@@ -52,6 +52,9 @@ def forecast(
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
     instance.notes += [*assumptions.of_targets(found), *assumptions.of_durations(view, found)]
+    if span[1] > view.now:
+        only = None if job is None else known_key(view.config, job)
+        instance.notes += windows.notes(view, [key for key in view.job_states if is_in(only, key)])
     return found
 
 

@@ -64,17 +64,17 @@ def steps(
             own_of(view, key, requests) if begin == view.now else (),
         )
         for key in question.each(states)
-        if _is_in(only, key) and key not in shared and key not in without
+        if is_in(only, key) and key not in shared and key not in without
     ]
     if any(key not in without for key in shared):
         sharing = {key: states[key] for key in shared}
         own = [retry for retry in view.own_retries if begin == view.now]
         streams.append(together(view, sharing, ticks, (begin, end), requests, own))
     found = question.each(islice(heapq.merge(*streams, key=lambda step: step.tick), most))
-    return (step for step in found if _is_in(only, step.key) and step.key not in without)
+    return (step for step in found if is_in(only, step.key) and step.key not in without)
 
 
-def _is_in(only: JobKey | None, key: JobKey) -> bool:
+def is_in(only: JobKey | None, key: JobKey) -> bool:
     """Return whether *key* is *only*, or one of its targets; true for every key if that is None."""
     return only is None or only in (key, JobKey(key.job))
 

@@ -13,7 +13,10 @@ from scheduled.engine import heartbeat
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries.explain import explain
+from scheduled.queries.forecast import forecast
 from scheduled.queries.history import history
+from scheduled.queries.status import status
+from scheduled.queries.upcoming import upcoming
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state import directories
@@ -434,3 +437,67 @@ def test_the_facts_leave_out_the_keys_that_have_their_default(tmp_path):
     assert {
         found[key] for key in ("fails_if", "kill_after", "overlap", "start_delay", "between", "wake")
     } == {None}
+
+
+@pytest.mark.parametrize(
+    ("minute", "text"),
+    [
+        (
+            7,
+            "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:30 and will"
+            " wait then: quiet hours: 05:20 to 06:00, until the newer slot of 2026-03-04 06:00 replaces it.",
+        ),
+        (
+            35,
+            "It waits: its quiet hours last until 2026-03-04 06:00; then the newer slot of 2026-03-04 06:00 replaces"
+            " run-5, which waits for its next attempt.",
+        ),
+    ],
+)
+def test_a_retry_that_waits_for_hours_in_which_a_newer_slot_replaces_it(sentence, monkeypatch, minute, text):
+    monkeypatch.setattr("scheduled.clock.now", lambda: SLOT + minute * MINUTE + 0.5)
+    table = 'not_between = ["05:20", "06:00"]\nretry = { max_attempts = 3, delay = "25m" }'
+
+    assert sentence(table, claimed, started, failed(SLOT + 30 * MINUTE)) == text
+
+
+WINDOW = 'timezone = "UTC"\n[jobs.job]\nonce_per = "day"\nbetween = ["09:01", "09:03"]\ncommand = "true"\n'
+QUIET = (
+    'timezone = "UTC"\n[jobs.job]\ncron = "0 9 * * *"\nnot_between = ["09:03", "09:01"]\ncommand = "true"\n'
+)
+EVERY = "ticks come every 5m (assumed: no crontab entry starts them)"
+
+
+@pytest.mark.parametrize(
+    ("definition", "missed"),
+    [
+        (WINDOW, f"no tick comes in its window (`between`, 09:01 to 09:03): {EVERY}"),
+        (QUIET, f"no tick comes outside of its quiet hours (09:03 to 09:01): {EVERY}"),
+    ],
+)
+@pytest.mark.parametrize("minutes", [-60, 10])
+def test_a_job_in_whose_hours_no_tick_comes_is_named_by_every_answer(
+    tmp_path, ledger, monkeypatch, definition, missed, minutes
+):
+    """Before its slot, and when the slot waits for the next window."""
+    slot = 1_772_614_860  # 2026-03-04 09:01 UTC
+    monkeypatch.setattr("scheduled.clock.now", lambda: slot + minutes * MINUTE + 0.5)
+    (tmp_path / "scheduled.toml").write_text(definition)
+    kind = ("once_per", "day 09:01") if definition == WINDOW else ("cron", "0 9 * * *")
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), slot - 20 * HOUR)
+        ledger.begin_epoch(JobKey("job"), (Schedule(*kind),), slot - 20 * HOUR)
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    assert explain(instance, "job")["sentence"] == f"It will not run: {missed}."
+    assert (upcoming(instance), instance.notes) == ([], [f"job does not run by itself: {missed}"])
+    assert f"job does not run by itself: {missed}" in status(instance)["problems"]
+    forecast(instance, "2026-03-04T12:00", "2026-03-06T12:00")
+    assert f"job does not run by itself: {missed}" in instance.notes
+
+
+def test_a_job_in_whose_hours_a_tick_comes_is_no_problem(tmp_path, ledger):
+    (tmp_path / "scheduled.toml").write_text(WINDOW.replace("09:03", "09:06"))
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    assert not [text for text in status(instance)["problems"] if "does not run by itself" in text]
