@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, no_effect, tick_doubts, web_hosts
+from scheduled.config import alike, jitter_doubts, no_effect, tick_doubts, web_hosts
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -116,6 +116,7 @@ def _of_each_job(
     ticks = _ticks(found.jobs, tick_interval, now)
     kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
         lambda job: tick_doubts.warnings(job, ticks, now),
+        lambda job: jitter_doubts.warnings(job, ticks, now),
         lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )

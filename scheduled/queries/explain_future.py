@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.holds import is_too_late, may_start
+from scheduled.core.holds import first_allowed, is_too_late, may_start
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
@@ -78,10 +78,8 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
     if at is None and job.after and view.chains:
         others = " and ".join(job.after)
         return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
-    if at is None and (missed := without_ticks(view, key)):
-        return f"It will not run: {missed}."
     if at is None:
-        return f"It will not run{_again(view, key)}: {slot} will be too late for its `grace`."
+        return f"It will not run{_again(view, key)}: {without_ticks(view, key) or _never(job, slot)}."
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
@@ -91,7 +89,23 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
         )
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
-    return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, key, due, start)})."
+    return f"It will run at {when(at, view)}: {slot} {delayed} ({_delayed(view, key, due)}{held_until(view, key, due, start)})."
+
+
+def _delayed(view: View, key: JobKey, due: Instant) -> str:
+    """Return that its `jitter` delays a slot, due at *due*, until it may not start any more; "" if it is not to blame."""
+    job = view.config.jobs[key.job]
+    slot = due - job.delay
+    outside = job.delay and first_allowed(job, slot) == slot and first_allowed(job, due) != due
+    return f"its `jitter` delays it until {when(due, view)}; " if outside else ""
+
+
+def _never(job: Job, slot: str) -> str:
+    return (
+        f"no tick is foreseen that starts {slot}"
+        if job.grace is None
+        else f"{slot} will be too late for its `grace`"
+    )
 
 
 def _too_late(view: View, start: Instant) -> str:

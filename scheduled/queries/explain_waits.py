@@ -47,16 +47,22 @@ def waits_now(
     if plan.waits == "paused":
         return f"It waits: {pauses_in_words(view, key)}."
     if plan.waits == "quiet" and job.not_between is not None:
-        if missed := without_ticks(view, key):
-            return f"It will not run: {missed}."
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
-        what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
-        ends = _given_up(view, job, run, end) or _replaced_then(view, run)
-        return f"It waits: {what} {when(end, view)}{ends}."
+        return _waits_for_hours(view, key, run, end)
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, job_state, plan)
+
+
+def _waits_for_hours(view: View, key: JobKey, run: OpenRun | None, end: Instant) -> str:
+    """Return that *key* waits until its quiet hours end, or its window begins, at *end*, and what happens then."""
+    if missed := without_ticks(view, key):
+        return f"It will not run: {missed}."
+    job = view.config.jobs[key.job]
+    what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
+    then = _given_up(view, job, run, end) or _replaced_then(view, run)
+    return f"It waits: {what} {when(end, view)}{then}."
 
 
 def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
@@ -65,7 +71,8 @@ def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)
-    return f"It waits: its `jitter` delays the slot of {slot} until {end}."
+    then = _then(view, job_state.key, plan.next_due)
+    return f"It waits: its `jitter` delays the slot of {slot} until {end}{then}."
 
 
 def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:

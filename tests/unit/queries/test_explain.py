@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, StartRequest
@@ -444,21 +445,21 @@ def test_the_facts_leave_out_the_keys_that_have_their_default(tmp_path):
     [
         (
             7,
-            "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:30 and will"
-            " wait then: quiet hours: 05:20 to 06:00, until the newer slot of 2026-03-04 06:00 replaces it.",
+            ("attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:30 and will wait then: "
+            "quiet hours: 05:20 to 06:00, until the newer slot of 2026-03-04 06:00 replaces it"),
         ),
         (
             35,
-            "It waits: its quiet hours last until 2026-03-04 06:00; then the newer slot of 2026-03-04 06:00 replaces"
-            " run-5, which waits for its next attempt.",
+            ("its quiet hours last until 2026-03-04 06:00; then the newer slot of 2026-03-04 06:00 replaces run-5, which "
+            "waits for its next attempt"),
         ),
     ],
-)
+)  # fmt: skip
 def test_a_retry_that_waits_for_hours_in_which_a_newer_slot_replaces_it(sentence, monkeypatch, minute, text):
     monkeypatch.setattr("scheduled.clock.now", lambda: SLOT + minute * MINUTE + 0.5)
     table = 'not_between = ["05:20", "06:00"]\nretry = { max_attempts = 3, delay = "25m" }'
 
-    assert sentence(table, claimed, started, failed(SLOT + 30 * MINUTE)) == text
+    assert sentence(table, claimed, started, failed(SLOT + 30 * MINUTE)) == f"It waits: {text}."
 
 
 WINDOW = 'timezone = "UTC"\n[jobs.job]\nonce_per = "day"\nbetween = ["09:01", "09:03"]\ncommand = "true"\n'
@@ -489,15 +490,52 @@ def test_a_job_in_whose_hours_no_tick_comes_is_named_by_every_answer(
         ledger.begin_epoch(JobKey("job"), (Schedule(*kind),), slot - 20 * HOUR)
     instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
 
-    assert explain(instance, "job")["sentence"] == f"It will not run: {missed}."
+    again = " again" if minutes < 0 else ""  # the run of an earlier schedule is known
+    assert explain(instance, "job")["sentence"] == f"It will not run{again}: {missed}."
     assert (upcoming(instance), instance.notes) == ([], [f"job does not run by itself: {missed}"])
     assert f"job does not run by itself: {missed}" in status(instance)["problems"]
     forecast(instance, "2026-03-04T12:00", "2026-03-06T12:00")
     assert f"job does not run by itself: {missed}" in instance.notes
 
 
-def test_a_job_in_whose_hours_a_tick_comes_is_no_problem(tmp_path, ledger):
+@pytest.mark.usefixtures("ledger")
+def test_a_job_in_whose_hours_a_tick_comes_is_no_problem(tmp_path):
     (tmp_path / "scheduled.toml").write_text(WINDOW.replace("09:03", "09:06"))
     instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
 
     assert not [text for text in status(instance)["problems"] if "does not run by itself" in text]
+
+
+@pytest.mark.parametrize(
+    ("minute", "text"),
+    [
+        (-60, "It will run at 2026-03-05 09:00: the slot of 2026-03-04 09:00 waits until then (its `jitter` delays it until 2026-03-04 11:44; its window `between`: 09:00 to 09:30)"),
+        (5, "It waits: its `jitter` delays the slot of 2026-03-04 09:00 until 2026-03-04 11:44 and will wait then: its window `between`: 09:00 to 09:30"),
+    ],
+)  # fmt: skip
+def test_a_jitter_that_delays_a_slot_until_its_window_is_over_is_named(
+    tmp_path, ledger, monkeypatch, minute, text
+):
+    slot = 1_772_614_800  # 2026-03-04 09:00 UTC
+    monkeypatch.setattr("scheduled.clock.now", lambda: slot + minute * MINUTE + 0.5)
+    window = WINDOW.replace("09:01", "09:00").replace("09:03", "09:30") + 'jitter = "5h"\n'
+    (tmp_path / "scheduled.toml").write_text(window)
+    file = str(tmp_path / "scheduled.toml")
+    schedules = load_config(tmp_path / "scheduled.toml").jobs["job"].schedules
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), slot - 20 * HOUR)
+        ledger.begin_epoch(JobKey("job"), schedules, slot - 20 * HOUR)
+
+    assert explain(Instance(file, str(tmp_path)), "job")["sentence"] == f"{text}."
+    warned = [warning for warning in check(tmp_path / "scheduled.toml")["warnings"] if "jitter: " in warning]
+    assert len(warned) == 1
+    assert "and no tick comes after that in its window (`between`, 09:00 to 09:30)" in warned[0]
+
+
+def test_a_jitter_that_ends_in_the_window_needs_no_warning(tmp_path):
+    window = WINDOW.replace("09:01", "09:00").replace("09:03", "14:00") + 'jitter = "5h"\n'
+    (tmp_path / "scheduled.toml").write_text(window)
+
+    found = check(tmp_path / "scheduled.toml")
+
+    assert not [warning for warning in found["warnings"] if "jitter" in warning]
