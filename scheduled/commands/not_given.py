@@ -6,7 +6,7 @@ from itertools import chain
 
 from scheduled.actions.registry import kind_of
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import is_not_now
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import directory_of, environment_of
@@ -24,7 +24,7 @@ def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | No
     They are not if the job deferred itself, had too little time, or lacks its directory, its standard input, a program that is
     named with its path, or a secret that no command prints.
     """
-    if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
+    if job is None or status in NO_MATTER_OF_VARIABLES or is_not_now(reason):
         return False
     if UNPREPARED.match(reason or ""):
         return False

@@ -4,7 +4,7 @@ from scheduled.clock import stamp
 from scheduled.core import deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import DEFERRED, is_not_now
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
@@ -95,7 +95,7 @@ def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | 
             f" slot of {when(newer, view)}, which replaces it"
         )
     following = _given_up(view, job, run, retry_at).removeprefix("; ") or following
-    if run.reason == DEFERRED:
+    if is_not_now(run.reason):
         return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
     return f"It waits: attempt {attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
 
