@@ -67,7 +67,15 @@ def _upcoming(view: View, only: JobKey | None, longest: int, *, budget: bool = T
     waits = {key: reason for key in chosen if (reason := _held_by(view, view.config.jobs[key.job], key))}
     held = (_held(view, view.config.jobs[key.job], key, reason) for key, reason in waits.items())
     most = FIRST if only is not None and budget and view.config.max_runs is not None else None
-    simulated = steps(view, view.now, view.now + FAR, only=only, without=waits, most=most, budget=budget)
+    simulated = steps(
+        view,
+        view.now,
+        view.now + FAR,
+        only=None if only is None else [only],
+        without=waits,
+        most=most,
+        budget=budget,
+    )
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
     yield from question.each(heapq.merge(decided, *held, key=lambda found: found[0]))
