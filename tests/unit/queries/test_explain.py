@@ -79,6 +79,12 @@ def other_runs(ledger):
     ledger.started("other-1", 1, NOW - 50.0)
 
 
+def skipped_by_hand(ledger):
+    ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "by hand", "run-5", NOW - 10)
+    ledger.advance(JobKey("job"), SLOT)
+    ledger.close_run("run-5", "skipped", "by hand")
+
+
 def failed(retry_at):
     return lambda ledger: ledger.ended(
         an_attempt_result("run-5", "failed", reason="exit code 4"), "waiting_retry", retry_at, None
@@ -225,6 +231,10 @@ def ended(status, reason=""):
             "Its last run for its slot of 2026-03-04 05:00 failed at ",
         ),
         ([skipped], "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
+        (
+            [claimed, started, failed(NOW + 60), skipped_by_hand],
+            "Its last run for its slot of 2026-03-04 05:00 was skipped at 2026-03-04 05:06: by hand.",
+        ),
     ],
 )
 def test_an_explanation_leads_with_the_last_outcome(tmp_path, ledger, work, expected):
