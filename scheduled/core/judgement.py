@@ -96,7 +96,7 @@ def decides_health(status: str | None) -> bool:
 
 
 def is_not_now(reason: str | None) -> bool:
-    """Return whether the last attempt of a run that has *reason* ended with "not now", whatever its `post` did."""
+    """Return whether the last attempt of a run that has *reason* ended with "not now", also if its `post` failed."""
     return (reason or "").partition(OF_POST)[0] == DEFERRED
 
 

@@ -487,7 +487,7 @@ EVERY = "ticks come every 5m (assumed: no crontab entry starts them)"
     ],
 )
 @pytest.mark.parametrize("minutes", [-60, 10])
-def test_a_job_in_whose_hours_no_tick_comes_is_named_by_every_answer(
+def test_a_job_without_a_tick_in_its_hours_is_named_by_every_answer(
     tmp_path, ledger, monkeypatch, definition, missed, minutes
 ):
     """Before its slot, and when the slot waits for the next window."""
@@ -509,7 +509,7 @@ def test_a_job_in_whose_hours_no_tick_comes_is_named_by_every_answer(
 
 
 @pytest.mark.usefixtures("ledger")
-def test_a_job_in_whose_hours_a_tick_comes_is_no_problem(tmp_path):
+def test_a_job_with_a_tick_in_its_hours_is_no_problem(tmp_path):
     (tmp_path / "scheduled.toml").write_text(WINDOW.replace("09:03", "09:06"))
     instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
 
