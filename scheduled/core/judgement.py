@@ -97,7 +97,12 @@ def decides_health(status: str | None) -> bool:
 
 def is_not_now(reason: str | None) -> bool:
     """Return whether the last attempt of a run that has *reason* ended with "not now", also if its `post` failed."""
-    return (reason or "").partition(OF_POST)[0] == DEFERRED
+    return without_post(reason or "") == DEFERRED
+
+
+def without_post(reason: str) -> str:
+    """Return the *reason* of a run without what its `post` added."""
+    return reason.partition(OF_POST)[0]
 
 
 def with_post(reason: str, of_attempt: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from scheduled.core.judgement import STOPPED, is_not_now
+from scheduled.core.judgement import STOPPED, is_not_now, without_post
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
@@ -23,7 +23,7 @@ def stopped(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
     return [
         f"{row.run_id}: was stopped by hand; `scheduled rerun {row.run_id}` starts it again"
         for row in rows
-        if row is not None and (row.status, row.reason) == ("skipped", STOPPED)
+        if row is not None and (row.status, without_post(row.reason)) == ("skipped", STOPPED)
     ]
 
 
