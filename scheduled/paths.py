@@ -8,6 +8,7 @@ from scheduled.digests import sha256
 from scheduled.errors import BadNameError
 
 STOP = ".stop"  # the suffix of an order to end an attempt
+REPLACED = ".replaced"  # the suffix of a note that a tick ends an attempt
 SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
 LONGEST_NAME = 255  # bytes of a file name
 LONGEST_ID = 235  # bytes of a run id: with `.1000.report.damaged` those that a file name may have

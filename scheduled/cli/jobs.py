@@ -71,7 +71,14 @@ def next_(instance: Instance, job: str | None, limit: int, as_json: bool) -> int
     multiple=True,
     help="Assume no ticks from A to B; may be given several times.",
 )
-@click.option("--job", metavar="JOB[@TARGET]", shell_complete=target_names, help="Only this job.")
+@click.option(
+    "--job",
+    "jobs",
+    metavar="JOB[@TARGET]",
+    multiple=True,
+    shell_complete=target_names,
+    help="Only this job; may be given several times.",
+)
 @click.option("--ics", is_flag=True, help="Print an iCalendar document.")
 @as_json
 @subcommand
@@ -81,7 +88,7 @@ def forecast(
     first: str,
     last: str,
     outages: tuple[str, ...],
-    job: str | None,
+    jobs: tuple[str, ...],
     ics: bool,
     as_json: bool,
 ) -> int:
@@ -93,11 +100,11 @@ def forecast(
 
     if ics:
         instance.without_config = False  # a program that reads an empty calendar would remove all its entries
-        print_output([service.calendar(instance, first, last, outages, job).encode()], raw=True)
+        print_output([service.calendar(instance, first, last, outages, jobs).encode()], raw=True)
         return EXIT_OK
-    found = service.forecast(instance, first, last, outages, job)
+    found = service.forecast(instance, first, last, outages, jobs)
     show(found, "forecast", as_json=as_json, module="render_jobs", notes=instance.notes)
-    return _code(instance) if job is None else EXIT_OK
+    return EXIT_OK if jobs else _code(instance)
 
 
 @click.command()

@@ -9,13 +9,9 @@ from scheduled.advice import complete
 from scheduled.cli.targets import MOST_NAMED, failed_targets, named, of_targets
 from scheduled.cli.terminal import colored, console, field, remarks, rows_or, when, words
 from scheduled.core.keys import JobKey
-from scheduled.queries import describe
 from scheduled.queries.of_targets import together
-from scheduled.schedules.durations import duration
+from scheduled.queries.setting_words import value_in_words
 
-HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "warnings")
-DURATIONS = ("timeout", "kill_after", "grace", "gate_deadline", "delay", "max_delay", "jitter")
-SIZES = ("output_limit", "memory", "file_size")
 INSTANTS = {
     "at", "epoch", "epoch_ended", "position", "slot", "retry_at", "quiet_until", "window_start", "next_slot", "next_due",
     "next_run",
@@ -70,9 +66,8 @@ def job(document: dict[str, Any]) -> None:
     }
     fields(rows | {key: value for key, value in document["state"].items() if value is not None})
     defaults = set(document["defaults"])
-    for name, value in sorted(document["settings"].items(), key=lambda item: item[0] in defaults):
-        if name not in HIDDEN:
-            field(name, _named(name, value), "dim" if name in defaults else "")
+    for name, text in sorted(document["settings_words"].items(), key=lambda item: item[0] in defaults):
+        field(name, text, "dim" if name in defaults else "")
     for slot in document["next"]:
         screen.print(f"  next slot         {when(slot)}")
     if document["targets"] is not None:
@@ -99,29 +94,10 @@ def _now(document: Mapping[str, Any]) -> str:
     return f", waits: {words(document['open_reason'])}" if document["open_reason"] else ""
 
 
-def _named(name: str, value: Any) -> str:
-    """Return the value of a setting in words; durations and sizes with their units."""
-    if name == "for_each" and isinstance(value, dict):
-        return _value(value["listed"] or ("branches" if value["branches"] else value["command"]))
-    if isinstance(value, int) and name in DURATIONS:
-        return duration(value)
-    return describe.size(value) if isinstance(value, int) and name in SIZES else _value(value)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {_named(key, inner)}" for key, inner in value.items()) or "-"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value)) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value in (None, "") else str(value)
-
-
 def fields(rows: Mapping[str, object]) -> None:
     """Print names and values, one pair a line."""
     for name, value in rows.items():
-        shown = when(value) if isinstance(value, str) and name in INSTANTS else _value(value)
+        shown = when(value) if isinstance(value, str) and name in INSTANTS else value_in_words(value)
         field(name.replace("_", " "), shown)
 
 

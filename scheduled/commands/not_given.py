@@ -6,7 +6,7 @@ from itertools import chain
 
 from scheduled.actions.registry import kind_of
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import is_not_now
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.execution.prepare import directory_of, environment_of
@@ -14,17 +14,17 @@ from scheduled.handlers.registry import BUILT_IN
 from scheduled.install.environment import compare, of_caller, unreadable_crontab
 
 NO_MATTER_OF_VARIABLES = ("deferred", "timed_out", "interrupted")
-# Reasons of attempts that were not prepared, for want of something that no variable names.
-UNPREPARED = re.compile(r"secret \w+ \((file|credential):|(pre: )?cannot start: (/|stdin: )|env_file ")
+# Reasons of attempts of which the command did not start, unless its program was not found on the PATH.
+UNPREPARED = re.compile(r"secret \w+ \(|pre: |cannot start: (/|stdin: |embedded null byte)|env_file ")
 
 
 def may_explain(job: Job | None, runtime: Runtime, status: str, reason: str | None) -> bool:
     """Return whether missing variables may be why an attempt of *job* ended with *status* for *reason*.
 
     They are not if the job deferred itself, had too little time, or lacks its directory, its standard input, a program that is
-    named with its path, or a secret that no command prints.
+    named with its path, or a secret, or if `pre` failed: its command has not started.
     """
-    if job is None or status in NO_MATTER_OF_VARIABLES or reason == DEFERRED:
+    if job is None or status in NO_MATTER_OF_VARIABLES or is_not_now(reason):
         return False
     if UNPREPARED.match(reason or ""):
         return False

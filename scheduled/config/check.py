@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, no_effect, tick_doubts, web_hosts
+from scheduled.config import alike, jitter_doubts, no_effect, tick_doubts, web_hosts
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -83,9 +83,8 @@ def check(
     warnings = [
         *_of_each_job(found, tick_interval, now, environment),
         *(
-            f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(last, job.zone)} is in the past, "
-            "so the job will not run; write a future date and time"
-            for job, last in _too_late(found.jobs, ledger, now)
+            f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(slot, job.zone)} is in the past, {what}"
+            for job, slot, what in _too_late(found.jobs, ledger, now)
         ),
     ]
     warnings += alike.warnings(found.jobs)
@@ -116,6 +115,7 @@ def _of_each_job(
     ticks = _ticks(found.jobs, tick_interval, now)
     kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
         lambda job: tick_doubts.warnings(job, ticks, now),
+        lambda job: jitter_doubts.warnings(job, ticks, now),
         lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
@@ -136,24 +136,35 @@ def _action_problems(job: Job) -> Iterable[str]:
     return (f"{job.source}: jobs.{job.name}: {problem}" for problem in kind_of(job.action).faults(job))
 
 
-def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[tuple[Job, Instant]]:
-    """Yield each enabled job that has no future slot and missed its last one, with that slot (UTC seconds).
+def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[tuple[Job, Instant, str]]:
+    """Yield the slots that enabled jobs were given too late to run, with what follows: the last one, or instants of a list.
 
-    The slot was missed if it has no verdict and the job got its present schedules only after it.
+    A slot was missed if it has no verdict and the job got its present schedules only after it.
     """
     job_states = ledger.job_states() if ledger is not None else {}
     for job in jobs.values():
-        times = slots_of(job.schedules, now)
-        last = times.last_until(minute_before(now)) if times.next_after(minute_before(now)) is None else None
-        if last is None or not job.enabled:
-            continue
-        for key in keys_of(job):
-            row, job_state = ledger.row_at(key, last) if ledger else None, job_states.get(key)
-            decided = row is not None and row.span.last >= last
-            in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < last
-            if not decided and not in_time:
-                yield job, last
-                break
+        slots, what = _past(job, now) if job.enabled else ((), "")
+        for slot in slots:
+            for key in keys_of(job):
+                row, job_state = ledger.row_at(key, slot) if ledger else None, job_states.get(key)
+                decided = row is not None and row.span.last >= slot
+                in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < slot
+                if not decided and not in_time:
+                    yield job, slot, what
+                    break
+
+
+def _past(job: Job, now: Instant) -> tuple[tuple[Instant, ...], str]:
+    """Return the slots in the past that *job* may have got too late, and what to do if it has."""
+    times, before = slots_of(job.schedules, now), minute_before(now)
+    if times.next_after(before) is None:
+        last = times.last_until(before)
+        what = "so the job will not run; write a future date and time"
+        return () if last is None else (last,), what
+    if any(schedule.kind != "at" for schedule in job.schedules):
+        return (), ""
+    found = tuple(times.between(-1, before))
+    return found, "so it will not run then; write a future date and time, or remove it from the list"
 
 
 def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable[str]:

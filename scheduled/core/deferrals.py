@@ -11,7 +11,7 @@ import msgspec
 
 from scheduled.core.holds import first_allowed, first_quiet, pauses_of
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED, UNTIL_NEXT_SLOT, deferral_ends
+from scheduled.core.judgement import DEFERRED, UNTIL_NEXT_SLOT, deferral_ends, is_not_now
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.zones import Instant
@@ -26,7 +26,7 @@ class GivenUp(NamedTuple):
 
 def is_deferred(run: OpenRun) -> bool:
     """Return whether *run* waits for its next attempt because the last one ended with "not now"."""
-    return run.status == "waiting_retry" and run.retry_at is not None and run.reason == DEFERRED
+    return run.status == "waiting_retry" and run.retry_at is not None and is_not_now(run.reason)
 
 
 def expires(job: Job, run: OpenRun) -> tuple[Instant, str] | None:

@@ -167,6 +167,13 @@ def _change(
     )
 
 
+def edited(job_state: JobState, wanted: tuple[Schedule, ...], now: Instant) -> JobState:
+    """Return the state of a job that gets the schedules *wanted* by an edit at *now*; the same one if they do not differ."""
+    if same(wanted, job_state.schedules):
+        return job_state
+    return _state_after(_change(job_state.key, job_state, wanted, now, EDITED), job_state)
+
+
 def _has(schedules: tuple[Schedule, ...], epoch: Instant, slot: Instant) -> bool:
     return bool(schedules) and slots_of(schedules, epoch).last_until(slot) == slot
 

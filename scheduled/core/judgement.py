@@ -19,6 +19,8 @@ REPLACED = "stopped for a newer slot"
 UNTIL_NEXT_SLOT = "it was deferred until its next slot"
 BY_HAND = "by hand"  # with `skip`
 
+OF_POST = "; post: "  # before what `post` adds to the reason of an attempt
+
 # The status of a run by the status of its last attempt; for all others it is `failed`.
 FINAL: dict[str, RunStatus] = {"timed_out": "timed_out", "interrupted": "interrupted"}
 
@@ -85,12 +87,28 @@ def _of_last_attempt(run: OpenRun) -> str:
     """Return the reason of the last attempt of *run*, after a colon; nothing if it has none or ended with "not now"."""
     if run.retry_at is None and run.interrupted:
         return ": interrupted"  # its reason asks for a decision that is not needed any more
-    return f": {run.reason}" if run.reason and run.reason != DEFERRED else ""
+    return f": {run.reason}" if run.reason and not is_not_now(run.reason) else ""
 
 
 def decides_health(status: str | None) -> bool:
     """Return whether a run that ended with *status* decides if its job is healthy: a skipped run had not to succeed."""
     return status == "success" or status in FAILED
+
+
+def is_not_now(reason: str | None) -> bool:
+    """Return whether the last attempt of a run that has *reason* ended with "not now", also if its `post` failed."""
+    return without_post(reason or "") == DEFERRED
+
+
+def without_post(reason: str) -> str:
+    """Return the *reason* of a run without what its `post` added."""
+    return reason.partition(OF_POST)[0]
+
+
+def with_post(reason: str, of_attempt: str) -> str:
+    """Return the *reason* of a run, with what `post` added to that *of_attempt*, its last one."""
+    _, joint, of_post = of_attempt.partition(OF_POST)
+    return f"{reason}{joint}{of_post}" if joint and joint not in reason else reason
 
 
 def _is_retried(job: Job, attempts: int, result: AttemptResult) -> bool:

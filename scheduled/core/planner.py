@@ -11,7 +11,7 @@ from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.events import Event
 from scheduled.core.holds import Holds, delayed_until, gate_checks, hold, is_refused, pauses_of
 from scheduled.core.jobs import Job, keys_of
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import is_not_now
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED, JobState, OpenReason, OpenRun, Skip, Span
 from scheduled.core.starts import Start, again, caught_up, is_for_event, places, rank, requested
@@ -324,7 +324,7 @@ def _retry(
     if run.retry_at is not None and run.retry_at > now:
         # also a slot in its jitter, which replaces the run
         others = (_upcoming(job, times, now, base), next_expiry(job, job_state))
-        waits: OpenReason = "deferred" if run.reason == DEFERRED else "waiting_retry"
+        waits: OpenReason = "deferred" if is_not_now(run.reason) else "waiting_retry"
         return JobPlan(waits=waits, next_due=_earliest(run.retry_at, *others))
     return JobPlan(start=again(run), next_due=now)
 

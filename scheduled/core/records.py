@@ -33,7 +33,7 @@ class Epoch(Keyed, frozen=True, kw_only=True):
 
 
 class SlotRow(Keyed, frozen=True, kw_only=True):
-    """A slot or a span of slots, with its verdict or with the run that will decide it."""
+    """A slot or a span of slots, with its verdict, given at *decided_at*, or with the run that will decide it."""
 
     job: str
     target: str = ""
@@ -41,6 +41,7 @@ class SlotRow(Keyed, frozen=True, kw_only=True):
     verdict: Verdict | None
     reason: str
     run_id: str | None
+    decided_at: Instant | None = None
 
 
 class SkippedRow(Keyed, frozen=True, kw_only=True):

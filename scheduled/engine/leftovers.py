@@ -11,7 +11,7 @@ from scheduled.core.runs import UNDER_WAY
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import StateError
 from scheduled.execution.protocol import unreadable
-from scheduled.paths import SECRETS, STOP
+from scheduled.paths import REPLACED, SECRETS, STOP
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
 from scheduled.state.locks import unless_held
@@ -33,7 +33,7 @@ def remove(ledger: Ledger, runtime: Runtime) -> None:
     listed = list(runtime.paths.results.iterdir())
     if kept := [path for path in listed if path.suffix == SECRETS]:
         _seal(ledger, runtime, kept)
-    found = [path for path in listed if path.suffix in (RECORDS, REPORT, STOP)]
+    found = [path for path in listed if path.suffix in (RECORDS, REPORT, STOP, REPLACED)]
     for path in _without_run(ledger, runtime, found):
         try:
             # With the lock held here, a tick that has just created the file notices that it is gone.

@@ -8,6 +8,7 @@ is killed at any point leaves the rest to the next one.
 import signal
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -18,7 +19,7 @@ from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
 from scheduled.engine import recovery
 from scheduled.engine.runtime import Runtime
-from scheduled.execution import run_group
+from scheduled.execution import run_group, stop_orders
 from scheduled.execution.protocol import Record, Started, read_records
 from scheduled.schedules.zones import Instant
 from scheduled.state.files import RefusedError, read_regular
@@ -91,6 +92,9 @@ class Replacing:
             return
         one.processes, one.killed = [*one.processes, found], one.kill_after == 0
         one.kill_at = time.monotonic() + one.kill_after
+        if found.so_far is None:
+            with suppress(OSError):  # without the note, `post` gets `failed` and the signal as before
+                stop_orders.announce(self._runtime.paths.stop_of(one.run.run_id, one.run.attempt))
         _signal(found, signal.SIGKILL if one.killed else signal.SIGTERM)
 
     def _give_up(self, one: _Stopping, why: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from scheduled.clock import local
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
+from scheduled.core.judgement import OF_POST
 from scheduled.core.runs import AttemptResult, OpenRun
 from scheduled.execution.report_file import Reported
 from scheduled.notify import outbox
@@ -29,7 +30,7 @@ def with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptRe
         return attempt_result  # its `post` failed, or its output
     reason = attempt_result.reason
     if outcome.reason:
-        _, joint, of_post = reason.partition("; post: ")  # what its `post` adds stays
+        _, joint, of_post = reason.partition(OF_POST)  # what its `post` adds stays
         reason = f"{outcome.reason[:LONGEST_REASON]}{joint}{of_post}"
     return msgspec.structs.replace(attempt_result, status=outcome.status, reason=reason)
 

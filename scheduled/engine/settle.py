@@ -12,7 +12,7 @@ from scheduled.core.conditions import Change, Notice
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
-from scheduled.core.judgement import REPLACED, Judgement, judge, judge_superseded
+from scheduled.core.judgement import REPLACED, Judgement, judge, judge_superseded, with_post
 from scheduled.core.records import RunRow
 from scheduled.core.runs import AttemptResult, OpenRun, Span, StartRequest, Verdict, scheduled_for
 from scheduled.core.starts import Start
@@ -90,7 +90,9 @@ def settle_attempt(
     events = reports.take(ledger, run, reported, context.now)
     events += reports.take_conditions(ledger, context, run, attempt_result, reported)
     if judgement.reason != REPLACED:  # the claim of the run that takes its place publishes it
-        events.append(_end_event(run, attempt_result, judgement, context.zone))
+        reason = with_post(judgement.reason, attempt_result.reason)
+        named = msgspec.structs.replace(judgement, reason=reason)
+        events.append(_end_event(run, attempt_result, named, context.zone))
     events += _start_followers(ledger, context, run, judgement, events)
     if judgement.verdict:
         of_its_own = attempt_result.status in ("stopped", "deferred")
@@ -175,7 +177,7 @@ def _record(
 ) -> None:
     """Write the attempt's result, and the verdict of its slot if there is one."""
     result = reported.outcome.data if reported.outcome else None
-    ended = msgspec.structs.replace(attempt_result, reason=judgement.reason)
+    ended = msgspec.structs.replace(attempt_result, reason=with_post(judgement.reason, attempt_result.reason))
     ledger.ended(ended, judgement.status, judgement.retry_at, result)
     if run.slot is not None and judgement.verdict is not None:
         span = Span(run.slot, run.slot, 1)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from scheduled.engine.asking import Asking
 
 LIMIT = 30.0  # seconds for all gates of a tick; a gate checks a condition, it must not do the job's work
-NO_ANSWER = f"gave no answer within {LIMIT:.0f} s and counts as closed"
-NOT_ASKED = f"was not asked within {LIMIT:.0f} s, because others took all of that time, and counts as closed"
+NO_ANSWER = f"gave no answer within {LIMIT:.0f} s"
+NOT_ASKED = f"was not asked within {LIMIT:.0f} s, because others took all of that time,"
 # The keys of `Meta` for the jobs with a gate that gave no answer at the last tick that had to ask it, and why.
 REASONS = {"unanswered_gates": NO_ANSWER, "unasked_gates": NOT_ASKED}
 
@@ -76,27 +76,38 @@ class TickGates:
     def remember(self, ledger: Meta) -> list[str]:
         """Record the gates that gave no answer; return a warning for each. Call it inside a transaction."""
         new = dict.fromkeys(self.asking.unanswered, NO_ANSWER) | dict.fromkeys(self.asking.unasked, NOT_ASKED)
-        before = without_answer(ledger)
+        before = _unanswered(ledger)
         found = {name: why for name, why in before.items() if name in self._gated - self._asked} | new
         if found != before:
             for key, reason in REASONS.items():
                 names = sorted(name for name, why in found.items() if why == reason)
                 ledger.remember(key, msgspec.json.encode(names).decode())
-        return [f"{name}: its gate {why}" for name, why in new.items()]
+        return [f"{name}: its gate {_counts(why, self._jobs.get(name))}" for name, why in new.items()]
 
 
-def _skips(job: Job) -> bool:
-    return job.only_if is not None and job.only_if.skips
+def _skips(job: Job | None) -> bool:
+    return job is not None and job.only_if is not None and job.only_if.skips
 
 
-def without_answer(ledger: Meta) -> dict[str, str]:
-    """Return the jobs with a gate that gave no answer at the last tick that had to ask it, and why, in words."""
+def _counts(why: str, job: Job | None) -> str:
+    """Return *why* the gate of *job* gave no answer, and what follows: one that skips slots must be known to be closed."""
+    if _skips(job):
+        return f"{why.removesuffix(',')}, so the run waits and is not skipped"
+    return f"{why} and counts as closed"
+
+
+def without_answer(ledger: Meta, jobs: Mapping[str, Job]) -> dict[str, str]:
+    """Return those of *jobs* with a gate that gave no answer at the last tick that had to ask it, and why, in words."""
+    return {name: _counts(why, jobs[name]) for name, why in _unanswered(ledger).items() if name in jobs}
+
+
+def _unanswered(ledger: Meta) -> dict[str, str]:
     return {name: why for key, why in REASONS.items() for name in _recorded(ledger, key)}
 
 
 def problems(ledger: Meta, jobs: Jobs) -> dict[str, str]:
     """Return a text for each enabled job with a gate that gave no answer when it had to be asked last, by its key."""
-    found = {name: why for name, why in without_answer(ledger).items() if name in jobs}
+    found = without_answer(ledger, jobs)
     return {
         f"gate:{name}": printable(
             f"{name}: its gate ({required(job.only_if)}) {why} (scheduled explain {name})"

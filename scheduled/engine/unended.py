@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from scheduled.core.judgement import DEFERRED, STOPPED
+from scheduled.core.judgement import STOPPED, is_not_now, without_post
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
@@ -23,7 +23,7 @@ def stopped(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
     return [
         f"{row.run_id}: was stopped by hand; `scheduled rerun {row.run_id}` starts it again"
         for row in rows
-        if row is not None and (row.status, row.reason) == ("skipped", STOPPED)
+        if row is not None and (row.status, without_post(row.reason)) == ("skipped", STOPPED)
     ]
 
 
@@ -35,7 +35,7 @@ def _message(ledger: Ledger, run_id: str) -> str | None:
             f" see `scheduled explain {run.key.display_name}`"
         )
     row = ledger.run(run_id)
-    if row is None or row.reason != DEFERRED:
+    if row is None or not is_not_now(row.reason):
         return None
     later = (
         "a later tick repeats it"
@@ -56,6 +56,6 @@ def _waiting(ledger: Ledger, chain: OpenRun) -> Iterator[str]:
         if run.parent == chain.run_id and run.tick == CHAIN:
             yield from _waiting(ledger, run)
         elif run.parent == chain.run_id:
-            again = DEFERS if run.reason == DEFERRED else RETRY
+            again = DEFERS if is_not_now(run.reason) else RETRY
             doing = "is still running" if run.status in UNDER_WAY else again
             yield f"its step {run.key.display_name} {doing}"

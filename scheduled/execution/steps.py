@@ -178,7 +178,8 @@ def _after_post(running: Attempt, code: int) -> AttemptResult:
 
 def with_post(spec: Spec, result: AttemptResult, why: str) -> AttemptResult:
     """Return the *result* of an attempt of which `post` failed for the reason *why*: it is no success any more."""
-    reason = masked(spec, "; ".join(filter(None, [result.reason, f"post: {why}"])))
+    before = "" if result.status == "success" else result.reason  # that of another code of `success_codes`
+    reason = masked(spec, "; ".join(filter(None, [before, f"post: {why}"])))
     status = "failed" if result.status == "success" else result.status
     return msgspec.structs.replace(result, status=status, reason=reason)
 

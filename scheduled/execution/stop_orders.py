@@ -2,6 +2,8 @@
 
 The supervisor ends the attempt as at its timeout, and starts no further step but `post`. An attempt that has not begun ends
 without one.
+
+A tick that replaces a run sends the signals itself, and leaves a note for the supervisor: the attempt was stopped.
 """
 
 import os
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from scheduled.core.runs import AttemptResult
 from scheduled.execution.protocol import Ended, Spec
+from scheduled.paths import REPLACED
 
 STOPPED = "stopped by hand"
 
@@ -20,12 +23,24 @@ def give(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
 
 
+def announce(path: Path) -> None:
+    """Note that this process ends the attempt with the order *path*; call it before the signal. Raise OSError."""
+    give(path.with_suffix(REPLACED))
+
+
 def taken(spec: Spec) -> bool:
     """Return whether there is an order for the attempt *spec*, and remove it: it is obeyed once."""
-    if not spec.stop:
-        return False
+    return bool(spec.stop) and _removed(Path(spec.stop))
+
+
+def announced(spec: Spec) -> bool:
+    """Return whether another process has ended the attempt *spec*, and remove the note of it."""
+    return bool(spec.stop) and _removed(Path(spec.stop).with_suffix(REPLACED))
+
+
+def _removed(path: Path) -> bool:
     with suppress(OSError):
-        os.unlink(spec.stop)
+        path.unlink()
         return True
     return False
 

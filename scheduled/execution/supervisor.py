@@ -216,6 +216,8 @@ class Supervisor:
     def _finish(self, running: Attempt, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members of the group that ignored SIGTERM
+        elif running.step in ("pre", "command") and stop_orders.announced(running.spec):
+            running.cause = "stopped"  # by the tick of a newer slot, which waits for the others of the group
         self._starter.ended(running)
         if has_steps(running.spec):
             self._continue(running, code)

@@ -17,7 +17,11 @@ MINUTES = "PT5M"  # an assumed duration: calendar programs do not show events of
 
 
 def calendar(
-    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+    instance: Instance,
+    first: str,
+    last: str,
+    outages: Sequence[str] = (),
+    job: str | Sequence[str] | None = None,
 ) -> str:
     """Return the forecast for the same arguments as an iCalendar document. Raise ConfigError as `forecast` does."""
     view = load_view(instance)

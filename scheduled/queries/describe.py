@@ -6,6 +6,7 @@ from scheduled.core.jobs import FailsIf, Job, Stdin, Window
 from scheduled.schedules.durations import duration
 from scheduled.schedules.kinds.registry import kind_of
 from scheduled.schedules.schedule import Schedule
+from scheduled.schedules.windows import in_words
 
 
 def size(found: int) -> str:
@@ -37,7 +38,7 @@ def written(found: Sequence[Schedule], zone: str = "") -> str:
 
 def window(found: Window) -> str:
     """Return quiet hours as `22:00 to 08:00`."""
-    return f"{found.start // 60:02}:{found.start % 60:02} to {found.end // 60:02}:{found.end % 60:02}"
+    return in_words(found.start, found.end)
 
 
 def quiet_hours(job: Job) -> str:

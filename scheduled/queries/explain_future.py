@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scheduled.core.epochs import slots_of
-from scheduled.core.holds import is_too_late, may_start
+from scheduled.core.holds import first_allowed, is_too_late, may_start
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.planner import JobPlan
@@ -16,7 +16,6 @@ from scheduled.queries.explain_waits import (
     budget,
     due_now,
     held_until,
-    no_tick_in_time,
     pauses_in_words,
     waits_for_retry,
     waits_now,
@@ -24,6 +23,7 @@ from scheduled.queries.explain_waits import (
 from scheduled.queries.jobs import is_paused
 from scheduled.queries.next_run import next_run
 from scheduled.queries.view import View
+from scheduled.queries.windows import without_ticks
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -79,8 +79,7 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
         others = " and ".join(job.after)
         return f"It is next due at {when(due, view)} and will wait then: it runs after {others}."
     if at is None:
-        why = no_tick_in_time(view, job) or f"{slot} will be too late for its `grace`"
-        return f"It will not run{_again(view, key)}: {why}."
+        return f"It will not run{_again(view, key)}: {without_ticks(view, key) or _never(job, slot)}."
     if at == due:
         return f"It will run at {when(at, view)}."
     if start == due:
@@ -90,7 +89,23 @@ def _upcoming(view: View, key: JobKey, due: Instant) -> str:
         )
         return f"It will run at {when(at, view)}: {why}."
     delayed = _too_late(view, start) if is_too_late(job, due, at) else "waits until then"
-    return f"It will run at {when(at, view)}: {slot} {delayed} ({held_until(view, key, due, start)})."
+    return f"It will run at {when(at, view)}: {slot} {delayed} ({_delayed(view, key, due)}{held_until(view, key, due, start)})."
+
+
+def _delayed(view: View, key: JobKey, due: Instant) -> str:
+    """Return that its `jitter` delays a slot, due at *due*, until it may not start any more; "" if it is not to blame."""
+    job = view.config.jobs[key.job]
+    slot = due - job.delay
+    outside = job.delay and first_allowed(job, slot) == slot and first_allowed(job, due) != due
+    return f"its `jitter` delays it until {when(due, view)}; " if outside else ""
+
+
+def _never(job: Job, slot: str) -> str:
+    return (
+        f"no tick is foreseen that starts {slot}"
+        if job.grace is None
+        else f"{slot} will be too late for its `grace`"
+    )
 
 
 def _too_late(view: View, start: Instant) -> str:

@@ -1,11 +1,10 @@
 """Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
 
 from scheduled.clock import stamp
-from scheduled.config.tick_doubts import covers_all_ticks
 from scheduled.core import deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import DEFERRED, is_not_now
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
@@ -15,7 +14,7 @@ from scheduled.queries.explain_boots import after_boot
 from scheduled.queries.explain_slot import when
 from scheduled.queries.next_run import next_start
 from scheduled.queries.view import View
-from scheduled.schedules.durations import duration
+from scheduled.queries.windows import without_ticks
 from scheduled.schedules.zones import Instant
 
 
@@ -50,20 +49,20 @@ def waits_now(
     if plan.waits == "quiet" and job.not_between is not None:
         # A slot may come before: `next_due` is earlier then.
         end = quiet(job.not_between, job.zone, instant or view.now) or view.now
-        what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
-        until = f"{what} {when(end, view)}{_given_up(view, job, run, end)}"
-        return f"It waits: {', but '.join(filter(None, [until, no_tick_in_time(view, job)]))}."
+        return _waits_for_hours(view, key, run, end)
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, job_state, plan)
 
 
-def no_tick_in_time(view: View, job: Job) -> str:
-    """Return that no tick comes at a time at which *job* may start; "" if one does."""
-    if not covers_all_ticks(job, view.ticks_from(view.now), view.now):
-        return ""
-    where = "in its window" if job.between else "outside of its quiet hours"
-    return f"no tick comes {where} (ticks come every {duration(view.cadence)})"
+def _waits_for_hours(view: View, key: JobKey, run: OpenRun | None, end: Instant) -> str:
+    """Return that *key* waits until its quiet hours end, or its window begins, at *end*, and what happens then."""
+    if missed := without_ticks(view, key):
+        return f"It will not run: {missed}."
+    job = view.config.jobs[key.job]
+    what = "its window (`between`) begins at" if job.between else "its quiet hours last until"
+    then = _given_up(view, job, run, end) or _replaced_then(view, run)
+    return f"It waits: {what} {when(end, view)}{then}."
 
 
 def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
@@ -72,7 +71,8 @@ def _waits_for(view: View, job: Job, job_state: JobState, plan: JobPlan) -> str:
     if plan.waits != "jitter" or plan.next_due is None:
         return f"It waits: {str(plan.waits).replace('_', ' ')}."
     slot, end = when(plan.next_due - job.delay, view), when(plan.next_due, view)
-    return f"It waits: its `jitter` delays the slot of {slot} until {end}."
+    then = _then(view, job_state.key, plan.next_due)
+    return f"It waits: its `jitter` delays the slot of {slot} until {end}{then}."
 
 
 def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | None = None) -> str:
@@ -84,13 +84,18 @@ def waits_for_retry(view: View, run: OpenRun, retry_at: Instant, due: Instant | 
         following = f"the tick that is at work makes the next attempt at {at}"
     if job.catch_up != "all" and due is not None and due < retry_at:
         following = f"a newer slot is due at {when(due, view)}, before the next attempt, and replaces it"
-    elif newer := _newer(view, run, retry_at):
+    elif (newer := _newer(view, run, retry_at)) and (held := _then(view, run.key, retry_at)):
+        following = (
+            f"the next attempt is due at {when(retry_at, view)}{held}, until the newer slot of"
+            f" {when(newer, view)} replaces it"
+        )
+    elif newer:
         following = (
             f"the next attempt would be due at {when(retry_at, view)}, but no tick comes before the newer"
             f" slot of {when(newer, view)}, which replaces it"
         )
     following = _given_up(view, job, run, retry_at).removeprefix("; ") or following
-    if run.reason == DEFERRED:
+    if is_not_now(run.reason):
         return f"It waits: {run.run_id} ended with exit code 75 ({run.reason}); {following}."
     return f"It waits: attempt {attempts(job, run)} of {run.run_id} failed{_because(run)}; {following}."
 
@@ -101,6 +106,14 @@ def _newer(view: View, run: OpenRun, retry_at: Instant) -> Instant | None:
     if run.slot is None or found is None or found.start is None or found.start.claim.run_id == run.run_id:
         return None
     return found.start.claim.slot if found.tick + view.late >= retry_at else None
+
+
+def _replaced_then(view: View, run: OpenRun | None) -> str:
+    """Return that a newer slot replaces *run*, which waits for its retry, when it could start again; "" if none does."""
+    newer = None if run is None or run.retry_at is None else _newer(view, run, run.retry_at)
+    if run is None or newer is None:
+        return ""
+    return f"; then the newer slot of {when(newer, view)} replaces {run.run_id}, which waits for its next attempt"
 
 
 def _given_up(view: View, job: Job, run: OpenRun | None, start: Instant) -> str:

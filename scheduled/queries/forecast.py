@@ -1,6 +1,6 @@
 """`forecast`: the runs of a span, from a simulation of its ticks (`queries/simulation/steps.py`)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -18,9 +18,9 @@ from scheduled.core.runs import JobState
 from scheduled.core.tick_times import Outage, Ticks
 from scheduled.errors import ConfigError, require_between
 from scheduled.instance import Instance
-from scheduled.queries import assumptions
+from scheduled.queries import assumptions, windows
 from scheduled.queries.simulation.simulated import Run
-from scheduled.queries.simulation.steps import steps
+from scheduled.queries.simulation.steps import is_in, steps
 from scheduled.queries.view import View, load_view
 from scheduled.schedules import instants
 from scheduled.schedules.zones import DAY, MINUTE, Instant, Seconds
@@ -39,9 +39,13 @@ FARTHEST = 4 * MOST
 
 
 def forecast(
-    instance: Instance, first: str, last: str, outages: Sequence[str] = (), job: str | None = None
+    instance: Instance,
+    first: str,
+    last: str,
+    outages: Sequence[str] = (),
+    job: str | Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the runs from *first* (included) to *last* (excluded), in order, without ticks during *outages* (`A..B`).
+    """Return the runs from *first* (included) to *last* (excluded), in order, without ticks during *outages* (`A..B`); with *job*, those of one or several jobs or targets.
 
     Instants are ISO 8601; without an offset they are in the configured zone. An entry has `assumed` if its instant
     depends on an assumption about this installation; `scheduled_for` is null for a run without a slot; the other assumptions are added to `instance.notes`. Raise
@@ -52,13 +56,20 @@ def forecast(
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
     instance.notes += [*assumptions.of_targets(found), *assumptions.of_durations(view, found)]
+    if span[1] > view.now:
+        only = _chosen(view, job)
+        instance.notes += windows.notes(view, [key for key in view.job_states if is_in(only, key)])
     return found
 
 
 def simulate(
-    view: View, start: Instant, end: Instant, outages: Iterable[Outage] = (), only: JobKey | None = None
+    view: View,
+    start: Instant,
+    end: Instant,
+    outages: Iterable[Outage] = (),
+    only: Collection[JobKey] | None = None,
 ) -> list[Run]:
-    """Return the runs in [start, end), in order, if no tick happens during *outages*; with *only*, of that job or target.
+    """Return the runs in [start, end), in order, if no tick happens during *outages*; with *only*, of those jobs and targets.
 
     What is past is history: before now there are no runs. A span that is over is simulated all the same for the jobs
     that did not exist then. Raise ConfigError as soon as the simulation exceeds its limits.
@@ -91,7 +102,7 @@ def _too_long(start: Instant, end: Instant, zone: str) -> ConfigError:
     )
 
 
-def _least(view: View, start: Instant, end: Instant, only: JobKey | None) -> int:
+def _least(view: View, start: Instant, end: Instant, only: Collection[JobKey] | None) -> int:
     """Return a number of runs in [start, end) that the forecast surely exceeds or reaches, without simulating it.
 
     It is 0 if there are not more slots than the runs that are allowed.
@@ -101,9 +112,7 @@ def _least(view: View, start: Instant, end: Instant, only: JobKey | None) -> int
     free = [
         job_state
         for key, job_state in view.job_states.items()
-        if (job := view.config.jobs.get(key.job)) is not None
-        and _is_free(job)
-        and only in (None, key, JobKey(key.job))
+        if (job := view.config.jobs.get(key.job)) is not None and _is_free(job) and is_in(only, key)
     ]
     slots = (open_slots_of(job_state).count(start, end - 1) for job_state in question.each(free))
     if sum(slots) <= MOST:
@@ -141,15 +150,23 @@ def _begin(view: View, start: Instant, end: Instant, outages: Iterable[Outage]) 
     return view.now if any(until > begin for until in caught_up) else begin
 
 
-def between(view: View, first: str, last: str, outages: Iterable[str], only: str | None) -> list[Run]:
+def _chosen(view: View, job: str | Sequence[str] | None) -> list[JobKey] | None:
+    """Return the jobs and targets that *job* names; None for all. Raise ConfigError if one does not exist."""
+    names = [job] if isinstance(job, str) else job
+    return [known_key(view.config, name) for name in names] if names else None
+
+
+def between(
+    view: View, first: str, last: str, outages: Iterable[str], only: str | Sequence[str] | None
+) -> list[Run]:
     """Return what `simulate` returns, for a span and outages in text form. Raise ConfigError if one is not valid."""
     span = instants.span(first, last, view.zone)
     if span[1] > view.now + AHEAD:
         raise ConfigError(f"to {last}: a forecast is limited to 100 years from now; choose an earlier end")
     outages = list(islice(outages, MOST_OUTAGES + 1))
     require_between("outages", len(outages), 0, MOST_OUTAGES)
-    key = None if only is None else known_key(view.config, only)
-    return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], key)
+    chosen = _chosen(view, only)
+    return simulate(view, *span, [instants.outage(text, view.zone) for text in outages], chosen)
 
 
 def _document(runs: Iterable[Run], view: View) -> list[dict[str, Any]]:

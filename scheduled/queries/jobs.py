@@ -21,6 +21,7 @@ from scheduled.masking import without_secrets
 from scheduled.queries import assumptions, describe
 from scheduled.queries.next_run import next_run
 from scheduled.queries.of_targets import of_all
+from scheduled.queries.setting_words import in_words
 from scheduled.queries.view import View, load_view
 from scheduled.schedules.kinds.cron import REBOOT
 from scheduled.schedules.zones import Instant
@@ -170,6 +171,7 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
         **_line(view, key),
         "overridden": found.name in view.overridden or key.target in found.disabled_targets,
         "settings": settings,
+        "settings_words": in_words(found, settings),
         "defaults": _defaults(found, settings),
         "state": {
             "epoch": stamp(job_state.epoch if job_state else None, view.zone),

@@ -7,6 +7,7 @@ from scheduled.queries.explain_slot import STATUSES, when, why_skipped
 from scheduled.queries.view import View
 from scheduled.state.ledger import Ledger
 
+OF_ATTEMPT = ("skipped", "stopped")  # of an attempt: its run was skipped when it ended
 SEARCHED = 20  # newest runs, among which one has ended
 
 
@@ -16,7 +17,7 @@ def last_outcome(view: View, ledger: Ledger, key: JobKey) -> str:
     ended = next((run for run in runs if run.status not in OPEN), None)
     skipped = _skipped_after(view, ledger, key, ended)
     none = "No run of it has ended yet." if runs else _no_run(view, ledger, key)
-    ran = none if ended is None else _ran(view, ended)
+    ran = none if ended is None else _ran(view, ended, _ended_at(ledger, ended))
     return f"{ran} {skipped}" if skipped else ran
 
 
@@ -31,9 +32,18 @@ def _no_run(view: View, ledger: Ledger, key: JobKey) -> str:
     return f"The ledger begins at {when(begins, view)} and has no run of it; its slot of {last} succeeded before."
 
 
-def _ran(view: View, run: RunRow) -> str:
+def _ended_at(ledger: Ledger, run: RunRow) -> float | None:
+    """Return when *run* ended: after its last attempt, if it was given up while it waited; None if this is not known."""
+    attempts = ledger.attempts(run.run_id)
+    if run.status != "skipped" or not attempts or attempts[-1].status in OF_ATTEMPT:
+        return run.finished_at
+    row = None if run.slot is None else ledger.row_at(run.key, run.slot)
+    return row.decided_at if row is not None and row.run_id == run.run_id else None
+
+
+def _ran(view: View, run: RunRow, at: float | None) -> str:
     slot = f" for its slot of {when(run.slot, view)}" if run.slot is not None else ""
-    finished = f" at {when(int(run.finished_at), view)}" if run.finished_at else ""
+    finished = f" at {when(int(at), view)}" if at else ""
     attempts = f" after {run.attempt} attempts" if run.attempt > 1 else ""
     reason = f": {run.reason}" if run.reason else ""
     return f"Its last run{slot} {STATUSES.get(run.status, run.status)}{finished}{attempts}{reason}."

@@ -19,7 +19,7 @@ from scheduled.instance import Instance
 from scheduled.notify import problems as problems_of_ticks
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
-from scheduled.queries import assumptions, ticks, wake_alarm
+from scheduled.queries import assumptions, ticks, wake_alarm, windows
 from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedule
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_run import next_run
@@ -53,6 +53,7 @@ def status(instance: Instance) -> dict[str, Any]:
             dict.fromkeys(
                 [
                     *_problems(ledger, seen, zone, failing),
+                    *windows.notes(view, list(view.job_states)),
                     *problems_of_ticks.errors_found(ledger, found.jobs),
                     *_state_problems(paths),
                     *filter(None, [opened_record.lost(ledger, paths.root)]),

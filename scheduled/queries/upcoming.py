@@ -16,7 +16,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, scheduled_for
 from scheduled.errors import require_between
 from scheduled.instance import Instance
-from scheduled.queries import assumptions, wake_alarm
+from scheduled.queries import assumptions, wake_alarm, windows
 from scheduled.queries.explain import sentence
 from scheduled.queries.jobs import future_slots
 from scheduled.queries.last_known import NOTHING_RUNS
@@ -70,7 +70,15 @@ def _upcoming(view: View, only: JobKey | None, longest: int, *, budget: bool = T
     # The steps of one job may be rare among those of the jobs that it shares ticks with, or there may be none.
     limited = budget and view.config.max_runs is not None
     most = None if only is None else FIRST if limited else max(FIRST, longest)
-    simulated = steps(view, view.now, view.now + FAR, only=only, without=waits, most=most, budget=budget)
+    simulated = steps(
+        view,
+        view.now,
+        view.now + FAR,
+        only=None if only is None else [only],
+        without=waits,
+        most=most,
+        budget=budget,
+    )
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
     yield from question.each(heapq.merge(decided, *held, key=lambda found: found[0]))
@@ -190,6 +198,19 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], key: JobKey 
     """Return what the list assumes, or, if it is empty, the reason and what to do."""
     if view.config.unreadable:
         return [NOTHING_RUNS]
+    if key is None or found:
+        missed = _without_ticks(view, key)
+        return [*_of_entries(view, found, missed), *missed]
+    return [f"{key.display_name}: {sentence(view, ledger, key)}"]
+
+
+def _without_ticks(view: View, only: JobKey | None) -> list[str]:
+    keys = (JobKey(name) for name in view.config.jobs) if only is None else [only]
+    return windows.notes(view, [key for named in keys for key in each_target(view.config, named)])
+
+
+def _of_entries(view: View, found: list[dict[str, Any]], missed: list[str]) -> list[str]:
+    """Return what the entries *found* assume, or why there are none; *missed* are notes about jobs that never run."""
     if any(entry["runs_at"] for entry in found):
         hopes = any(assumptions.SUCCESS in entry.get("assumed", ()) for entry in found)
         first = [assumptions.IF_SUCCEEDED] if hopes else []
@@ -206,9 +227,7 @@ def _notes(view: View, ledger: Ledger, found: list[dict[str, Any]], key: JobKey 
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:
         return [_before_chains(view)] if view.chains else []
-    if key is not None:
-        return [f"{key.display_name}: {sentence(view, ledger, key)}"]
-    return [_nothing(view)]
+    return [] if missed and not view.chains else [_nothing(view)]
 
 
 def _nothing(view: View) -> str:

@@ -245,7 +245,7 @@ def view_of(earlier: Config, ledger: Ledger, paths: Paths) -> View:
         stopped_at=seen.stopped_at,
         busy=frozenset(busy),
         next_zone=zone,
-        without_answer=without_answer(ledger),
+        without_answer=without_answer(ledger, found.jobs),
         chains=tuple(chains_under_way(ledger.open_runs())),
         at_work=is_any_at_work(ledger, paths),
         own_retries=own_retries(ledger, found, paths, now),

@@ -1,4 +1,4 @@
-"""Parse daily windows of local time, such as ["22:00", "08:00"]."""
+"""Parse daily windows of local time, such as ["22:00", "08:00"], and put them in words."""
 
 import re
 from typing import Any
@@ -6,6 +6,11 @@ from typing import Any
 from scheduled.schedules.schedule import ScheduleError
 
 TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+def in_words(start: int, end: int) -> str:
+    """Return a window, in minutes after midnight, as `22:00 to 08:00`."""
+    return f"{start // 60:02}:{start % 60:02} to {end // 60:02}:{end % 60:02}"
 
 
 def read_window(key: str, value: Any) -> tuple[int, int] | None:

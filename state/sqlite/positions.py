@@ -209,7 +209,7 @@ class Positions:
     def row_at(self, key: JobKey, instant: Instant) -> SlotRow | None:
         """See `Positions.row_at`."""
         row = self._db.execute(
-            "SELECT job, target, first, last, count, verdict, reason, run_id FROM slots"
+            "SELECT job, target, first, last, count, verdict, reason, run_id, decided_at FROM slots"
             " WHERE job = ? AND target = ? AND first <= ? ORDER BY first DESC LIMIT 1",
             (*key, instant),
         ).fetchone()
@@ -218,7 +218,7 @@ class Positions:
     def rows_after(self, key: JobKey, instant: Instant) -> list[SlotRow]:
         """See `Positions.rows_after`."""
         rows = self._db.execute(
-            "SELECT job, target, first, last, count, verdict, reason, run_id FROM slots"
+            "SELECT job, target, first, last, count, verdict, reason, run_id, decided_at FROM slots"
             " WHERE job = ? AND target = ? AND last > ? AND verdict IS NOT NULL ORDER BY first",
             (*key, instant),
         )
@@ -227,7 +227,7 @@ class Positions:
     def slot_rows(self) -> Iterator[SlotRow]:
         """See `Positions.slot_rows`."""
         rows = self._db.execute(
-            "SELECT job, target, first, last, count, verdict, reason, run_id FROM slots ORDER BY job, target, first"
+            "SELECT job, target, first, last, count, verdict, reason, run_id, decided_at FROM slots ORDER BY job, target, first"
         )
         yield from map(self._slot_row, rows)
 
@@ -257,7 +257,7 @@ class Positions:
 
     @staticmethod
     def _slot_row(row: tuple[Any, ...]) -> SlotRow:
-        job, target, first, last, count, verdict, reason, run_id = row
+        job, target, first, last, count, verdict, reason, run_id, decided_at = row
         return SlotRow(
             job=job,
             target=target,
@@ -265,4 +265,5 @@ class Positions:
             verdict=verdict,
             reason=reason,
             run_id=run_id,
+            decided_at=decided_at,
         )

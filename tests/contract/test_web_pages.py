@@ -445,3 +445,25 @@ def test_an_unknown_target_is_not_found_and_the_page_names_the_known_ones(world,
     answer = connect("browser").get("/jobs/each%40zzz")
 
     assert (answer.status_code, "the targets of each are each@a" in answer.text) == (404, True)
+
+
+def test_the_page_of_a_job_shows_the_settings_that_show_shows(world, connect):
+    world.configure(
+        'timezone = "UTC"\n[jobs.job]\nonce_per = "day"\nbetween = ["09:00", "10:00"]\ncommand = "true"\nkill_after = "1m"\n'
+        'start_delay = "5m"\noverlap = "skip"\npre = "echo <b>"\nsecrets = { TOKEN = "file:/etc/token" }\n'
+        'only_if = { network = "default" }\n'
+    )
+    page = connect("browser").get("/jobs/job").text
+    rows = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", page))
+
+    wanted = {
+        "Between": "09:00 to 10:00",
+        "Kill after": "1m",
+        "Start delay": "5m",
+        "Overlap": "skip",
+        "Pre": "echo &lt;b&gt;",
+        "Secrets": "TOKEN = file:/etc/token",
+        "Only if": "there is a network",
+    }
+    assert {name: rows.get(name) for name in wanted} == wanted
+    assert "Not between" not in rows

@@ -166,6 +166,10 @@ def test_an_instant_in_the_past_causes_a_warning_unless_the_job_has_run(configur
     ]
 
     world.run("remove", "j", at=at)
+    (one,) = warned(world, "--at", "2020-01-01T00:00", "--at", "2026-11-20T12:00", at=at)
+    assert one.startswith("at: 2020-01-01T00:00:00+00:00 is in the past, so it will not run then; write a")
+
+    world.run("remove", "j", at=at)
     assert warned(world, "--at", "2026-11-20T11:00", at=at) == []
     world.run("run", at=at)
     assert world.json("check", at="2026-11-20 11:30:00")["warnings"] == []  # open: the next tick runs it

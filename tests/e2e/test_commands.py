@@ -557,6 +557,8 @@ def test_forecast_prints_three_fields_and_what_is_assumed_and_a_calendar(home):
     assert "ticks come every 5m (as installed)" in home.run(*words, at=soon).stdout
     assert home.json(*words, at=LATER)[0]["assumed"] == ["cadence"]  # no tick has come for two days
     assert home.run(*words, "--ics", at=LATER).stdout.startswith("BEGIN:VCALENDAR\n")
+    both = home.json(*words, "--job", "apt-refresh", at=LATER)
+    assert {run["job"] for run in both} == {"backup-home", "apt-refresh"}
 
 
 def test_incidents_are_listed_and_a_missing_report_is_an_error(world):

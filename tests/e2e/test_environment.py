@@ -142,6 +142,12 @@ def test_with_inherit_env_it_gets_all_of_them_and_nothing_is_named(
         ('command = "exit 75"', (75, 75), "deferred"),
         ('command = "sleep 9"\ntimeout = 1', (1, 1), "timed_out"),
         ('command = "true"\ncwd = "/nonexistent"', (1, 1), "cannot start: /nonexistent"),
+        ('command = "true"\npre = "exit 1"', (1, 1), "pre: exit code 1"),
+        (
+            'command = "true"\nsecrets = { A = "command:exit 3" }',
+            (1, 1),
+            "secret A (command:exit 3): exit code 3",
+        ),
     ],
 )
 def test_what_is_no_matter_of_variables_names_none(

@@ -300,3 +300,16 @@ def test_stop_while_secrets_are_read_ends_their_command_and_starts_no_job(world,
     assert [(run["status"], run["reason"]) for run in world.json("history")] == [("skipped", "stopped")]
     assert not (world.root / "began").exists()
     assert list((world.state / "results").glob("*.stop")) == []
+
+
+def test_a_failed_post_is_named_although_the_run_answered_not_now(world):
+    """The slot waits as after any "not now", and every answer about it names both."""
+    world.configure('[jobs.job]\non = "go"\ncommand = "exit 75"\npost = "exit 4"\n')
+    world.run("emit", "go")
+
+    assert world.run("run").returncode == 0
+
+    both = "not now; post: exit code 4"
+    assert [(run["status"], run["reason"]) for run in world.json("history")] == [("waiting_retry", both)]
+    found = world.json("explain", "job")
+    assert f"ended with exit code 75 ({both}); the next attempt" in found["sentence"]

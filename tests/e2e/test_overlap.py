@@ -112,18 +112,30 @@ def test_the_command_of_a_run_with_pre_and_post_is_stopped_and_post_is_not(overl
     assert overlapping.log() == ["posted", "later", "posted"]
 
 
-def test_a_run_of_which_pre_ends_well_at_term_is_stopped_in_its_command(overlapping):
-    pre = "trap 'rm {root}/first; exit 0' TERM; touch {root}/first; while :; do sleep 0.1; done"
+@pytest.mark.parametrize("kind", ["ends at TERM", "ignores TERM"])
+def test_post_of_a_replaced_run_knows_that_it_was_stopped(overlapping, kind):
+    root, codes = overlapping.world.root, {"ends at TERM": "143", "ignores TERM": "137"}
+    post = f"echo $SCHEDULED_STATUS-$SCHEDULED_EXIT_CODE >> {root}/posted"
+    first = overlapping.begin(FIRSTS[kind], post=f'"{post}"')
+
+    assert overlapping.world.run("run").returncode == 0
+
+    assert first.wait(20) == 0
+    overlapping.check_replaced()
+    assert (root / "posted").read_text().split() == [f"stopped-{codes[kind]}", "success-0"]
+    assert not list((overlapping.world.state / "results").glob("*.replaced"))
+
+
+def test_a_run_of_which_pre_ends_well_at_term_does_not_start_its_command(overlapping):
     root = overlapping.world.root
-    (root / "pre.sh").write_text(f"[ ! -e {root}/first ] || exit 0\n{pre.format(root=root)}")
+    pre = f"trap 'exit 0' TERM; touch {root}/first; while :; do sleep 0.1; done"
+    (root / "pre.sh").write_text(f"[ ! -e {root}/first ] || exit 0\n{pre}")
     first = overlapping.begin(pre=f'["bash", "{root}/pre.sh"]')
 
     assert overlapping.world.run("run").returncode == 0
 
     assert first.wait(20) == 0
-    newer, older = overlapping.history()
-    assert (older["status"], newer["status"]) == ("stopped", "success")
-    assert "overlap" not in overlapping.log()
+    overlapping.check_replaced()  # the command would have written a second "later"
 
 
 @pytest.mark.parametrize("with_supervisor", [False, True])

@@ -31,7 +31,7 @@ class OwnTools:
         first: schema.Moment,
         last: schema.Moment,
         outages: schema.Outages = [],  # noqa: B006 - the default in the tool's schema; never changed
-        job: schema.AnyJob = None,
+        job: schema.AnyJobs = None,
     ) -> schema.Documents:
         """Forecast the runs from `first` until before `last`, with optional outages in between."""
         return from_ledger(

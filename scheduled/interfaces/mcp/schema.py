@@ -20,6 +20,12 @@ Job = Annotated[
 AnyJob = Annotated[
     str | None, _described("A job's name, or JOB@TARGET for one of its targets; without it, all jobs.")
 ]
+AnyJobs = Annotated[
+    str | list[str] | None,
+    _described(
+        "A job's name, or JOB@TARGET for one of its targets, or a list of them; without it, all jobs."
+    ),
+]
 Jobs = Annotated[
     list[str], _described("Names of jobs, or JOB@TARGET for single targets; an empty list means all jobs.")
 ]

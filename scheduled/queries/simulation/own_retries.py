@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from scheduled.config.config import Config
 from scheduled.core.jobs import Job
-from scheduled.core.judgement import DEFERRED
+from scheduled.core.judgement import is_not_now
 from scheduled.core.keys import JobKey
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import OpenRun
@@ -66,7 +66,7 @@ def _is_close(ledger: Ledger, job: Job, run: OpenRun, retry_at: Instant, began: 
     It plans a job when a run of it ends, also another one than *run*.
     """
     if (
-        run.reason != DEFERRED
+        not is_not_now(run.reason)
         and job.retry.pause_after(run.attempt - run.deferrals, run.run_id) <= RETRY_WAIT
     ):
         return True

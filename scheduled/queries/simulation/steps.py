@@ -34,20 +34,21 @@ def steps(
     begin: Instant,
     end: Instant,
     outages: Iterable[Outage] = (),
-    only: JobKey | None = None,
+    only: Collection[JobKey] | None = None,
     without: Container[JobKey] = (),
     *,
     most: int | None = None,
     budget: bool = True,
 ) -> Iterator[Step]:
-    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with that job or target. Leave out *without*.
+    """Yield what the ticks in [begin, end) do, in order of time; with *only*, with those jobs and targets. Leave out *without*.
 
     Stop after *most* steps, those of all jobs counted. Without *budget*, `max_runs` does not apply.
     They do nothing as long as the configuration cannot be read.
     """
     if view.config.unreadable:
         return iter(())
-    chosen = {only.job: view.config.jobs[only.job]} if only is not None else view.config.jobs
+    jobs = view.config.jobs
+    chosen: Mapping[str, Job] = jobs if only is None else {key.job: jobs[key.job] for key in only}
     outages = list(outages)
     ticks = view.ticks_from(begin, outages)
     states = _states_at(view, begin, end, outages)
@@ -64,19 +65,19 @@ def steps(
             own_of(view, key, requests) if begin == view.now else (),
         )
         for key in question.each(states)
-        if _is_in(only, key) and key not in shared and key not in without
+        if is_in(only, key) and key not in shared and key not in without
     ]
     if any(key not in without for key in shared):
         sharing = {key: states[key] for key in shared}
         own = [retry for retry in view.own_retries if begin == view.now]
         streams.append(together(view, sharing, ticks, (begin, end), requests, own))
     found = question.each(islice(heapq.merge(*streams, key=lambda step: step.tick), most))
-    return (step for step in found if _is_in(only, step.key) and step.key not in without)
+    return (step for step in found if is_in(only, step.key) and step.key not in without)
 
 
-def _is_in(only: JobKey | None, key: JobKey) -> bool:
-    """Return whether *key* is *only*, or one of its targets; true for every key if that is None."""
-    return only is None or only in (key, JobKey(key.job))
+def is_in(only: Collection[JobKey] | None, key: JobKey) -> bool:
+    """Return whether *key* is one of *only*, or a target of one; true for every key if that is None."""
+    return only is None or key in only or JobKey(key.job) in only
 
 
 def own_of(view: View, key: JobKey, requests: RequestQueue) -> list[OwnRetry]:

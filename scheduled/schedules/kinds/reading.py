@@ -48,10 +48,12 @@ def read(given: Mapping[str, Any], job: str, zone: str, jitter: Seconds) -> When
             raise ScheduleError(f"{key}: only valid with {_owners(key)}")
     keys = [msgspec.convert({**given, **one}, kind.Keys) for one in _each(name, kind, given)]
     found = [kind.read(one, job, zone) for one in keys]
+    again = _repeated(name, found, given)
     # A part that is not by time, @reboot in a list, has no slots.
     found = [one for one in found if KINDS[one.kind].BY_TIME] or found[:1]
     schedules = tuple(dict.fromkeys(_delayed(one, jitter, job) for one in found))
-    return When(schedules, tuple(dict.fromkeys(text for one in keys for text in kind.warnings(one, zone))))
+    warnings = (text for one in keys for text in kind.warnings(one, zone))
+    return When(schedules, tuple(dict.fromkeys([*warnings, *again])))
 
 
 def values(value: Any) -> list[Any]:
@@ -68,6 +70,16 @@ def _each(name: str, kind: ScheduleKind, given: Mapping[str, Any]) -> list[dict[
     if not given[name]:
         raise ScheduleError(f"{name}: is an empty list; write for example {kind.EXAMPLE}, or remove the key")
     return [{name: value} for value in given[name]]
+
+
+def _repeated(name: str, found: list[Schedule], given: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each value of the list of the key *name* that an earlier value has made already."""
+    written = values(given.get(name))
+    return [
+        f"{name}: {value} is in the list twice; remove one of them"
+        for place, (one, value) in enumerate(zip(found, written, strict=True))
+        if one in found[:place]
+    ]
 
 
 def _delayed(schedule: Schedule, jitter: Seconds, job: str) -> Schedule:

@@ -198,6 +198,12 @@ def test_if_pre_fails_the_command_does_not_start(supervise, pre, expected):
     assert job.printed() == ""
 
 
+def test_the_reason_of_a_success_with_another_code_is_only_that_of_its_failed_post(supervise):
+    job = supervise().submit(*SHELL, "exit 7", post=(*SHELL, "exit 4"), success_codes=(7,))
+
+    assert judged(job) == ("failed", 7, "post: exit code 4")
+
+
 @pytest.mark.parametrize(
     ("main", "post", "expected"),
     [

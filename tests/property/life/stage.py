@@ -10,7 +10,7 @@ from scheduled.install.block_lines import BEGIN, END
 from scheduled.queries import next_zone
 from scheduled.state import open as opening
 from scheduled.state import snapshot
-from tests.fixtures.simulated_runtime import MemoryLedger, _cached
+from tests.fixtures.simulated_runtime import MemoryLedger, _cached, without_parsed_file
 
 
 class WitnessedLedger(MemoryLedger):
@@ -66,7 +66,9 @@ def redirect(patch, life):
         lambda self, level, message: witness.logged(level, message),  # noqa: ARG005
     )
     _everywhere(patch, opening.exists, lambda paths: True)  # noqa: ARG005
-    _everywhere(patch, load_config, _cached(load_config))
+    cached = _cached(load_config)
+    _everywhere(patch, load_config, cached)
+    without_parsed_file(patch, cached)
 
 
 def _everywhere(patch, real, replacement):

@@ -95,3 +95,20 @@ def test_a_form_that_chooses_another_schedule_removes_the_keys_of_the_old_one():
     assert forms.changes(table, shown | {"schedule": "2h"}) == {"every": "2h"}
     changed = forms.changes(table, shown | {"when": "cron", "schedule": "@daily"})
     assert changed == {"every": None, "from": None, "cron": "@daily"}
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "twice"),
+    [
+        ("cron", ["0 6 * * *", "0  6 * * *", "0 7 * * *"], ["0  6 * * *"]),
+        ("cron", ["@reboot", "0 6 * * *", "@reboot"], ["@reboot"]),
+        ("at", ["2126-01-01T00:00", "2126-01-02T00:00", "2126-01-01T00:00"], ["2126-01-01T00:00"]),
+        ("cron", ["0 6 * * *", "0 7 * * *"], []),
+    ],
+)
+def test_a_schedule_that_is_in_a_list_twice_is_named(path, key, values, twice):
+    found = job(path, f"{key} = {values}".replace("'", '"'))
+
+    assert list(found.warnings) == [
+        f"{key}: {value} is in the list twice; remove one of them" for value in twice
+    ]

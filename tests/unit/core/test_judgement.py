@@ -248,3 +248,28 @@ def test_a_linear_pause_grows_by_the_same_amount_each_time():
     retry = Retry(max_attempts=9, delay=30, linear=True, max_delay=100)
 
     assert [retry.pause_after(attempt) for attempt in (1, 2, 3, 4)] == [30, 60, 90, 100]
+
+
+@pytest.mark.parametrize(
+    ("reason", "of_attempt", "both"),
+    [
+        ("not now", "exit code 75; post: exit code 4", "not now; post: exit code 4"),
+        ("stopped", "stopped by hand; post: exit code 4", "stopped; post: exit code 4"),
+        (
+            "exit code 3; post: exit code 4",
+            "exit code 3; post: exit code 4",
+            "exit code 3; post: exit code 4",
+        ),
+        ("not now", "exit code 75", "not now"),
+    ],
+)
+def test_what_post_adds_stays_in_the_reason_of_a_run(reason, of_attempt, both):
+    assert judgement.with_post(reason, of_attempt) == both
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [("not now", True), ("not now; post: exit code 4", True), ("not now; its `grace` has passed", False), (None, False)],
+)  # fmt: skip
+def test_not_now_is_recognised_with_what_post_adds(reason, found):
+    assert judgement.is_not_now(reason) is found

@@ -48,6 +48,10 @@ def gates(asking):
     return TickGates(jobs, asking, {"gated": rank(jobs["gated"], a_start("gated"), places(jobs))})
 
 
+GATED = {"gated": a_job("gated")}
+CLOSED = " and counts as closed"
+
+
 def admitted(gates, *starts):
     return [start.claim.job for start in gates.admitted(starts)]
 
@@ -90,13 +94,36 @@ def test_a_gate_without_an_answer_is_recorded_until_it_answers(gates, asking, tm
 
     with ledger.transaction():
         (warning,) = gates.remember(ledger)
-    noted = without_answer(ledger)
+    noted = without_answer(ledger, GATED)
     asking.unanswered = []
     with ledger.transaction():
         nothing = gates.remember(ledger)
 
     assert warning == "gated: its gate gave no answer within 30 s and counts as closed"
-    assert (noted, nothing, without_answer(ledger)) == ({"gated": NO_ANSWER}, [], {})
+    assert (noted, nothing, without_answer(ledger, GATED)) == ({"gated": NO_ANSWER + CLOSED}, [], {})
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "unasked", "why"),
+    [
+        (["gated"], [], "gave no answer within 30 s"),
+        ([], ["gated"], "was not asked within 30 s, because others took all of that time"),
+    ],
+)
+def test_a_guard_without_an_answer_makes_the_run_wait_and_skips_nothing(
+    asking, tmp_path, unanswered, unasked, why
+):
+    guarded = msgspec.structs.replace(GATED["gated"], only_if=Gate(path="/nowhere", skips=True))
+    jobs, ledger = Jobs({"gated": guarded}), LEDGERS["sqlite"](tmp_path)
+    asking.unanswered, asking.unasked = unanswered, unasked
+
+    with ledger.transaction():
+        (warning,) = TickGates(jobs, asking, {}).remember(ledger)
+
+    then = f"{why}, so the run waits and is not skipped"
+    assert (warning, without_answer(ledger, jobs)) == (f"gated: its gate {then}", {"gated": then})
+    assert then in problems(ledger, jobs)["gate:gated"]
     ledger.close()
 
 
@@ -105,14 +132,14 @@ def test_a_gate_that_was_not_asked_is_recorded_as_such_until_it_is_asked(gates, 
     found = []
     for asking.unanswered, asking.unasked in (["gated"], []), ([], ["gated"]), ([], []):
         with ledger.transaction():
-            found.append((gates.remember(ledger), without_answer(ledger)))
+            found.append((gates.remember(ledger), without_answer(ledger, GATED)))
 
     assert found[1:] == [
         (
             [
                 "gated: its gate was not asked within 30 s, because others took all of that time, and counts as closed"
             ],
-            {"gated": NOT_ASKED},
+            {"gated": NOT_ASKED + CLOSED},
         ),
         ([], {}),
     ]
@@ -129,7 +156,7 @@ def test_a_gate_without_an_answer_is_a_problem_that_names_job_and_gate(tmp_path,
 
     found = problems(ledger, jobs)
 
-    expected = f"gated: its gate (/nowhere exists) {REASONS[key]} (scheduled explain gated)"
+    expected = f"gated: its gate (/nowhere exists) {REASONS[key]}{CLOSED} (scheduled explain gated)"
     assert found == {"gate:gated": expected}
     assert about("gate:gated") == JobKey("gated")
     assert problems(ledger, disabled) == {}
@@ -141,5 +168,5 @@ def test_a_damaged_record_counts_as_empty(tmp_path):
     with ledger.transaction():
         ledger.remember("unanswered_gates", "[1")
 
-    assert without_answer(ledger) == {}
+    assert without_answer(ledger, GATED) == {}
     ledger.close()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, StartRequest
@@ -13,7 +14,10 @@ from scheduled.engine import heartbeat
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries.explain import explain
+from scheduled.queries.forecast import forecast
 from scheduled.queries.history import history
+from scheduled.queries.status import status
+from scheduled.queries.upcoming import upcoming
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state import directories
@@ -73,6 +77,12 @@ def other_runs(ledger):
         a_claim(None, run_id="other-1", job="other", trigger="manual", slots=0), CLAIMANT, NOW - 60.0
     )
     ledger.started("other-1", 1, NOW - 50.0)
+
+
+def skipped_by_hand(ledger):
+    ledger.record_verdict(JobKey("job"), Span(SLOT, SLOT, 1), "skipped", "by hand", "run-5", NOW - 10)
+    ledger.advance(JobKey("job"), SLOT)
+    ledger.close_run("run-5", "skipped", "by hand")
 
 
 def failed(retry_at):
@@ -249,6 +259,10 @@ def test_a_minute_names_the_only_slot_in_it(tmp_path, ledger, every, at, slot):
             "Its last run for its slot of 2026-03-04 05:00 failed at ",
         ),
         ([skipped], "Its slot of 2026-03-04 05:00 was skipped: it was later than its `grace` allows."),
+        (
+            [claimed, started, failed(NOW + 60), skipped_by_hand],
+            "Its last run for its slot of 2026-03-04 05:00 was skipped at 2026-03-04 05:06: by hand.",
+        ),
     ],
 )
 def test_an_explanation_leads_with_the_last_outcome(tmp_path, ledger, work, expected):
@@ -462,3 +476,104 @@ def test_the_facts_leave_out_the_keys_that_have_their_default(tmp_path):
     assert {
         found[key] for key in ("fails_if", "kill_after", "overlap", "start_delay", "between", "wake")
     } == {None}
+
+
+@pytest.mark.parametrize(
+    ("minute", "text"),
+    [
+        (
+            7,
+            ("attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:30 and will wait then: "
+            "quiet hours: 05:20 to 06:00, until the newer slot of 2026-03-04 06:00 replaces it"),
+        ),
+        (
+            35,
+            ("its quiet hours last until 2026-03-04 06:00; then the newer slot of 2026-03-04 06:00 replaces run-5, which "
+            "waits for its next attempt"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_retry_that_waits_for_hours_in_which_a_newer_slot_replaces_it(sentence, monkeypatch, minute, text):
+    monkeypatch.setattr("scheduled.clock.now", lambda: SLOT + minute * MINUTE + 0.5)
+    table = 'not_between = ["05:20", "06:00"]\nretry = { max_attempts = 3, delay = "25m" }'
+
+    assert sentence(table, claimed, started, failed(SLOT + 30 * MINUTE)) == f"It waits: {text}."
+
+
+WINDOW = 'timezone = "UTC"\n[jobs.job]\nonce_per = "day"\nbetween = ["09:01", "09:03"]\ncommand = "true"\n'
+QUIET = (
+    'timezone = "UTC"\n[jobs.job]\ncron = "0 9 * * *"\nnot_between = ["09:03", "09:01"]\ncommand = "true"\n'
+)
+EVERY = "ticks come every 5m (assumed: no crontab entry starts them)"
+
+
+@pytest.mark.parametrize(
+    ("definition", "missed"),
+    [
+        (WINDOW, f"no tick comes in its window (`between`, 09:01 to 09:03): {EVERY}"),
+        (QUIET, f"no tick comes outside of its quiet hours (09:03 to 09:01): {EVERY}"),
+    ],
+)
+@pytest.mark.parametrize("minutes", [-60, 10])
+def test_a_job_without_a_tick_in_its_hours_is_named_by_every_answer(
+    tmp_path, ledger, monkeypatch, definition, missed, minutes
+):
+    """Before its slot, and when the slot waits for the next window."""
+    slot = 1_772_614_860  # 2026-03-04 09:01 UTC
+    monkeypatch.setattr("scheduled.clock.now", lambda: slot + minutes * MINUTE + 0.5)
+    (tmp_path / "scheduled.toml").write_text(definition)
+    kind = ("once_per", "day 09:01") if definition == WINDOW else ("cron", "0 9 * * *")
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), slot - 20 * HOUR)
+        ledger.begin_epoch(JobKey("job"), (Schedule(*kind),), slot - 20 * HOUR)
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    again = " again" if minutes < 0 else ""  # the run of an earlier schedule is known
+    assert explain(instance, "job")["sentence"] == f"It will not run{again}: {missed}."
+    assert (upcoming(instance), instance.notes) == ([], [f"job does not run by itself: {missed}"])
+    assert f"job does not run by itself: {missed}" in status(instance)["problems"]
+    forecast(instance, "2026-03-04T12:00", "2026-03-06T12:00")
+    assert f"job does not run by itself: {missed}" in instance.notes
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_job_with_a_tick_in_its_hours_is_no_problem(tmp_path):
+    (tmp_path / "scheduled.toml").write_text(WINDOW.replace("09:03", "09:06"))
+    instance = Instance(str(tmp_path / "scheduled.toml"), str(tmp_path))
+
+    assert not [text for text in status(instance)["problems"] if "does not run by itself" in text]
+
+
+@pytest.mark.parametrize(
+    ("minute", "text"),
+    [
+        (-60, "It will run at 2026-03-05 09:00: the slot of 2026-03-04 09:00 waits until then (its `jitter` delays it until 2026-03-04 11:44; its window `between`: 09:00 to 09:30)"),
+        (5, "It waits: its `jitter` delays the slot of 2026-03-04 09:00 until 2026-03-04 11:44 and will wait then: its window `between`: 09:00 to 09:30"),
+    ],
+)  # fmt: skip
+def test_a_jitter_that_delays_a_slot_until_its_window_is_over_is_named(
+    tmp_path, ledger, monkeypatch, minute, text
+):
+    slot = 1_772_614_800  # 2026-03-04 09:00 UTC
+    monkeypatch.setattr("scheduled.clock.now", lambda: slot + minute * MINUTE + 0.5)
+    window = WINDOW.replace("09:01", "09:00").replace("09:03", "09:30") + 'jitter = "5h"\n'
+    (tmp_path / "scheduled.toml").write_text(window)
+    file = str(tmp_path / "scheduled.toml")
+    schedules = load_config(tmp_path / "scheduled.toml").jobs["job"].schedules
+    with ledger.transaction():
+        ledger.end_epoch(JobKey("job"), slot - 20 * HOUR)
+        ledger.begin_epoch(JobKey("job"), schedules, slot - 20 * HOUR)
+
+    assert explain(Instance(file, str(tmp_path)), "job")["sentence"] == f"{text}."
+    warned = [warning for warning in check(tmp_path / "scheduled.toml")["warnings"] if "jitter: " in warning]
+    assert len(warned) == 1
+    assert "and no tick comes after that in its window (`between`, 09:00 to 09:30)" in warned[0]
+
+
+def test_a_jitter_that_ends_in_the_window_needs_no_warning(tmp_path):
+    window = WINDOW.replace("09:01", "09:00").replace("09:03", "14:00") + 'jitter = "5h"\n'
+    (tmp_path / "scheduled.toml").write_text(window)
+
+    found = check(tmp_path / "scheduled.toml")
+
+    assert not [warning for warning in found["warnings"] if "jitter" in warning]

@@ -63,7 +63,7 @@ def forecast_of(view, start=START, end=START + DAY, outages=(), only=None):
     return [
         (datetime.fromtimestamp(run, ZoneInfo(ZONE)).strftime("%d %H:%M"),
          slot and datetime.fromtimestamp(slot, ZoneInfo(ZONE)).strftime("%d %H:%M"), str(key))
-        for run, slot, key in forecast.simulate(view, start, end, outages, only and JobKey(only))
+        for run, slot, key in forecast.simulate(view, start, end, outages, only and [JobKey(name) for name in only.split()])
     ]  # fmt: skip
 
 
@@ -166,6 +166,13 @@ def test_under_a_pause_without_an_end_nothing_runs():
 
 def test_a_forecast_can_be_limited_to_one_job():
     assert {run[2] for run in forecast_of(a_view(a_job(), a_job(name="other")), only="other")} == {"other"}
+
+
+@pytest.mark.parametrize("budget", [None, 10])
+def test_a_forecast_can_be_limited_to_several_jobs(budget):
+    view = a_view(*(a_job(name=name) for name in ("one", "two", "three")), max_runs=budget)
+
+    assert {run[2] for run in forecast_of(view, only="one three")} == {"one", "three"}
 
 
 @pytest.mark.parametrize("budget", [None, 5])

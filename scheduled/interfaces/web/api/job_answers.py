@@ -55,6 +55,7 @@ class JobAnswer(JobLine, kw_only=True):
     """A job: its settings, its state and its next slots."""
 
     settings: dict[str, Any]
+    settings_words: dict[str, str]
     state: dict[str, Any]
     next: list[str]
 

@@ -10,13 +10,25 @@ from scheduled.schedules.kinds.reading import choosing_keys, known_keys
 from scheduled.schedules.kinds.registry import KINDS as SCHEDULES
 from scheduled.schedules.kinds.registry import MANUAL
 
-PLAIN = ("description", "timezone", "timeout", "grace", "priority", "catch_up")
+PLAIN = (
+    "description",
+    "timezone",
+    "timeout",
+    "grace",
+    "priority",
+    "catch_up",
+    "overlap",
+    "start_delay",
+    "kill_after",
+)
+OF_SCHEDULE = ("from", "between")  # keys of one kind of schedule, each with a field
 FIELDS = (
     "name",
     "when",
     "schedule",
     "what",
     "work",
+    *OF_SCHEDULE,
     *PLAIN,
     "for_each",
     "after",
@@ -107,6 +119,8 @@ def fields(name: str, table: Table) -> Fields:
         "for_each": _shown(table.get("for_each", ""), _shown_targets),
         "after": _shown(table.get("after", ()), ", ".join),
         "not_between": _shown(table.get("not_between") or (), "-".join),
+        "between": _shown(table.get("between") or (), "-".join),
+        "from": str(table.get("from", "")),
         **_shown_retry(table.get("retry", {})),
     }
     return {key: _with_line_feeds(text) for key, text in found.items()}
@@ -159,7 +173,14 @@ def work(table: Table) -> Fields:
 def schedule(filled: Fields) -> dict[str, Any]:
     """Return the keys of a job's table for the schedule and the time zone in the form."""
     found = _when(filled)
+    owned = SCHEDULES[filled["when"]].Keys.__struct_encode_fields__ if filled["when"] in SCHEDULES else ()
+    found |= {key: value for key in OF_SCHEDULE if key in owned and (value := _of_schedule(filled, key))}
     return found | ({"timezone": zone} if (zone := _tidy(filled["timezone"])) else {})
+
+
+def _of_schedule(filled: Fields, key: str) -> Any:
+    """Return the value of a key of `OF_SCHEDULE`; None if its field is empty."""
+    return (_names(filled[key], "-") if key == "between" else _tidy(filled[key])) or None
 
 
 def _when(filled: Fields) -> dict[str, Any]:
@@ -182,6 +203,7 @@ def changes(table: Table, filled: Fields) -> dict[str, Any]:
         gone = [*known_keys(), "on"] if "when" in differs else when_keys()
         found |= dict.fromkeys((key for key in gone if key in table), None)
         found |= _when(filled)
+    found |= {key: _of_schedule(filled, key) for key in OF_SCHEDULE if key in differs}
     if differs & {"what", "work"}:
         found |= dict.fromkeys((key for key in ACTIONS if key in table), None)
         found |= {filled["what"]: _work(filled, table)} if filled["what"] in ACTIONS else {}

@@ -21,8 +21,46 @@ def changed(table, **fields):
     return forms.changes(table, forms.fields("job", table) | fields)
 
 
+WINDOW = {
+    "once_per": "day",
+    "between": ["09:00", "17:00"],
+    "overlap": "skip",
+    "start_delay": "5m",
+    "kill_after": 3,
+}
+FROM_END = {"every": "6h", "from": "end"}
+
+
 @pytest.mark.parametrize(
-    "table", [TABLE, {}, {"every": "5m", "chain": ["a", ["b", "c"]]}, {"on": "x", "python": "m:f"}]
+    ("table", "fields", "expected"),
+    [
+        (WINDOW, {"between": "08:00-17:00"}, {"between": ["08:00", "17:00"]}),
+        (WINDOW, {"between": ""}, {"between": None}),
+        (WINDOW, {"when": "cron", "schedule": "0 9 * * *"}, {"once_per": None, "between": None, "cron": "0 9 * * *"}),
+        (WINDOW, {"overlap": "queue", "start_delay": "", "kill_after": "5s"}, {"overlap": "queue", "start_delay": None, "kill_after": "5s"}),
+        (FROM_END, {"from": ""}, {"from": None}),
+        ({"every": "6h"}, {"from": "end"}, {"from": "end"}),
+    ],
+)  # fmt: skip
+def test_the_keys_of_a_kind_of_schedule_have_fields(table, fields, expected):
+    assert changed(table, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "fields", "expected"),
+    [
+        (WINDOW, {}, {"once_per": "day", "between": ["09:00", "17:00"]}),
+        (FROM_END, {}, FROM_END),
+        (WINDOW, {"when": "cron", "schedule": "0 9 * * *"}, {"cron": "0 9 * * *"}),
+    ],
+)
+def test_the_preview_has_all_keys_of_its_kind_of_schedule(table, fields, expected):
+    assert forms.schedule(forms.fields("job", table) | fields) == expected
+
+
+@pytest.mark.parametrize(
+    "table",
+    [TABLE, WINDOW, FROM_END, {}, {"every": "5m", "chain": ["a", ["b", "c"]]}, {"on": "x", "python": "m:f"}],
 )
 def test_an_unchanged_form_changes_nothing(table):
     assert changed(table) == {}
