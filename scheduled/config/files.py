@@ -94,7 +94,10 @@ _known: dict[tuple[str, Path, str, bytes], Job] = {}
 
 def _parsed(name: str, table: Any, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
     """Return what `parse_job` returns. A command that edits a configuration loads it several times, with the same jobs."""
-    key = name, source, timezone, msgspec.msgpack.encode((table, defaults), enc_hook=repr)
+    try:
+        key = name, source, timezone, msgspec.msgpack.encode((table, defaults), enc_hook=repr)
+    except (OverflowError, RecursionError, ValueError):  # such values are refused
+        return parse_job(name, table, source=source, defaults=defaults, timezone=timezone)
     if key not in _known:
         _known[key] = parse_job(name, table, source=source, defaults=defaults, timezone=timezone)
     return _known[key]

@@ -107,7 +107,7 @@ def test_without_an_output_file_an_attempt_is_not_started(supervise):
 
     job.attempt_results()
     (record,) = job.found(NotStarted)
-    assert (record.reason, record.deferred) == ("/no/such/place/x.log: No such file or directory", False)
+    assert (record.reason, record.deferred) == ("/no/such/place: No such file or directory", False)
 
 
 # Timeouts

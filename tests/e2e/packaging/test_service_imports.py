@@ -10,7 +10,10 @@ import pytest
     ("use", "imported"),
     [
         ("", set()),
-        ("service.Instance", {"scheduled.instance", "scheduled.paths", "scheduled.errors"}),
+        (
+            "service.Instance",
+            {"scheduled.instance", "scheduled.paths", "scheduled.digests", "scheduled.errors"},
+        ),
     ],
 )
 def test_it_imports_only_what_is_used(use, imported):
