@@ -233,7 +233,7 @@ def test_with_no_cron_only_the_crontab_is_left_out(newcomer):
 
 def test_the_command_in_the_error_about_a_missing_extra_installs_it(newcomer):
     newcomer.run("--no-cron")
-    command = [newcomer.home / ".local/bin/scheduled", "web", "--url"]
+    command = [newcomer.home / ".local/bin/scheduled", "web", "--url", "--port", "8000"]
     lacking = newcomer.sh(shlex.join(map(str, command)))
 
     assert lacking.returncode == 2
