@@ -1,7 +1,7 @@
 """The journal `scheduled_state.journal` of a large snapshot: what has changed since the document was written.
 
 The document of many jobs is not written at every tick. In between, a tick appends a line with what has changed to the journal,
-and overwrites the header of the document. The first line of the journal tells to which document it belongs; a journal of
+and overwrites the header of the document. The first line of the journal names its document; a journal of
 another document, or a line that is incomplete or damaged, does not count.
 """
 
