@@ -51,11 +51,15 @@ class Digests:
         return (opened_condition(branch, message, self.task) for message in messages)
 
     def _keep_copy(self, branch: Branch, message: Message) -> None:
-        """Put a copy of a digest into the sender's `sent/`: before the inbox is written, so that a kill does not lose it."""
+        """Put a copy of a digest into the sender's `sent/`: before the inbox is written, so that a kill does not lose it.
+
+        Raise OSError if the copy can't be written: the inbox is not written then, and the run fails. What is no folder, or no
+        mailbox, becomes a problem.
+        """
         now, zone = self.task.now, self.task.zone
         try:
             keep_copy(self.workspace, branch, message, now, zone, held=branch)
-        except (MailboxError, OSError) as error:
+        except (MailboxError, NotADirectoryError, IsADirectoryError) as error:
             problem = f"the notice to {branch.name} has no copy in the mailbox of its sender: {error}"
             if problem not in self.problems:  # the write is repeated if another program changes the inbox
                 self.problems.append(problem)

@@ -1,16 +1,18 @@
 """The configuration as it was parsed last, in a file of the state directory: most processes need not parse it again.
 
 The file is used only if nothing that the configuration was made from has changed since. It can be deleted at any time. A
-configuration with problems or warnings is not kept.
+configuration with problems or warnings is not kept, and no job with a secret in its `env` is.
 """
 
 import os
 import struct
 import sys
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -21,8 +23,9 @@ from scheduled.config.config import Config, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
-from scheduled.config.written import Tables, Written
+from scheduled.config.written import Written
 from scheduled.errors import ConfigError
+from scheduled.masking import is_secret_name
 from scheduled.paths import Paths
 from scheduled.state.files import read_regular, write_all
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
@@ -84,7 +87,9 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
         return None
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    config.jobs, config.written = KeptJobs(kept.jobs, jobs), Written(lambda: _written(path))
+    parsed = cache(partial(_parsed, path, kept.zone))
+    config.jobs = KeptJobs(kept.jobs, jobs, lambda: parsed().jobs)
+    config.written = Written(lambda: (parsed().written.jobs, parsed().written.settings))
     return config
 
 
@@ -97,11 +102,11 @@ def _decoded(data: bytes) -> tuple[_Kept, bytes]:
     return msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :]
 
 
-def _written(path: Path) -> tuple[Tables, Tables]:
+def _parsed(path: Path, zone: str) -> Config:
+    """Return the configuration from its files: for what is not kept."""
     from scheduled.config.files import load_config
 
-    written = load_config(path).written
-    return written.jobs, written.settings
+    return load_config(path, kept_zone=lambda: zone)
 
 
 def keep(paths: Paths, config: Config) -> None:
@@ -111,7 +116,7 @@ def keep(paths: Paths, config: Config) -> None:
     """
     if not config.parsed or config.problems or config.warnings or not _is_settled(config):
         return
-    found = kept_jobs.encode(config.jobs)
+    found = None if _has_secrets(config.written.settings) else kept_jobs.encode(config.jobs)
     if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
         return
     from scheduled.config.changes import digest  # rarely needed
@@ -153,6 +158,12 @@ def _changed_at(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError:
         return 0
+
+
+def _has_secrets(settings: Mapping[str, Any]) -> bool:
+    """Return whether `env` of [defaults] has a secret, which is kept in no file of the state."""
+    env = (settings.get("defaults") or {}).get("env") or {}
+    return any(map(is_secret_name, env))
 
 
 def _is_settled(config: Config) -> bool:

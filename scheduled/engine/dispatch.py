@@ -259,7 +259,7 @@ class Dispatcher:
             try:
                 supervisor.submit(specify(job, claim, context, totals.get(claim.key, {})))
             except ScheduledError as error:
-                self._pending.append(Ended(attempt_result=unprepared(claim, str(error))))
+                self._pending.append(unprepared(claim, error))
 
     def _note_not_started(self, records: Sequence[Record]) -> None:
         """Leave the jobs with runs that could not be started to later ticks.

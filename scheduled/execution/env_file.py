@@ -37,7 +37,7 @@ def _lines(path: Path) -> list[str]:
     except RefusedError as error:
         raise ScheduledError(f"env_file {error}") from None
     except (OSError, ValueError, ConfigError) as error:
-        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from None
+        raise ScheduledError(f"env_file {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _words(path: Path, number: int, line: str) -> list[str]:

@@ -11,9 +11,11 @@ from scheduled.actions.registry import kind_of
 from scheduled.clock import now, stamp
 from scheduled.core.jobs import Action, Job, Stdin
 from scheduled.core.runs import AttemptResult, Claim
+from scheduled.errors import ScheduledError
 from scheduled.execution.env_file import read_env_file
-from scheduled.execution.protocol import Spec
+from scheduled.execution.protocol import Ended, NotStarted, Spec
 from scheduled.printable import printable
+from scheduled.state.files import SHORTAGE
 
 # Without logind sleep can't be inhibited: the job runs nevertheless, with a note in its output.
 AWAKE = """
@@ -83,10 +85,16 @@ def without(given: dict[str, str], names: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name not in names} if names else given
 
 
-def unprepared(claim: Claim, reason: str) -> AttemptResult:
-    """Return a failed result, with exit code EX_CONFIG, for an attempt that could not be prepared."""
+def unprepared(claim: Claim, error: ScheduledError) -> Ended | NotStarted:
+    """Return the record of an attempt that *error* kept from being prepared.
+
+    For lack of resources it is not started, and a later tick starts it. Otherwise it has failed, with exit code EX_CONFIG.
+    """
+    reason = printable(str(error))
+    if getattr(error.__cause__, "errno", None) in SHORTAGE:
+        return NotStarted(run_id=claim.run_id, attempt=claim.attempt, reason=reason)
     at = now()
-    return AttemptResult(
+    attempt_result = AttemptResult(
         run_id=claim.run_id,
         attempt=claim.attempt,
         status="failed",
@@ -94,8 +102,9 @@ def unprepared(claim: Claim, reason: str) -> AttemptResult:
         finished_at=at,
         duration_ms=0,
         exit_code=os.EX_CONFIG,
-        reason=printable(reason),
+        reason=reason,
     )
+    return Ended(attempt_result=attempt_result)
 
 
 def _wrapped(job: Job, argv: tuple[str, ...]) -> tuple[str, ...]:
