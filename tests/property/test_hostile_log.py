@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scheduled.handlers.formats.safe_files import count_lines
 from scheduled.handlers.workspace import logs
 from scheduled.handlers.workspace.logs import PIECE, Window, _count, _count_end
+from scheduled.state.links import RefusedError
 from tests.fixtures.in_process_cli import NIGHTLY
 from tests.fixtures.sample_workspace import NOW
 
@@ -73,7 +74,7 @@ def test_a_log_read_in_pieces_of_any_size_gives_the_same_counts(tmp_path_factory
     assert found == (True, dict(expected))
 
 
-def test_a_gigabyte_without_a_line_is_streamed(tmp_path):
+def test_of_a_gigabyte_without_a_line_only_the_end_is_read(tmp_path):
     path = tmp_path / "x.log"
     with path.open("wb") as file:
         file.truncate(GIGABYTE - 1000)
@@ -82,7 +83,7 @@ def test_a_gigabyte_without_a_line_is_streamed(tmp_path):
 
     found, peak = peak_of(lambda: counted(path))
 
-    assert found == (True, {"ERROR": 1})
+    assert found == (False, {"ERROR": 1})
     assert peak < MEMORY
 
 
@@ -101,13 +102,18 @@ def test_a_busy_hour_of_a_hundred_megabytes_is_counted_completely(tmp_path):
     assert time.process_time() - began < 60
 
 
-def test_a_memory_file_of_a_gigabyte_is_streamed(tmp_path):
+def test_a_memory_file_of_a_gigabyte_is_refused(tmp_path):
     path = tmp_path / "X.local.json"
     with path.open("wb") as file:
         file.write(b"{\n")
         file.truncate(GIGABYTE)
 
-    found, peak = peak_of(lambda: count_lines(path))
+    def refused():
+        with pytest.raises(
+            RefusedError, match="too large: 1073741824 bytes, and at most 100000000 are counted"
+        ):
+            count_lines(path)
 
-    assert found == (2, GIGABYTE)
+    _, peak = peak_of(refused)
+
     assert peak < MEMORY
