@@ -93,5 +93,7 @@ def in_zone(config: Config, zone: NextZone) -> Config:
 
 def follows_host(config: Config, job: str) -> bool:
     """Return whether the schedules of *job* are in the zone of the host, since the configuration names none for them."""
+    if not config.of_host:
+        return False
     tables = (config.written.jobs.get(job, {}), config.written.settings.get("defaults", {}))
-    return config.of_host and not any("timezone" in table for table in tables)
+    return not any("timezone" in table for table in tables)
