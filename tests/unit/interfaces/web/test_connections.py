@@ -31,11 +31,18 @@ async def hello(scope, receive, send):
 
 @asynccontextmanager
 async def served(places):
-    """Yield a function that opens a connection to a server with *places*."""
+    """Yield a function that opens a connection to a server with *places*; its attribute `lost` is set when one has ended."""
+    lost = asyncio.Event()
+
+    class Noted(protocol(places)):
+        def connection_lost(self, exc):
+            super().connection_lost(exc)
+            lost.set()
+
     listening = socket.create_server(("127.0.0.1", 0))
     address = listening.getsockname()
     config = uvicorn.Config(
-        hello, http=protocol(places), lifespan="off", log_level="error", ws="none", timeout_keep_alive=60
+        hello, http=Noted, lifespan="off", log_level="error", ws="none", timeout_keep_alive=60
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None
@@ -48,6 +55,7 @@ async def served(places):
         writer.write(data)
         return reader, writer
 
+    connect.lost = lost
     yield connect
     for writer in opened:
         writer.transport.abort()
@@ -103,7 +111,7 @@ def test_a_client_that_does_not_read_its_answer_is_disconnected():
         async with served(Places(seconds=SHORT)) as connect:
             reader, _ = await connect(REQUEST.replace(b"/ ", b"/much "))
             reader._transport.pause_reading()
-            await asyncio.sleep(4 * SHORT)
+            await connect.lost.wait()
             reader._transport.resume_reading()
             with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
                 await reader.readexactly(2**26)
