@@ -1,7 +1,6 @@
 """Jobs that were parsed before: each is decoded when it is first asked for."""
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
-from functools import cached_property
+from collections.abc import ItemsView, Iterator, ValuesView
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -21,21 +20,13 @@ class JobList(msgspec.Struct, frozen=True):
 
 
 def encode(jobs: Jobs) -> tuple[JobList, bytes] | None:
-    """Return *jobs*, encoded; None if their values can't be encoded without a difference.
-
-    A job with a secret in its `env` is left out: its text has a length of 0.
-    """
-    secrets = {value.encode() for job in jobs.values() for value in _secrets(job)}
-    bodies = [b"" if any(_secrets(job)) else msgspec.msgpack.encode(job) for job in jobs.values()]
+    """Return *jobs*, encoded; None if one has a secret in its `env`, or a value that can't be encoded without a difference."""
+    if any(is_secret_name(name) for job in jobs.values() for name in job.env):
+        return None
+    bodies = [msgspec.msgpack.encode(job) for job in jobs.values()]
     listed, data = JobList(list(jobs), [*accumulate(map(len, bodies))], jobs.index), b"".join(bodies)
-    same = (
-        all(_is_plain(job.options) for job in jobs.values()) and KeptJobs(listed, data, lambda: jobs) == jobs
-    )
-    return (listed, data) if same and not any(value in data for value in secrets) else None
-
-
-def _secrets(job: Job) -> Iterator[str]:
-    return (value for name, value in job.env.items() if value and is_secret_name(name))
+    same = all(_is_plain(job.options) for job in jobs.values()) and KeptJobs(listed, data) == jobs
+    return (listed, data) if same else None
 
 
 def _is_plain(value: Any) -> bool:
@@ -46,26 +37,21 @@ def _is_plain(value: Any) -> bool:
 
 
 class KeptJobs(Jobs):
-    """The jobs that *listed* names, encoded in *data*. Those that were left out are taken from what *load* returns."""
+    """The jobs that *listed* names, encoded in *data*."""
 
-    def __init__(self, listed: JobList, data: bytes, load: Callable[[], Mapping[str, Job]]) -> None:
+    def __init__(self, listed: JobList, data: bytes) -> None:
         super().__init__()
         self._spans = dict(zip(listed.names, pairwise((0, *listed.ends)), strict=True))
         self._data, self._decode = data, msgspec.msgpack.Decoder(Job).decode
-        self._complete, self._load = False, load
+        self._complete = False
         self.__dict__["index"] = listed.index
 
     def __getitem__(self, name: str) -> Job:
         job = self._jobs.get(name)
         if job is None:
             begin, end = self._spans[name]
-            job = self._decode(self._data[begin:end]) if begin < end else self._from_files[name]
-            self._jobs[name] = job
+            job = self._jobs[name] = self._decode(self._data[begin:end])
         return job
-
-    @cached_property
-    def _from_files(self) -> Mapping[str, Job]:
-        return self._load()
 
     def __setitem__(self, name: str, job: Job) -> None:
         self._decode_all()

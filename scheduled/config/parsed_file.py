@@ -1,7 +1,7 @@
 """The configuration as it was parsed last, in a file of the state directory: most processes need not parse it again.
 
 The file is used only if nothing that the configuration was made from has changed since. It can be deleted at any time. A
-configuration with problems or warnings is not kept, and no job with a secret in its `env` is.
+configuration with problems or warnings, or with a secret in an `env`, is not kept.
 """
 
 import os
@@ -10,7 +10,6 @@ import sys
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -23,7 +22,7 @@ from scheduled.config.config import Config, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
-from scheduled.config.written import Written
+from scheduled.config.written import Tables, Written
 from scheduled.errors import ConfigError
 from scheduled.masking import is_secret_name
 from scheduled.paths import Paths
@@ -36,6 +35,7 @@ BEGIN = len(MAGIC) + SIZES.size
 # A file may change twice within the resolution of its times: that of the kernel, or a second or two on old file systems.
 FINE, COARSE = 0.05, 2.0  # seconds
 PACKAGE = os.path.dirname(os.path.dirname(__file__))
+# Of the package, and the directory of all packages. A directory changes with its files if they are replaced, not if they are edited.
 PARTS = (
     "..",
     "",
@@ -43,7 +43,10 @@ PARTS = (
     "config",
     "core",
     "schedules",
-)  # of the package, and the directory of all packages
+    "config/job_table.py",
+    "core/jobs.py",
+    "schedules/schedule.py",
+)
 ZONES = ("", "America", "Asia", "Europe")  # directories with zones, which a new version of the rules replaces
 
 
@@ -87,9 +90,7 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
         return None
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    parsed = cache(partial(_parsed, path, kept.zone))
-    config.jobs = KeptJobs(kept.jobs, jobs, lambda: parsed().jobs)
-    config.written = Written(lambda: (parsed().written.jobs, parsed().written.settings))
+    config.jobs, config.written = KeptJobs(kept.jobs, jobs), Written(lambda: _written(path, fingerprint))
     return config
 
 
@@ -102,11 +103,14 @@ def _decoded(data: bytes) -> tuple[_Kept, bytes]:
     return msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :]
 
 
-def _parsed(path: Path, zone: str) -> Config:
-    """Return the configuration from its files: for what is not kept."""
+def _written(path: Path, fingerprint: int) -> tuple[Tables, Tables]:
+    """Return the tables of the files. Raise ConfigError if these were changed since they had this *fingerprint*."""
     from scheduled.config.files import load_config
 
-    return load_config(path, kept_zone=lambda: zone)
+    found = load_config(path)
+    if found.fingerprint != fingerprint:
+        raise ConfigError(f"{path}: was edited while it was read; repeat the command")
+    return found.written.jobs, found.written.settings
 
 
 def keep(paths: Paths, config: Config) -> None:
