@@ -68,9 +68,8 @@ def load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None = None) -
     found = _load(paths, path, kept_zone)
     if found is not None:
         return found
-    from scheduled.config.files import (
-        load_config,  # its imports take longer than the rest of an ordinary tick
-    )
+    # Here, because an ordinary tick does not need these imports, which take long.
+    from scheduled.config.files import load_config
 
     return load_config(path, kept_zone=kept_zone)
 

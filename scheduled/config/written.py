@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 Tables = dict[str, Any]
-Drafts = Mapping[
-    Path, bytes | None
-]  # contents to use instead of those of files; None: the file does not exist
+# Contents to use instead of those of files; None: the file does not exist.
+Drafts = Mapping[Path, bytes | None]
 
 
 class Written:

@@ -84,9 +84,8 @@ class Jobs(MutableMapping[str, Job]):
         self._forget()
 
     def _forget(self) -> None:
-        """Forget the index, and the places: they are those of other jobs."""
-        for found in ("index", "_places"):
-            self.__dict__.pop(found, None)
+        """Forget the index: it is that of other jobs."""
+        self.__dict__.pop("index", None)
 
     def enable(self, name: str, *, enabled: bool) -> None:
         """Enable or disable a job."""
@@ -120,14 +119,6 @@ class Jobs(MutableMapping[str, Job]):
     def copy(self) -> "Jobs":
         """Return a copy, which can be changed without an effect on this one."""
         return Jobs(self._jobs)
-
-    def place(self, name: str) -> int:
-        """Return the position of a job in the configuration."""
-        return self._places[name]
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self)}
 
     @cached_property
     def index(self) -> JobIndex:

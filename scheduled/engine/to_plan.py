@@ -23,16 +23,11 @@ GENERATION = "planned_at_generation"  # in the ledger's meta: that of the last p
 
 def keys(ledger: Ledger, config: Config, now: Instant, also: Collection[JobKey] = ()) -> set[JobKey] | None:
     """Return the jobs and targets that have to be planned at *now*, with *also*; None if all of them have to be."""
-    if not is_planned(ledger, config, now) or _is_irregular(ledger, config, now):
+    if ledger.meta(BASIS) != _basis(ledger, config, now) or _is_irregular(ledger, config, now):
         return None
     planned_at = int(ledger.meta(GENERATION) or 0)
     found = ledger.keys_to_plan(now + config.jobs.index.longest_delay, planned_at)
     return {*found, *also, *(run.key for run in ledger.open_runs()), *ledger.requested_keys()}
-
-
-def is_planned(ledger: Ledger, config: Config, now: Instant) -> bool:
-    """Return whether a tick has planned all jobs with the same basis."""
-    return ledger.meta(BASIS) == _basis(ledger, config, now)
 
 
 def remember(ledger: Ledger, config: Config, now: Instant) -> None:
