@@ -15,7 +15,7 @@ import msgspec
 
 from scheduled.errors import StateError
 from scheduled.schedules.zones import MINUTE, Instant
-from scheduled.state.files import read_regular, write_atomically
+from scheduled.state.files import read_regular, write_all, write_atomically
 
 MANY = 1_000  # jobs: the document of more of them has a journal
 LONGEST = 15 * MINUTE  # after this time the document is written again
@@ -90,7 +90,7 @@ def append(snapshot: Path, entry: Mapping[str, Any]) -> None:
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             _end_line(fd)
-            os.write(fd, _line(entry))
+            write_all(fd, _line(entry))
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -46,6 +46,7 @@ from scheduled.state.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
+    from scheduled.core.runs import OpenReason
     from scheduled.core.targets import LastTargets
     from scheduled.engine.tick_gates import TickGates
 
@@ -268,33 +269,8 @@ def _finish(
     at_once = fired is None and not wakes
     # At once, nothing depends on it before the ledger is closed.
     with ledger.transaction(durable=not at_once):
-        # A run that started before a backward clock step has ended, so its job can be rewound now.
-        stepped = clock_steps.step_back(ledger, runtime.config.jobs, int(now))
-        # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
-        budget = None if runtime.config.max_runs is None else 0
-        gates = Gates() if asked is None else asked.gates
         unanswered = [] if asked is None else asked.remember(ledger)
-        claimed = {claim.key for claim in dispatcher.claimed}
-        keys = None if stepped else to_plan.keys(ledger, runtime.config, int(now), claimed)
-        plan = planning.plan_and_record(
-            ledger,
-            runtime.config,
-            int(now),
-            keys=keys,
-            gates=gates,
-            budget=budget,
-            events=None if dispatcher.events_left else 0,
-            sessions=0 if dispatcher.sessions_left == 0 else None,
-        )
-        to_plan.remember(ledger, runtime.config, int(now))
-        # Read `planned` again: a later tick may have planned by now.
-        planning.record_left_over(
-            ledger,
-            plan,
-            int(ledger.meta("planned") or 0),
-            dispatcher.untaken,
-            "budget" if dispatcher.out_of_time else "due",
-        )
+        plan = _plan_rest(runtime, ledger, Gates() if asked is None else asked.gates, dispatcher, now)
         news = _news(runtime, ledger, new, now) if at_once else []
     if not dispatcher.events_left:
         follow_ups.log_limit(runtime, plan)
@@ -312,6 +288,31 @@ def _finish(
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
     return news
+
+
+def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:
+    """Plan once more at *now*, after the runs of the tick, and record why slots stay open and when jobs are due next."""
+    config = runtime.config
+    # A run that started before a backward clock step has ended, so its job can be rewound now.
+    stepped = clock_steps.step_back(ledger, config.jobs, int(now))
+    claimed = {claim.key for claim in dispatcher.claimed}
+    plan = planning.plan_and_record(
+        ledger,
+        config,
+        int(now),
+        keys=None if stepped else to_plan.keys(ledger, config, int(now), claimed),
+        gates=gates,
+        # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
+        budget=None if config.max_runs is None else 0,
+        events=None if dispatcher.events_left else 0,
+        sessions=0 if dispatcher.sessions_left == 0 else None,
+    )
+    to_plan.remember(ledger, config, int(now))
+    # Read `planned` again: a later tick may have planned by now.
+    planned = int(ledger.meta("planned") or 0)
+    rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
+    planning.record_left_over(ledger, plan, planned, dispatcher.untaken, rest)
+    return plan
 
 
 def _set_alarm(runtime: Runtime, ledger: Ledger, plan: Plan) -> Instant | None:
