@@ -51,13 +51,14 @@ ZONES = ("", "America", "Asia", "Europe")  # directories with zones, which a new
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """The beginning of the file. *made_from* is the result of `_made_from`; the encoded jobs follow."""
+    """The beginning of the file. *made_from* is the result of `_made_from`; *size* bytes with the jobs follow, then the tables."""
 
     made_from: int
     zone: str
     settings: SettingsTable
     digest: str
     jobs: JobList
+    size: int
 
 
 def load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None = None) -> Config:
@@ -79,7 +80,7 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
     try:
         if warn_or_refuse(paths.parsed) or warn_or_refuse(path):
             return None
-        kept, jobs = _decoded(read_regular(paths.parsed))
+        kept, rest = _decoded(read_regular(paths.parsed))
     except (OSError, ValueError, struct.error, ConfigError):
         return None  # there is none, or it is damaged, or its rights are wrong
     if kept.made_from != _made_from(fingerprint):
@@ -89,27 +90,18 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
         return None
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    config.jobs, config.written = KeptJobs(kept.jobs, jobs), Written(lambda: _written(path, fingerprint))
+    config.jobs = KeptJobs(kept.jobs, rest[: kept.size])
+    config.written = Written(lambda: msgspec.msgpack.decode(rest[kept.size :], type=tuple[Tables, Tables]))
     return config
 
 
 def _decoded(data: bytes) -> tuple[_Kept, bytes]:
-    """Return the beginning of the file with the content *data*, and the encoded jobs. Raise ValueError if it is damaged."""
+    """Return the beginning of the file with the content *data*, and the rest. Raise ValueError if it is damaged."""
     length, checksum = SIZES.unpack(data[len(MAGIC) : BEGIN])
     rest = memoryview(data)[BEGIN:]
     if not data.startswith(MAGIC) or crc32(rest) != checksum:
         raise ValueError
     return msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :]
-
-
-def _written(path: Path, fingerprint: int) -> tuple[Tables, Tables]:
-    """Return the tables of the files. Raise ConfigError if these were changed since they had this *fingerprint*."""
-    from scheduled.config.files import load_config
-
-    found = load_config(path)
-    if found.fingerprint != fingerprint:
-        raise ConfigError(f"{path}: was edited while it was read; repeat the command")
-    return found.written.jobs, found.written.settings
 
 
 def keep(paths: Paths, config: Config) -> None:
@@ -119,18 +111,28 @@ def keep(paths: Paths, config: Config) -> None:
     """
     if not config.parsed or config.problems or config.warnings or not _is_settled(config):
         return
-    found = None if _has_secrets(config.written.settings) else kept_jobs.encode(config.jobs)
+    found = None if _has_secrets(config.written.settings) else _encoded(config)
     if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
         return
     from scheduled.config.changes import digest  # rarely needed
 
-    listed, data = found
+    listed, jobs, tables = found
     settings = msgspec.convert(config.written.settings, SettingsTable)
-    kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed)
+    kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed, len(jobs))
     head = msgspec.msgpack.encode(kept)
-    rest = head + data
+    rest = head + jobs + tables
     with suppress(OSError):
         _write(paths.parsed, MAGIC + SIZES.pack(len(head), crc32(rest)) + rest)
+
+
+def _encoded(config: Config) -> tuple[JobList, bytes, bytes] | None:
+    """Return the jobs of *config* and its tables, encoded; None if that makes a difference. A date in the tables becomes a text."""
+    found = kept_jobs.encode(config.jobs)
+    try:
+        tables = msgspec.msgpack.encode((config.written.jobs, config.written.settings))
+    except (OverflowError, TypeError, ValueError):  # for example an integer of more than 64 bits
+        return None
+    return (*found, tables) if found else None
 
 
 def _write(path: Path, data: bytes) -> None:

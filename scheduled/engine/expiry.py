@@ -61,7 +61,7 @@ def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event
     jobs, pauses, states = runtime.config.jobs, ledger.pauses(int(now)), ledger.job_states(waiting)
     found = (
         one
-        for key in waiting & states.keys()
+        for key in sorted(waiting & states.keys())
         if key.job in jobs
         for one in deferrals.given_up(jobs[key.job], states[key], pauses, int(now))
     )

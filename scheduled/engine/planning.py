@@ -213,7 +213,7 @@ def _plan_and_record(
 
             due = intervals.due_after_skip(ledger, config.jobs[key.job], key, now)
         ledger.wait(key, waits, due)
-    for key in job_states.keys() - found.jobs.keys():
+    for key in sorted(job_states.keys() - found.jobs.keys()):
         ledger.wait(key, "paused", None)  # its configuration file can't be read now
     return msgspec.structs.replace(found, events=tuple(events))
 

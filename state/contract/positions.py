@@ -15,13 +15,13 @@ class Positions(Protocol):
     def job_states(self, keys: Iterable[JobKey] | None = None) -> dict[JobKey, JobState]:
         """Return the state of every key that has an open epoch: position, schedules, open runs, last run.
 
-        With *keys*, only of these; the work does not grow with the number of other keys.
+        With *keys*, only of these, sorted; the work does not grow with the number of other keys.
         """
 
     def job_rows(self, keys: Iterable[JobKey] | None = None) -> list[JobRow]:
         """Return one summary for every key that ever had an epoch or a run, sorted by job and target.
 
-        With *keys*, only of these, in their order.
+        With *keys*, only of these.
         """
 
     def changed_rows(self, generation: int) -> list[JobRow]:

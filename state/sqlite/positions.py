@@ -244,11 +244,11 @@ class Positions:
     def _of_keys(
         self, query: str, where: str, keys: Iterable[JobKey] | None, order: str = ""
     ) -> list[tuple[Any, ...]]:
-        """Return the rows of *query*, which reads `jobs`, that fulfil *where*; with *keys*, only of these."""
+        """Return the rows of *query*, which reads `jobs`, that fulfil *where*; with *keys*, only of these, sorted."""
         if keys is None:
             return self._db.execute(f"{query} WHERE {where} {order}").fetchall()
         of_key = f"{query} WHERE jobs.job = ? AND jobs.target = ? AND {where}"
-        return [row for key in keys for row in self._db.execute(of_key, key)]
+        return [row for key in sorted(keys) for row in self._db.execute(of_key, key)]
 
     def _decided(self, keys: Iterable[JobKey] | None) -> dict[JobKey, tuple[Instant, ...]]:
         """Return, for each key, the single slots beyond its position that already have a verdict."""

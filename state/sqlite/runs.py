@@ -52,11 +52,11 @@ def _open_run(row: tuple[Any, ...]) -> OpenRun:
 
 
 def open_runs(db: sqlite3.Connection, keys: Iterable[JobKey] | None = None) -> list[OpenRun]:
-    """Return every run that has not ended; with *keys*, only those of these jobs and targets."""
+    """Return every run that has not ended; with *keys*, only those of these jobs and targets, sorted by them."""
     if keys is None:
         return [_open_run(row) for row in db.execute(_OPEN_RUN)]
     of_key = f"{_OPEN_RUN} AND job = ? AND target = ? ORDER BY runs.rowid"
-    return [_open_run(row) for key in keys for row in db.execute(of_key, key)]
+    return [_open_run(row) for key in sorted(keys) for row in db.execute(of_key, key)]
 
 
 def is_all_in_run(result: AttemptResult) -> bool:

@@ -226,3 +226,12 @@ def test_many_decided_slots_beyond_the_position_are_copied_once(ledger, monkeypa
 
     assert decided == tuple(slot * HOUR for slot in range(2, 302))
     assert sum(copied) == 300
+
+
+def test_the_states_of_a_set_of_keys_are_sorted(ledger):
+    keys = [JobKey("a"), JobKey("b", "x"), JobKey("b", "y"), JobKey("c")]
+    with ledger.transaction():
+        for key in reversed(keys):
+            ledger.begin_epoch(key, HOURLY, 0)
+
+    assert [list(ledger.job_states(order)) for order in (keys[::-1], keys[2:] + keys[:2])] == [keys, keys]

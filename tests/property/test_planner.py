@@ -140,10 +140,12 @@ class Era:
         alike = [place for place in every if self.schedules[place].expression == schedule.expression]
         place = (alike or every)[0]
         until = self.end
-        passed = list(self.of_one(place, until))
+        anchored = self.schedules[place].anchor is not None
+        # Without an anchor, instants before the era are no slots: the job was disabled then.
+        passed = [slot for slot in self.of_one(place, until) if anchored or slot > self.begin]
         if passed:
             return passed[-1]
-        return self.starts[place] if self.schedules[place].anchor is None else self.begin + 1
+        return self.begin + 1 if anchored else self.starts[place]
 
 
 class World:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from scheduled.config import parsed_file
+from scheduled.config.changes import summary
 from scheduled.config.files import load_config
 from scheduled.config.kept_jobs import JobList, KeptJobs, encode
 from scheduled.core.configured_jobs import Jobs
@@ -143,14 +144,21 @@ def test_a_configuration_with_a_secret_is_not_kept(paths, old, new):
     assert not paths.parsed.exists()
 
 
-def test_the_tables_of_files_that_were_edited_since_are_not_those_of_the_kept_configuration(paths):
-    kept(paths)
+def test_the_tables_are_those_of_the_kept_configuration_also_if_its_files_were_edited_since(paths):
+    parsed = kept(paths)
     found = load(paths)
     write(paths, TEXT.replace("backup", "restic -v"))
 
-    with pytest.raises(ConfigError, match="was edited while it was read"):
-        found.written.jobs  # noqa: B018 - it is read now
+    assert (found.written.jobs, found.written.settings) == (parsed.written.jobs, parsed.written.settings)
     assert found.jobs["daily"].action.line == "backup"
+
+
+def test_a_change_is_noticed_by_the_same_values_if_the_configuration_was_kept(paths):
+    write(paths, TEXT.replace('"2027-01-02T03:04:05"', "2027-01-02T03:04:05"))
+    parsed = kept(paths)
+
+    assert not load(paths).parsed
+    assert summary(load(paths)) == summary(parsed)
 
 
 def test_a_file_that_was_changed_just_now_is_not_kept(paths):
