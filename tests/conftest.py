@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scheduled import advice
 
@@ -20,6 +21,10 @@ pytest_plugins = [
     "tests.fixtures.crash_world",  # it imports the ones before
     "tests.fixtures.compound_world",
 ]
+
+# The examples of property tests follow from the code by day (see tests/fixtures/seed.py).
+settings.register_profile("fixed", derandomize=not os.environ.get("SCHEDULED_NIGHTLY"))
+settings.load_profile("fixed")
 
 SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 
