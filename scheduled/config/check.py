@@ -15,6 +15,7 @@ from scheduled.config.files import load_config
 from scheduled.config.kept_zone import kept_in
 from scheduled.config.last_targets import recall
 from scheduled.config.lines import located, with_line_of_setting
+from scheduled.config.parsed_file import load
 from scheduled.config.workspace_doubts import workspace_doubts
 from scheduled.config.written import Drafts
 from scheduled.core import cadence, retry_span, wait_span
@@ -41,7 +42,9 @@ def checked(
 ) -> dict[str, Any]:
     """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does."""
     with read_only(paths) as ledger:
-        return check(config_file, drafts, ledger, environment)
+        zone = partial(kept_in, ledger)
+        found = load_config(config_file, drafts, zone) if drafts else load(paths, config_file, zone)
+        return _check(found, ledger, environment)
 
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
@@ -69,12 +72,16 @@ def check(
     *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, which slots ran, and the last known targets. Without it, the interval is unknown and no slot
     counts as run.
     """
-    found, now = load_config(config_file, drafts, partial(kept_in, ledger)), int(clock.now())
+    return _check(load_config(config_file, drafts, partial(kept_in, ledger)), ledger, environment)
+
+
+def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    now = int(clock.now())
     if ledger is not None:
         recall(found, ledger)
     problems = [
         *found.problems,
-        *web_hosts.problems(config_file, found.interfaces.web.hosts),
+        *web_hosts.problems(found.path, found.interfaces.web.hosts),
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),
         *alike.of_targets(found.jobs),
     ]

@@ -5,6 +5,7 @@ import pytest
 
 from scheduled.config import parsed_file
 from scheduled.config.changes import summary
+from scheduled.config.check import checked
 from scheduled.config.files import load_config
 from scheduled.config.kept_jobs import JobList, KeptJobs, encode
 from scheduled.core.configured_jobs import Jobs
@@ -246,3 +247,15 @@ def test_a_field_of_another_type_is_not_decoded(jobs):
 
     with pytest.raises(msgspec.ValidationError):
         KeptJobs(JobList(["a"], [len(data)], jobs.index), data)["a"]
+
+
+def test_a_check_finds_the_same_with_the_kept_configuration_and_notices_an_edit(paths):
+    write(paths, TEXT + '[jobs.doubtful]\ncron = "30 2 * * *"\ncommand = "true"\n')
+    before = checked(paths.config, paths)
+    kept(paths)
+    found = (load(paths).parsed, checked(paths.config, paths))
+    write(paths, TEXT + "[jobs.doubtful]\ncommand = 3\n")
+
+    assert found == (False, before)
+    assert any("jobs.doubtful: cron:" in warning for warning in before["warnings"])
+    assert "jobs.doubtful" in checked(paths.config, paths)["problems"][0]
