@@ -329,11 +329,11 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
     if config.jobs.with_gate:
         from scheduled.engine import tick_gates
 
-        found |= tick_gates.problems(ledger, config.jobs)
+        found |= problems.of_kind("gate", tick_gates.problems(ledger, config.jobs))
     if config.jobs.with_changing_targets:
         from scheduled.engine import target_lists
 
-        found |= target_lists.problems(ledger, config.jobs)
+        found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
     return problems.news(ledger, found, now)
 
 

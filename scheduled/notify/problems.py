@@ -10,6 +10,7 @@ from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow
 from scheduled.core.runs import FAILED
+from scheduled.core.troubles import OF_SCHEDULED, Trouble
 from scheduled.notify import long_waits, never_run
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
@@ -23,9 +24,7 @@ OF_JOB = (
     "gate",
     "targets",
 )  # the kinds of problem that concern one job, or one target of it
-OWNER = JobKey(
-    ""
-)  # the owner of these conditions in the ledger: scheduled itself. The name of a job is never empty.
+OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 
 
 def about(name: str) -> JobKey:
@@ -44,8 +43,8 @@ def is_about_failing(name: str) -> bool:
     return name.startswith(f"{FAILING}:")
 
 
-def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
-    """Return a text for each enabled job that is failing.
+def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, Trouble]:
+    """Return a trouble for each enabled job that is failing.
 
     Of its runs that had to succeed, the newest that has ended failed. Only a success ends this: a run that is skipped
     does not.
@@ -57,9 +56,9 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, str]:
             continue
         status, run = _newest(ledger, row)
         if status in FAILED:
-            found[row.key] = _failed(
-                row.key, str(status), run.reason if run is not None else "", named(jobs, row.key)
-            )
+            reason, run_id = (run.reason, run.run_id) if run is not None else ("", "")
+            text = _failed(row.key, str(status), reason, named(jobs, row.key))
+            found[row.key] = Trouble(text=text, kind=str(status), subject=row.key, run_id=run_id)
     return found
 
 
@@ -119,24 +118,32 @@ def _some(texts: Sequence[str], most: int = 3) -> str:
 
 def current(
     ledger: Ledger, jobs: Jobs, problems: Mapping[str, str], messages: Iterable[str], now: float
-) -> dict[str, str]:
-    """Return the texts of all current problems at *now* (UTC seconds), by key.
+) -> dict[str, Trouble]:
+    """Return all current troubles at *now* (UTC seconds), by key.
 
-    They are the *problems* of the configuration, by their names, the *messages* of this tick, and one text for each of the *jobs* that
+    They are the *problems* of the configuration, by their names, the *messages* of this tick, and one for each of the *jobs* that
     is failing, waits for a decision of the user or does not get to run.
     """
-    found = {f"config:{name}": text for name, text in problems.items()}
-    found |= {name_of(key): text for key, text in failing(ledger, jobs).items()}
+    found = {f"config:{name}": Trouble(text=text, kind="config") for name, text in problems.items()}
+    found |= {name_of(key): trouble for key, trouble in failing(ledger, jobs).items()}
     for waiting in ledger.open_runs():
         if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
-            found[f"ask:{waiting.key}"] = (
+            text = (
                 f"{waiting.key.display_name}: was interrupted and waits for a decision: "
                 f"run `scheduled rerun {waiting.run_id}`, or `scheduled skip {waiting.job}`"
             )
-    found |= long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs)
+            found[f"ask:{waiting.key}"] = Trouble(
+                text=text, kind="ask", subject=waiting.key, run_id=waiting.run_id
+            )
+    found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
     for text in map(printable, messages):
-        found.setdefault(f"tick:{text}", text)
+        found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
     return found
+
+
+def of_kind(kind: str, texts: Mapping[str, str]) -> dict[str, Trouble]:
+    """Return troubles of *kind* with these *texts*, by key."""
+    return {key: Trouble(text=text, kind=kind, subject=about(key)) for key, text in texts.items()}
 
 
 def remember(ledger: Conditions, texts: Iterable[str], now: float) -> None:
@@ -146,16 +153,17 @@ def remember(ledger: Conditions, texts: Iterable[str], now: float) -> None:
         ledger.put_condition(OWNER, condition, now)
 
 
-def news(ledger: Conditions, problems: Mapping[str, str], now: float) -> list[str]:
-    """Record the current problems; return the texts of those that are new or were last printed a day ago."""
+def news(ledger: Conditions, troubles: Mapping[str, Trouble], now: float) -> list[str]:
+    """Record the current troubles; return the texts of those that are new or were last printed a day ago."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}
-    ledger.drop_conditions(OWNER, [key for key in known if key not in problems])
+    ledger.drop_conditions(OWNER, [key for key in known if key not in troubles])
     due = []
-    for key, text in problems.items():
+    for key, trouble in troubles.items():
         item = known.get(key)
         notified_at = item.notified_at if item else None
         if notified_at is None or not now - DAY < notified_at <= now:
             due.append(key)
-        ledger.put_condition(OWNER, Condition(key=key, group="problem", payload={"text": text}), now)
+        condition = Condition(key=key, group="problem", payload={"text": trouble.text})
+        ledger.put_condition(OWNER, condition, now)
     ledger.notified(OWNER, due, now)
-    return [problems[key] for key in due]
+    return [troubles[key].text for key in due]

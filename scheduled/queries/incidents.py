@@ -47,7 +47,9 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
 def _current(ledger: Ledger, config: Config) -> list[KnownCondition]:
     """Return the conditions of the ledger; a job counts as failing by its runs, which may be newer than the last tick."""
     jobs, gone = config.jobs, {*without_subject(ledger, config)}
-    failing = {problems.name_of(key): (key, text) for key, text in problems.failing(ledger, jobs).items()}
+    failing = {
+        problems.name_of(key): (key, found.text) for key, found in problems.failing(ledger, jobs).items()
+    }
     conditions = (item for item in question.each(ledger.conditions()) if item.condition.severity != "fact")
     conditions = (item for item in conditions if item.key not in gone)
     known = [item for item in conditions if _still_true(item, failing)]

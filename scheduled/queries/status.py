@@ -13,6 +13,7 @@ from scheduled.core.conditions import in_words
 from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
+from scheduled.core.troubles import Trouble
 from scheduled.engine.heartbeat import Cadence
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -151,14 +152,14 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     }
 
 
-def _problems(ledger: Conditions, found: Ticks, zone: str, failing: Mapping[JobKey, str]) -> list[str]:
+def _problems(ledger: Conditions, found: Ticks, zone: str, failing: Mapping[JobKey, Trouble]) -> list[str]:
     missing = ticks.problem(found, zone)
     recorded = [
         in_words(item.condition)
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
     ]
-    return [text for text in (missing, *failing.values(), *recorded) if text]
+    return [text for text in (missing, *(trouble.text for trouble in failing.values()), *recorded) if text]
 
 
 def _state_problems(paths: Paths) -> list[str]:

@@ -176,7 +176,9 @@ def test_the_incident_of_a_target_names_the_target(ledger, config):
 
     found = problems.current(ledger, config.jobs, {}, [], NOW)
 
-    assert found == {"job:job@y": "job@y: failed (scheduled logs job@y)"}
+    assert {name: (trouble.subject, trouble.text) for name, trouble in found.items()} == {
+        "job:job@y": (Y, "job@y: failed (scheduled logs job@y)")
+    }
     assert [problems.about(name) for name in (*found, "job:mail@@flow", "ask:a", "config:x", "tick:job:a")] == [
         Y, JobKey("mail@flow"), JobKey("a"), problems.OWNER, problems.OWNER,
     ]  # fmt: skip

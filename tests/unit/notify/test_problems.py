@@ -6,6 +6,7 @@ from scheduled.core.conditions import Condition
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
+from scheduled.core.troubles import Trouble
 from scheduled.notify import problems
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY
@@ -24,7 +25,7 @@ def ledger(tmp_path):
 
 def printed(ledger, found, at):
     with ledger.transaction():
-        return problems.news(ledger, found, NOON + at)
+        return problems.news(ledger, problems.of_kind("job", found), NOON + at)
 
 
 def test_a_problem_is_printed_when_it_appears_and_then_once_a_day(ledger):
@@ -122,7 +123,14 @@ def ran(ledger, *statuses, job="job"):
 
 def test_a_job_is_failing_from_a_failure_until_a_success(ledger):
     assert ran(ledger, "success") == {}
-    assert ran(ledger, "success", "timed_out") == {JobKey("job"): "job: timed_out: why (scheduled logs job)"}
+    assert ran(ledger, "success", "timed_out") == {
+        JobKey("job"): Trouble(
+            text="job: timed_out: why (scheduled logs job)",
+            kind="timed_out",
+            subject=JobKey("job"),
+            run_id="run-2",
+        )
+    }
 
 
 @pytest.mark.parametrize(

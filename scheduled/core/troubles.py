@@ -1,0 +1,23 @@
+"""A trouble: something that is wrong now and needs a human."""
+
+import msgspec
+
+from scheduled.core.conditions import Priority
+from scheduled.core.keys import JobKey
+
+OF_SCHEDULED = JobKey("")  # the subject of a trouble of `scheduled` itself. The name of a job is never empty.
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finder of troubles returns for each, by the key under which it stays the same trouble as long as it lasts.
+
+    *text* is a sentence for people: what, why, and in parentheses the command that shows more. *kind* is what kind of
+    failure it is now, for example `failed` or `late`: it may change while the trouble lasts, so it is no part of the key.
+    *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble.
+    """
+
+    text: str
+    kind: str
+    subject: JobKey = OF_SCHEDULED
+    priority: Priority = "high"
+    run_id: str = ""
