@@ -40,9 +40,11 @@ class Recipients(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message to one *recipient*: the mail address of a branch, for example `@flow`.
+    """A message to one *recipient*: the mail address of a branch, for example `@flow`, or the name of a channel.
 
-    *upsert_key*: it replaces the text of an unread notice with the same key in the recipient's mailbox.
+    *upsert_key*: it replaces the text of an unread notice with the same key in the recipient's mailbox. *kind* is what it
+    is about, for example `incident` or `recovery`, *job* and *target* are what it concerns. *output* has the last lines of
+    the output, *link* is the page of the run.
     """
 
     recipient: str
@@ -50,6 +52,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     body: str
     priority: Priority = "normal"
     upsert_key: str = ""
+    kind: str = ""
+    job: str = ""
+    target: str = ""
+    output: str = ""
+    link: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
