@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scheduled.state.contract.conditions import Conditions
     from scheduled.state.contract.epochs import Epochs
     from scheduled.state.contract.history import History
+    from scheduled.state.contract.incidents import Incidents
     from scheduled.state.contract.ledger import Ledger
     from scheduled.state.contract.meta import Meta
     from scheduled.state.contract.overrides import Overrides
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
     from scheduled.state.contract.runs import Runs
     from scheduled.state.contract.start_requests import StartRequests
 else:
-    Epochs = Positions = Runs = StartRequests = History = Conditions = Overrides = ClockSteps = Meta = (
-        Ledger
-    ) = object
+    Epochs = Positions = Runs = StartRequests = History = Conditions = Incidents = Overrides = ClockSteps = (
+        Meta
+    ) = Ledger = object
 
 __all__ = [
     "ClockSteps",
     "Conditions",
     "Epochs",
     "History",
+    "Incidents",
     "Ledger",
     "Meta",
     "Overrides",

@@ -9,7 +9,7 @@ The module does not import click, because the crontab's `scheduled run` needs it
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import TextIOWrapper
 from typing import Any
 
@@ -190,5 +190,23 @@ def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as
     print_errors(
         [f"{name}: it, or another job of its group, is already running" for name in document["busy"]]
     )
-    print_errors(document["problems"])
+    _print_announced(document)
     return int(document["exit_code"])
+
+
+def _print_announced(document: Mapping[str, Any]) -> None:
+    """Print the problems and the recoveries, each with the output that belongs to it, then the other outputs."""
+    outputs = list(document["outputs"])
+    for text in (*document["problems"], *document["recoveries"]):
+        print_errors([text])
+        for output in [one for one in outputs if one["text"] == text]:
+            _print_quoted(output["output"])
+            outputs.remove(output)
+    for output in outputs:
+        print_errors([f"{output['text']} ({output['run_id']}):"])
+        _print_quoted(output["output"])
+
+
+def _print_quoted(text: str) -> None:
+    for line in text.splitlines():
+        print_line(f"    {line}", err=True)

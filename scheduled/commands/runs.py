@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from scheduled import idle
 from scheduled.clock import stamp
 from scheduled.core.bus import Subscriber
@@ -241,6 +243,8 @@ def _document(runtime: Runtime, done: Result) -> dict[str, Any]:
         ],
         "busy": done.busy,
         "problems": done.problems,
+        "recoveries": done.recoveries,
+        "outputs": [msgspec.to_builtins(output) for output in done.outputs],
     }
 
 

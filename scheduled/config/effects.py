@@ -43,7 +43,7 @@ JOB_KEYS: dict[str, Kind] = {
          "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
-    **dict.fromkeys(("description", "labels"), "describes"),
+    **dict.fromkeys(("description", "labels", "mail_output"), "describes"),
 }  # fmt: skip
 SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
@@ -59,7 +59,7 @@ SETTINGS: dict[str, Kind] = {
     ),
     **dict.fromkeys(
         ("history.keep_days", "history.keep_runs", "notify.sender", "notify.assistant", "notify.reports_to",
-         "notify.critical_to"), "describes",
+         "notify.critical_to", "notify.remind_every", "notify.quiet", "notify.digest"), "describes",
     ),
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",

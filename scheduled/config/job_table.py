@@ -129,6 +129,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
+        mail_output=raw.mail_output,
         warnings=when.warnings,
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduled.config.convert import converted
+from scheduled.config.notice_times import check_times
 from scheduled.config.tables import DefaultsTable, SettingsTable
 from scheduled.config.values import known_zone, seconds
 from scheduled.errors import ConfigError
@@ -19,6 +20,7 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     try:
         settings = converted(tables, SettingsTable)
         seconds("compat.timeout", settings.compat.timeout)
+        check_times(settings.notify)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if settings.max_parallel < 1:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from scheduled.core.conditions import FOOTER_COMMAND
-from scheduled.core.jobs import SHELL, CatchUp, Overlap, Priority
+from scheduled.core.jobs import SHELL, CatchUp, MailOutput, Overlap, Priority
 
 MAX_EVENT_RUNS = 1000  # of one tick, by default
 
@@ -93,6 +93,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     wake: bool = False
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
+    mail_output: MailOutput = "on_failure"
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,6 +129,9 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     reports_to: str | None = None
     critical_to: str | None = None
     footer_command: str = FOOTER_COMMAND
+    remind_every: int | str = "1d"
+    quiet: list[str] | None = None
+    digest: str | None = None
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ Priority = Literal["critical", "high", "medium", "low"]
 PRIORITIES: tuple[Priority, ...] = ("critical", "high", "medium", "low")
 
 CatchUp = Literal["latest", "all", "none"]
+MailOutput = Literal["on_failure", "always", "never"]
 Overlap = Literal["wait", "queue", "replace", "skip"]
 
 SHELL = "/bin/sh"
@@ -197,6 +198,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Limits = Limits()
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
+    mail_output: MailOutput = "on_failure"
     warnings: tuple[str, ...] = ()
 
     @property

@@ -13,7 +13,9 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
     *text* is a sentence for people: what, why, and in parentheses the command that shows more. *kind* is what kind of
     failure it is now, for example `failed` or `late`: it may change while the trouble lasts, so it is no part of the key.
-    *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble.
+    *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble. *sign* is
+    what troubles with a common cause share, for example an exit code. *cause* is the key of the trouble that this one follows
+    from. *failed* is the running total of failed runs of the subject.
     """
 
     text: str
@@ -21,3 +23,6 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     subject: JobKey = OF_SCHEDULED
     priority: Priority = "high"
     run_id: str = ""
+    sign: str = ""
+    cause: str = ""
+    failed: int = 0

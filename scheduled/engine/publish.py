@@ -5,6 +5,7 @@ import os
 from scheduled import idle
 from scheduled.core import planner
 from scheduled.core.planner import Plan
+from scheduled.engine.announcing import DUE as NOTICES_DUE
 from scheduled.engine.event_spool import has_files
 from scheduled.engine.heartbeat import last
 from scheduled.engine.runtime import Runtime
@@ -38,7 +39,7 @@ def snapshot(
         content = _Content(runtime, ledger, now)
         delivery = ledger.next_delivery()
         # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
-        known = (delivery, alarm, ledger.next_due())
+        known = (delivery, alarm, ledger.next_due(), int(ledger.meta(NOTICES_DUE) or 0) or None)
         others = [*(at for at in known if at is not None), *_lists_due(runtime, int(now))]
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())

@@ -18,6 +18,7 @@ from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import named
 from scheduled.engine import (
+    announcing,
     claims,
     clock_steps,
     dropped,
@@ -35,6 +36,7 @@ from scheduled.engine import (
     to_plan,
     unended,
 )
+from scheduled.engine.announcing import Announcement, Printed, TickFacts
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
@@ -57,7 +59,8 @@ class Result(msgspec.Struct, kw_only=True):
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
     of their group, were running. *held_back*: a requested run has not ended, or deferred itself. *stopped*: a requested
     run was stopped by hand, and no interface waits for it.
-    *unrecorded* are runs that could not be started or recorded, *problems* the problems to print.
+    *unrecorded* are runs that could not be started or recorded. *problems*, *recoveries* and *outputs* are those of the
+    `Announcement`.
     """
 
     tick: str
@@ -68,6 +71,8 @@ class Result(msgspec.Struct, kw_only=True):
     stopped: bool = False
     unrecorded: list[str] = []
     problems: list[str] = []
+    recoveries: list[str] = []
+    outputs: list[Printed] = []
     exit_code: int = EXIT_OK
 
 
@@ -94,9 +99,7 @@ def tick(
             runtime, ledger, dispatcher, result, lists, only=only, manual=manual, unattended=unattended
         )
         result.unrecorded = dispatcher.follow(ledger)
-        undelivered = outbox.deliver(
-            ledger, runtime.route, int(clock.now()), lambda text: runtime.log_line("WARNING", text)
-        )
+        undelivered = _deliver(runtime, ledger)
         pruning.prune(runtime, ledger, clock.now())
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
         unfinished = unended.messages(ledger, requested)
@@ -104,11 +107,12 @@ def tick(
         # The answers of the interfaces have the status of the run itself.
         stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
         result.stopped = bool(stopped)
-        news = [*result.unrecorded, *undelivered, *disabled]
+        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
-        fired = result.events if runtime.config.compat.trigger else None
-        news = _finish(runtime, ledger, asked, news, dispatcher, heartbeat=beat, fired=fired)
-        result.problems = unfinished + stopped + news
+        announced = _finish(runtime, ledger, asked, facts, dispatcher, heartbeat=beat)
+        result.problems = unfinished + stopped + announced.problems
+        result.recoveries, result.outputs = announced.recoveries, announced.outputs
+        undelivered += announced.undelivered
     result.exit_code = _exit_code(runtime, result, undelivered)
     return result
 
@@ -253,41 +257,61 @@ def _finish(
     runtime: Runtime,
     ledger: Ledger,
     asked: "TickGates | None",
-    new: list[str],
+    facts: TickFacts,
     dispatcher: Dispatcher,
     *,
     heartbeat: int | None,
-    fired: Sequence[Event] | None,
-) -> list[str]:
-    """Record what is due next and what is wrong, and publish the snapshot; return the problems to print.
+) -> Announcement:
+    """Record what is due next and what is wrong, and publish the snapshot; return what to print.
 
-    *asked* are the gates of the tick. *dispatcher* knows what it left to the next tick. *fired* is the growing list of the
-    tick's events, to fire into the trigger of `[compat]`; None without a trigger.
+    *asked* are the gates of the tick. *facts* are what it found; its list of events is still growing. *dispatcher* knows what
+    it left to the next tick.
     """
     now = clock.now()
     wakes = bool(ledger.meta("wake")) or bool(runtime.config.jobs.waking)
-    at_once = fired is None and not wakes
+    fires = bool(runtime.config.compat.trigger)
+    at_once = not fires and not wakes
+    announced = Announcement()
     # At once, nothing depends on it before the ledger is closed.
     with ledger.transaction(durable=not at_once):
         unanswered = [] if asked is None else asked.remember(ledger)
         plan = _plan_rest(runtime, ledger, Gates() if asked is None else asked.gates, dispatcher, now)
-        news = _news(runtime, ledger, new, now) if at_once else []
+        if at_once:
+            announced = announcing.announce(runtime, ledger, facts, now)
     if not dispatcher.events_left:
         follow_ups.log_limit(runtime, plan)
     runtime.publish(plan.events)
     for text in unanswered:
         runtime.log_line("WARNING", text)
     # Outside of a transaction, since both may take until their timeout.
-    if fired is not None:
-        runtime.fire(fired)
+    if fires:
+        runtime.fire(facts.events)
     alarm = _set_alarm(runtime, ledger, plan) if wakes else None
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
-            news = _news(runtime, ledger, new, now)
-    for text in set(news).intersection(messages(runtime.config).values()):
+            announced = announcing.announce(runtime, ledger, facts, now)
+    for text in set(announced.problems).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
+    if announced.posted:
+        _deliver_news(runtime, ledger, announced)
     publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
-    return news
+    return announced
+
+
+def _deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
+    """Deliver the notices that are due; return an error message for each that was not delivered."""
+    now = int(clock.now())
+    return outbox.deliver(ledger, runtime.route, now, lambda text: runtime.log_line("WARNING", text))
+
+
+def _deliver_news(runtime: Runtime, ledger: Ledger, announced: Announcement) -> None:
+    """Deliver the notices that this tick has just posted; add the errors to *announced*."""
+    errors = _deliver(runtime, ledger)
+    if errors:
+        with ledger.transaction(durable=False):
+            problems.remember(ledger, errors, clock.now())
+        announced.problems += errors
+        announced.undelivered += errors
 
 
 def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:
@@ -320,21 +344,6 @@ def _set_alarm(runtime: Runtime, ledger: Ledger, plan: Plan) -> Instant | None:
     from scheduled.engine import wake  # most configurations have no job that wakes the machine
 
     return wake.update(runtime, ledger, plan, clock.now())
-
-
-def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[str]:
-    """Record the current problems, with those that this tick found; return those to print."""
-    config = runtime.config
-    found = problems.current(ledger, config.jobs, messages(config), [*runtime.problems, *new], now)
-    if config.jobs.with_gate:
-        from scheduled.engine import tick_gates
-
-        found |= problems.of_kind("gate", tick_gates.problems(ledger, config.jobs))
-    if config.jobs.with_changing_targets:
-        from scheduled.engine import target_lists
-
-        found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
-    return problems.news(ledger, found, now)
 
 
 def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:

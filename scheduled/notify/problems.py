@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
-from scheduled.core.jobs import job_of
+from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.judgement import decides_health
 from scheduled.core.keys import JobKey, read_label
-from scheduled.core.records import JobRow, RunRow
+from scheduled.core.records import JobRow, KnownCondition, RunRow
 from scheduled.core.runs import FAILED
 from scheduled.core.troubles import OF_SCHEDULED, Trouble
 from scheduled.notify import long_waits, never_run
 from scheduled.printable import printable
-from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
 
 FAILING = "job"
@@ -58,7 +59,14 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, Trouble]:
         if status in FAILED:
             reason, run_id = (run.reason, run.run_id) if run is not None else ("", "")
             text = _failed(row.key, str(status), reason, named(jobs, row.key))
-            found[row.key] = Trouble(text=text, kind=str(status), subject=row.key, run_id=run_id)
+            found[row.key] = Trouble(
+                text=text,
+                kind=str(status),
+                subject=row.key,
+                run_id=run_id,
+                sign=f"{status}: {reason}" if reason else str(status),
+                failed=row.failure_count,
+            )
     return found
 
 
@@ -136,9 +144,20 @@ def current(
                 text=text, kind="ask", subject=waiting.key, run_id=waiting.run_id
             )
     found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
+    found = {name: _with_cause(jobs, trouble, found) for name, trouble in found.items()}
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
     return found
+
+
+def _with_cause(jobs: Jobs, trouble: Trouble, found: Mapping[str, Trouble]) -> Trouble:
+    """Return *trouble* with its cause among those *found*: a failing step of its chain, or a failing job that it comes after."""
+    job = job_of(jobs, trouble.subject)
+    if job is None or not (job.after or job.action.steps):
+        return trouble
+    others = (*job.after, *(name for step in job.action.steps for name in step))
+    names = (name_of(key) for other in others if other in jobs for key in keys_of(jobs[other]))
+    return msgspec.structs.replace(trouble, cause=next((name for name in names if name in found), ""))
 
 
 def of_kind(kind: str, texts: Mapping[str, str]) -> dict[str, Trouble]:
@@ -153,17 +172,11 @@ def remember(ledger: Conditions, texts: Iterable[str], now: float) -> None:
         ledger.put_condition(OWNER, condition, now)
 
 
-def news(ledger: Conditions, troubles: Mapping[str, Trouble], now: float) -> list[str]:
-    """Record the current troubles; return the texts of those that are new or were last printed a day ago."""
+def record(ledger: Conditions, troubles: Mapping[str, Trouble], now: float) -> dict[str, KnownCondition]:
+    """Record the current troubles as conditions; return the recorded ones before, by name."""
     known = {item.condition.key: item for item in ledger.conditions(OWNER)}
-    ledger.drop_conditions(OWNER, [key for key in known if key not in troubles])
-    due = []
-    for key, trouble in troubles.items():
-        item = known.get(key)
-        notified_at = item.notified_at if item else None
-        if notified_at is None or not now - DAY < notified_at <= now:
-            due.append(key)
-        condition = Condition(key=key, group="problem", payload={"text": trouble.text})
+    ledger.drop_conditions(OWNER, [name for name in known if name not in troubles])
+    for name, trouble in troubles.items():
+        condition = Condition(key=name, group="problem", payload={"text": trouble.text})
         ledger.put_condition(OWNER, condition, now)
-    ledger.notified(OWNER, due, now)
-    return [troubles[key].text for key in due]
+    return known

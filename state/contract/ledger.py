@@ -7,6 +7,7 @@ from scheduled.state.contract.clock_steps import ClockSteps
 from scheduled.state.contract.conditions import Conditions
 from scheduled.state.contract.epochs import Epochs
 from scheduled.state.contract.history import History
+from scheduled.state.contract.incidents import Incidents
 from scheduled.state.contract.meta import Meta
 from scheduled.state.contract.overrides import Overrides
 from scheduled.state.contract.positions import Positions
@@ -15,7 +16,17 @@ from scheduled.state.contract.start_requests import StartRequests
 
 
 class Ledger(
-    Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta, Protocol
+    Epochs,
+    Positions,
+    Runs,
+    StartRequests,
+    History,
+    Conditions,
+    Incidents,
+    Overrides,
+    ClockSteps,
+    Meta,
+    Protocol,
 ):
     """The whole ledger."""
 

@@ -23,6 +23,7 @@ from scheduled.state.sqlite.connection import (
 from scheduled.state.sqlite.epochs import Epochs
 from scheduled.state.sqlite.errors import DamagedError, as_scheduled_error, is_doubtful, named_errors, suspect
 from scheduled.state.sqlite.history import History
+from scheduled.state.sqlite.incidents import Incidents
 from scheduled.state.sqlite.meta import Meta
 from scheduled.state.sqlite.overrides import Overrides
 from scheduled.state.sqlite.positions import Positions
@@ -35,11 +36,13 @@ from scheduled.state.validation import check_values
 NUMBERS = (
     "planned", "horizon", "cadence", "ticking_since", "pruned", "installed_at", "uninstalled_at",
     "observed_cadence", "heartbeat", "tick_count", "configuration_read_at",
-    "generation", "lost_until", "planned_at_generation",
+    "generation", "lost_until", "planned_at_generation", "notices_due",
 )  # fmt: skip
 
 
-class SqliteLedger(Epochs, Positions, Runs, StartRequests, History, Conditions, Overrides, ClockSteps, Meta):
+class SqliteLedger(
+    Epochs, Positions, Runs, StartRequests, History, Conditions, Incidents, Overrides, ClockSteps, Meta
+):
     """A `Ledger` in a file on a local disk.
 
     *remark* is a message for the user if a copy is read instead of the file, else None.

@@ -29,7 +29,9 @@ ROLES = {
 # Columns with the id of a run, or with another name that files are made of.
 FILE_NAMES = frozenset({"run_id", "last_run_id", "parent", "tick"})
 MAY_BE_EMPTY = frozenset({"parent", "tick"})
-DOCUMENTS = frozenset({"payload", "result", "last_result", "schedules", "notice", "slots", "epochs", "value"})
+DOCUMENTS = frozenset(
+    {"payload", "result", "last_result", "schedules", "notice", "slots", "epochs", "value", "incident"}
+)
 COUNTS = frozenset(
     {
         "count", "run_count", "failure_count", "slots", "attempt", "interruptions", "deferrals", "step", "depth",

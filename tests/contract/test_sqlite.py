@@ -174,6 +174,7 @@ def test_a_file_of_an_older_version_is_upgraded_and_keeps_its_rows(path, tmp_pat
         "totals",
         "conditions",
         "saved_positions",
+        "mutes",
     ],
 )
 def test_every_table_with_a_job_column_has_a_target_column(path, table):
@@ -187,7 +188,7 @@ def test_every_table_with_a_job_column_has_a_target_column(path, table):
             if "job" in [column[1] for column in db.execute(f"PRAGMA table_info({name})")]
         }
     assert columns["target"] == "''"
-    assert (table in tables, len(tables)) == (True, 10)
+    assert (table in tables, len(tables)) == (True, 11)
 
 
 @pytest.mark.parametrize(

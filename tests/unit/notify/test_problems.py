@@ -1,19 +1,22 @@
-"""A problem is printed when it appears and then once a day. `current` is tested end to end and in test_cli.py."""
+"""A notice about a problem is made when it appears and then once a day. `current` is tested end to end and in test_cli.py."""
 
 import pytest
 
 from scheduled.core.conditions import Condition
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.incidents import Policy
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.troubles import Trouble
-from scheduled.notify import problems
+from scheduled.notify import incidents, problems
+from scheduled.notify.incident_texts import text
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, a_claim, an_attempt_result, end
 
 NOON = 1_770_000_000.5
+SINCE = "; since 2026-02-02 02:40"
 
 
 @pytest.fixture
@@ -24,15 +27,19 @@ def ledger(tmp_path):
 
 
 def printed(ledger, found, at):
+    """Record problems as a tick does that comes *at* seconds after noon; return the texts of the notices."""
+    troubles, now = problems.of_kind("failed", found), NOON + at
     with ledger.transaction():
-        return problems.news(ledger, problems.of_kind("job", found), NOON + at)
+        known = problems.record(ledger, troubles, now)
+        messages = incidents.advance(ledger, Jobs(), troubles, Policy(), now, known)
+    return [text(message, now, "UTC") for message in messages]
 
 
 def test_a_problem_is_printed_when_it_appears_and_then_once_a_day(ledger):
     problem = {"job:a": "a: failed"}
 
     assert [printed(ledger, problem, at) for at in (0, 300, DAY - 1, DAY, DAY + 300, 2 * DAY)] == [
-        ["a: failed"], [], [], ["a: failed"], [], ["a: failed"],
+        ["a: failed"], [], [], [f"a: failed{SINCE}"], [], [f"a: failed{SINCE}"],
     ]  # fmt: skip
 
 
@@ -62,7 +69,7 @@ def test_a_new_text_for_a_known_problem_is_recorded_but_not_printed(ledger):
 def test_a_clock_that_was_set_back_suppresses_nothing(ledger):
     printed(ledger, {"a": "one"}, 10 * DAY)
 
-    assert printed(ledger, {"a": "one"}, 0) == ["one"]
+    assert printed(ledger, {"a": "one"}, 0) == ["one; since 2026-02-12 02:40"]
 
 
 def test_problems_of_scheduled_are_separate_from_the_conditions_of_jobs(ledger):

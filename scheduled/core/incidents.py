@@ -1,0 +1,240 @@
+"""Incidents: which notices a person should get about troubles that appear, last and end.
+
+An incident begins with its trouble and is closed once the notice of its recovery is made, or none is needed. Each decision
+follows from the recorded incidents and the present troubles, so that ticks and crashes in between change nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from scheduled.core.conditions import Priority
+from scheduled.core.keys import JobKey, Keyed
+from scheduled.core.runs import FAILED
+from scheduled.core.troubles import Trouble
+from scheduled.schedules.zones import DAY, HOUR, Instant, Seconds
+
+# A trouble that appears this often within WINDOW is flapping: it gets no further notices until it has rested.
+FLAPS, WINDOW = 3, DAY
+LEAST_REST, MOST_REST = HOUR, DAY
+TOGETHER = 3  # troubles with the same sign, found at once, that share a notice
+SUDDEN = ("config", "tick", "ask")  # kinds that end because a person did something, or at once: no recovery
+
+Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
+
+
+class Incident(Keyed, frozen=True, kw_only=True):
+    """What is known of the trouble *name*; instants are UTC seconds.
+
+    *openings* are when it appeared recently, the last one included; *since* is when it appeared for the first time without
+    having been closed in between. *failed_before* and *failed* are the running totals of failures before it and now.
+    *noticed_at* is when a notice was last made, *notices* how many were. *cause* is the name of the incident that it follows
+    from.
+    """
+
+    name: str
+    job: str = ""
+    target: str = ""
+    kind: str = ""
+    text: str = ""
+    priority: Priority = "high"
+    run_id: str = ""
+    sign: str = ""
+    cause: str = ""
+    since: float
+    openings: tuple[float, ...] = ()
+    failed_before: int = 0
+    failed: int = 0
+    noticed_at: float | None = None
+    noticed_priority: Priority = "low"
+    notices: int = 0
+    acknowledged_at: float | None = None
+    ended_at: float | None = None
+    closed: bool = False
+    flapping: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its trouble is there."""
+        return self.ended_at is None
+
+    @property
+    def is_about_failing(self) -> bool:
+        """Whether its trouble is that a job fails: it ends with a success."""
+        return self.kind in FAILED
+
+    @property
+    def failures(self) -> int:
+        """How many runs failed since it began."""
+        return max(0, self.failed - self.failed_before)
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """When notices are made. *quiet_until*: until then only critical ones. *muted* are jobs and targets, with their ends."""
+
+    remind_every: Seconds = DAY
+    quiet_until: Instant | None = None
+    muted: Mapping[JobKey, Instant | None] = {}
+
+    def is_muted(self, key: JobKey) -> bool:
+        """Return whether *key*, or the job of a target, is muted."""
+        return key in self.muted or JobKey(key.job) in self.muted
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice to make about *incidents*: one, or several with the same sign. *followers* are those that follow from them."""
+
+    kind: Kind
+    incidents: tuple[Incident, ...]
+    followers: tuple[Incident, ...] = ()
+
+
+def advanced(
+    known: Mapping[str, Incident], troubles: Mapping[str, Trouble], now: float, recovered: Collection[str]
+) -> dict[str, Incident]:
+    """Return the *known* incidents as they are with the present *troubles*.
+
+    *recovered* are the names of those that end well. One that ends otherwise, for example because its job was disabled, is
+    closed without a notice. Closed ones are forgotten after WINDOW.
+    """
+    found = {name: _with_trouble(known.get(name), name, trouble, now) for name, trouble in troubles.items()}
+    for name, incident in known.items():
+        if name not in found and not (incident.closed and not now - WINDOW < _ended(incident) <= now):
+            found[name] = _ended_now(incident, now, well=name in recovered)
+    return found
+
+
+def _ended(incident: Incident) -> float:
+    return incident.since if incident.ended_at is None else incident.ended_at
+
+
+def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: float) -> Incident:
+    if before is None:
+        before = Incident(name=name, since=now, openings=(now,), failed_before=max(0, trouble.failed - 1))
+    elif not before.is_open:
+        before = _opened_again(before, now, max(0, trouble.failed - 1))
+    return msgspec.structs.replace(
+        before,
+        job=trouble.subject.job,
+        target=trouble.subject.target,
+        kind=trouble.kind,
+        text=trouble.text,
+        priority=trouble.priority,
+        run_id=trouble.run_id,
+        sign=trouble.sign,
+        cause=trouble.cause,
+        failed=max(trouble.failed, before.failed_before),
+    )
+
+
+def _opened_again(before: Incident, now: float, failed: int) -> Incident:
+    """Return an incident of which the trouble is back: another one, or the same if it was not closed yet."""
+    openings = (*(at for at in before.openings if now - WINDOW < at < now), now)
+    if not before.closed:
+        return msgspec.structs.replace(before, openings=openings, ended_at=None)
+    flapping = len(openings) >= FLAPS
+    return Incident(name=before.name, since=now, openings=openings, failed_before=failed, flapping=flapping)
+
+
+def _ended_now(incident: Incident, now: float, *, well: bool) -> Incident:
+    if not incident.is_open:
+        return incident
+    needs_none = not well or not incident.notices or incident.kind in SUDDEN
+    return msgspec.structs.replace(incident, ended_at=now, closed=needs_none)
+
+
+def rest_of(incident: Incident) -> Seconds:
+    """Return how long a flapping trouble must be away until it counts as ended: twice the longest pause so far."""
+    pauses = [after - before for before, after in zip(incident.openings, incident.openings[1:], strict=False)]
+    return min(MOST_REST, max(LEAST_REST, int(2 * max(pauses, default=0))))
+
+
+def follows(incident: Incident, incidents: Mapping[str, Incident]) -> bool:
+    """Return whether *incident* only follows from another one, which appeared before it had ended."""
+    seen, cause = {incident.name}, incidents.get(incident.cause)
+    if cause is None or (cause.ended_at is not None and cause.ended_at < incident.since):
+        return False
+    while cause is not None:
+        if cause.name in seen:
+            return False  # each follows from the other: one of them needs a notice, so both get theirs
+        seen.add(cause.name)
+        cause = incidents.get(cause.cause)
+    return True
+
+
+def due(incident: Incident, incidents: Mapping[str, Incident], policy: Policy, now: float) -> Kind | None:
+    """Return which notice about *incident* is due at *now*, if any."""
+    silent = policy.quiet_until is not None and incident.priority != "critical"
+    if incident.closed or silent or policy.is_muted(incident.key):
+        return None
+    if not incident.is_open:
+        rested = not incident.flapping or now >= _ended(incident) + rest_of(incident)
+        return "recovery" if rested else None
+    if follows(incident, incidents):
+        return None
+    if incident.noticed_at is None:
+        return "flapping" if incident.flapping else "first"
+    if incident.priority == "critical" != incident.noticed_priority:
+        return "urgent"
+    again = not incident.noticed_at <= now < incident.noticed_at + policy.remind_every
+    return "reminder" if again and incident.acknowledged_at is None else None
+
+
+def next_due(incidents: Iterable[Incident], policy: Policy) -> Instant | None:
+    """Return when a notice is due next, if nothing else changes. *policy* is that of the last tick."""
+    found = [instant for incident in incidents for instant in _instants(incident, policy)]
+    return min(found, default=None)
+
+
+def _instants(incident: Incident, policy: Policy) -> Iterable[Instant]:
+    if incident.closed:
+        return
+    ends = [policy.muted.get(key) for key in (incident.key, JobKey(incident.job))]
+    yield from (end for end in ends if end is not None)
+    if policy.is_muted(incident.key):
+        return
+    if policy.quiet_until is not None:
+        yield policy.quiet_until
+    elif not incident.is_open:
+        yield int(_ended(incident)) + rest_of(incident)
+    elif incident.noticed_at is not None and incident.acknowledged_at is None:
+        yield int(incident.noticed_at) + policy.remind_every
+
+
+def messages(incidents: Mapping[str, Incident], policy: Policy, now: float) -> list[Message]:
+    """Return the notices that are due at *now*; incidents with the same sign share one if there are TOGETHER or more."""
+    wanted: dict[tuple[Kind, str], list[Incident]] = {}
+    for incident in incidents.values():
+        kind = due(incident, incidents, policy, now)
+        if kind is not None:
+            wanted.setdefault((kind, incident.sign), []).append(incident)
+    found = []
+    for (kind, sign), alike in wanted.items():
+        groups = [tuple(alike)] if sign and len(alike) >= TOGETHER else [(one,) for one in alike]
+        found += [
+            Message(kind=kind, incidents=group, followers=_followers(group, incidents)) for group in groups
+        ]
+    return found
+
+
+def _followers(causes: Collection[Incident], incidents: Mapping[str, Incident]) -> tuple[Incident, ...]:
+    """Return the open incidents that follow from *causes*, also through others."""
+    names, found = {cause.name for cause in causes}, list[Incident]()
+    while more := [
+        one
+        for one in incidents.values()
+        if one.is_open and one.cause in names and one.name not in names and follows(one, incidents)
+    ]:
+        found += more
+        names |= {one.name for one in more}
+    return tuple(found)
+
+
+def noticed(incident: Incident, kind: Kind, now: float) -> Incident:
+    """Return *incident* after a notice of *kind* was made at *now*."""
+    if kind == "recovery":
+        return msgspec.structs.replace(incident, closed=True, noticed_at=now)
+    return msgspec.structs.replace(
+        incident, noticed_at=now, noticed_priority=incident.priority, notices=incident.notices + 1
+    )

@@ -1,0 +1,100 @@
+"""What a tick announces: the troubles that it prints, with the output of their runs, and the notices about them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from scheduled.config.config import messages
+from scheduled.core.conditions import Priority
+from scheduled.core.events import Event
+from scheduled.core.jobs import Job, job_of
+from scheduled.core.troubles import Trouble
+from scheduled.engine.runtime import Runtime
+from scheduled.notify import problems
+from scheduled.printable import printable
+from scheduled.state.ledger import Ledger
+
+DUE = "notices_due"  # in the ledger's meta: when a notice is due, if nothing else changes
+OF_JOBS: Mapping[str, Priority] = {"critical": "critical", "high": "high", "medium": "normal", "low": "low"}
+ENDS = ("job_completed", "job_failed", "job_retry_scheduled", "job_interrupted")
+
+
+class Printed(msgspec.Struct, frozen=True, kw_only=True):
+    """The last lines of the *output* of the run *run_id*, and the *text* of the announcement to which they belong."""
+
+    text: str
+    job: str
+    target: str
+    run_id: str
+    output: str
+
+
+class Announcement(msgspec.Struct, kw_only=True):
+    """What to print: *problems*, and *recoveries*, each a sentence, and the *outputs* that belong to them, or to no problem.
+
+    *posted*: notices were put into the outbox. *undelivered* are errors of their delivery.
+    """
+
+    problems: list[str] = []
+    recoveries: list[str] = []
+    outputs: list[Printed] = []
+    posted: bool = False
+    undelivered: list[str] = []
+
+
+class TickFacts(NamedTuple):
+    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far."""
+
+    messages: list[str]
+    undelivered: list[str]
+    events: list[Event]
+
+
+def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> Announcement:
+    """Record the troubles at *now* and the incidents that they are; return what to print about them and *facts*.
+
+    Must be called inside a transaction.
+    """
+    found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
+    known = problems.record(ledger, troubles, now)
+    if troubles or ledger.incidents():
+        from scheduled.engine import incident_notices  # most ticks find no trouble
+
+        ranked = {name: _ranked(runtime, trouble) for name, trouble in troubles.items()}
+        incident_notices.take(runtime, ledger, ranked, known, now, found)
+    if any(job.mail_output == "always" for job in _ended_jobs(runtime, facts.events)):
+        from scheduled.engine import mail_output  # most jobs have the default
+
+        found.outputs += mail_output.of_all(runtime, facts.events, {one.run_id for one in found.outputs})
+    return found
+
+
+def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> dict[str, Trouble]:
+    """Return the current troubles, with those that this tick found."""
+    config, new = runtime.config, [*runtime.problems, *facts.messages]
+    found = problems.current(ledger, config.jobs, messages(config), new, now)
+    if config.jobs.with_gate:
+        from scheduled.engine import tick_gates
+
+        found |= problems.of_kind("gate", tick_gates.problems(ledger, config.jobs))
+    if config.jobs.with_changing_targets:
+        from scheduled.engine import target_lists
+
+        found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    undelivered = map(printable, facts.undelivered)
+    return found | problems.of_kind("notice", {f"notice:{text}": text for text in undelivered})
+
+
+def _ranked(runtime: Runtime, trouble: Trouble) -> Trouble:
+    """Return *trouble* with the priority of its job."""
+    job = job_of(runtime.config.jobs, trouble.subject)
+    priority = trouble.priority if job is None else OF_JOBS[job.priority]
+    return msgspec.structs.replace(trouble, priority=priority)
+
+
+def _ended_jobs(runtime: Runtime, events: Iterable[Event]) -> Iterator[Job]:
+    """Yield the jobs with a run that has ended, or waits for its next attempt, by *events*."""
+    for event in events:
+        if event.name in ENDS and event.payload.get("job") in runtime.config.jobs:
+            yield runtime.config.jobs[str(event.payload["job"])]

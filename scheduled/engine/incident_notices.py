@@ -1,0 +1,97 @@
+"""The notices about incidents: whom they go to, when, and what they say."""
+
+from collections.abc import Mapping, Sequence
+
+from scheduled.config.notice_times import notice_times
+from scheduled.core import routing
+from scheduled.core.conditions import Notice
+from scheduled.core.incidents import Incident, Message, Policy
+from scheduled.core.jobs import job_of
+from scheduled.core.records import KnownCondition
+from scheduled.core.troubles import Trouble
+from scheduled.engine import mail_output
+from scheduled.engine.announcing import DUE, Announcement
+from scheduled.engine.runtime import Runtime
+from scheduled.notify import digest, incident_texts, incidents, outbox
+from scheduled.state.ledger import Ledger
+
+PREFIX = "[SCHEDULED]"  # of the subjects of all notices
+NOT_SENT = "notice"  # the kind of a trouble that a notice was not delivered: no notice is made about it
+LINES = 10  # of output in a notice
+
+
+def take(
+    runtime: Runtime,
+    ledger: Ledger,
+    troubles: Mapping[str, Trouble],
+    known: Mapping[str, KnownCondition],
+    now: float,
+    found: Announcement,
+) -> None:
+    """Record the incidents that the *troubles* are, post the notices that are due, and add what to print to *found*."""
+    policy = policy_of(runtime, ledger, now)
+    for message in incidents.advance(ledger, runtime.config.jobs, troubles, policy, now, known):
+        text = incident_texts.text(message, now, runtime.zone)
+        outputs = (
+            [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
+        )
+        (found.recoveries if message.kind == "recovery" else found.problems).append(text)
+        found.outputs += outputs
+        last = "\n".join(outputs[0].output.splitlines()[-LINES:]) if outputs else ""
+        found.posted |= _post(runtime, ledger, message, text, last, now)
+    due = incidents.next_due(ledger, policy)
+    ledger.remember(DUE, str(due or 0))
+
+
+def policy_of(runtime: Runtime, ledger: Ledger, now: float) -> Policy:
+    """Return when notices are made at *now* (UTC seconds)."""
+    remind_every, quiet_until = notice_times(runtime.config.notify, runtime.zone, int(now))
+    return Policy(remind_every=remind_every, quiet_until=quiet_until, muted=ledger.mutes(int(now)))
+
+
+def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output: str, now: float) -> bool:
+    """Put a notice about *message* for each recipient into the outbox; return whether there is one."""
+    recipients = _recipients(runtime, message)
+    for recipient in recipients:
+        notice = _notice(message, recipient, text, output)
+        if notice.priority == "low" and runtime.config.notify.digest is not None:
+            digest.add(
+                ledger, notice, digest.next_time(runtime.config.notify.digest, runtime.zone, int(now)), now
+            )
+        else:
+            names = sorted(one.name for one in message.incidents)
+            outbox.post(ledger, outbox.notice_id(recipient, message.kind, str(now), *names), notice, now)
+    return bool(recipients)
+
+
+def _notice(message: Message, recipient: str, text: str, output: str) -> Notice:
+    first = message.incidents[0]
+    return Notice(
+        recipient=recipient,
+        subject=f"{PREFIX} {incident_texts.headline(message)}",
+        body=text,
+        priority="normal" if message.kind == "recovery" and first.priority != "low" else first.priority,
+        upsert_key=f"incident:{first.name}",
+        kind="recovery" if message.kind == "recovery" else "incident",
+        job=first.job,
+        target=first.target,
+        output=output,
+    )
+
+
+def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
+    found = [name for one in message.incidents for name in _of_incident(runtime, one)]
+    return list(dict.fromkeys(found))
+
+
+def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:
+    if incident.kind == NOT_SENT:
+        return ()
+    job = job_of(runtime.config.jobs, incident.key)
+    matter = routing.Matter(
+        name=routing.INCIDENT,
+        priority=incident.priority,
+        subject=incident.key,
+        notify=getattr(job, "notify", ()),
+    )
+    return routing.recipients(getattr(runtime.config.notify, "rules", ()), matter)

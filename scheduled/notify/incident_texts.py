@@ -1,0 +1,84 @@
+"""Incidents in words: the text of a notice, and its headline."""
+
+from collections.abc import Sequence
+
+from scheduled.clock import stamp
+from scheduled.core.incidents import Incident, Message, rest_of
+from scheduled.schedules.durations import duration
+from scheduled.schedules.zones import MINUTE
+
+NAMED = 5  # jobs that a text names
+
+
+def text(message: Message, now: float, zone: str) -> str:
+    """Return the sentence about *message*, with instants in *zone* (an IANA name)."""
+    if message.kind == "recovery":
+        return _recovered(message.incidents, now)
+    first, *others = message.incidents
+    found = _several(message.incidents) if others else first.text
+    if message.kind == "flapping":
+        found += f"; flapping: {_times(first, now)}; the next notice comes when it has rested for {about(rest_of(first))}"
+    if message.kind == "reminder":
+        found += (
+            f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
+        )
+    if message.followers:
+        found += f"; because of it also: {_names(message.followers)}"
+    return found
+
+
+def headline(message: Message) -> str:
+    """Return a few words: what is troubled, and how."""
+    names = _names(message.incidents, most=3)
+    words = {"recovery": "up again", "flapping": "flapping", "reminder": "still failing"}
+    first = message.incidents[0]
+    if message.kind in words and (first.is_about_failing or message.kind != "reminder"):
+        return f"{names}: {words[message.kind]}"
+    return f"{names}: {'still ' * (message.kind == 'reminder')}{first.kind.replace('_', ' ')}"
+
+
+def about(seconds: float) -> str:
+    """Return a duration such as `45s`, `12m` or `3d4h`: without seconds from two minutes on."""
+    whole = max(0, int(seconds))
+    return duration(whole if whole < 2 * MINUTE else whole - whole % MINUTE)
+
+
+def name(incident: Incident) -> str:
+    """Return the job or target of *incident*, or `scheduled`."""
+    return incident.key.display_name or "scheduled"
+
+
+def _names(incidents: Sequence[Incident], most: int = NAMED) -> str:
+    found = list(dict.fromkeys(map(name, incidents)))
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
+
+
+def _several(incidents: Sequence[Incident]) -> str:
+    sign = incidents[0].sign
+    return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
+
+
+def _recovered(incidents: Sequence[Incident], now: float) -> str:
+    first, *others = incidents
+    lasted = about(max((one.ended_at or now) - one.since for one in incidents))
+    failures = _failures(incidents)
+    if others:
+        return f"{len(incidents)} jobs up again: {_names(incidents)}: after {lasted}{failures}"
+    if first.is_about_failing:
+        return f"{name(first)}: up again after {lasted}{failures}"
+    return f"{name(first)}: over after {lasted}: {first.text}"
+
+
+def _failures(incidents: Sequence[Incident]) -> str:
+    number = sum(one.failures for one in incidents)
+    return f", {number} failed run{'s' * (number != 1)}" if number else ""
+
+
+def _times(incident: Incident, now: float) -> str:
+    times = len(incident.openings)
+    return f"{times} times in {about(now - incident.openings[0])}"
+
+
+def _at(instant: float, zone: str) -> str:
+    return (stamp(instant, zone) or "")[:16].replace("T", " ")

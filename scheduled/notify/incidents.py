@@ -1,0 +1,74 @@
+"""Record the incidents of a tick, and decide about the notices: `core.incidents` has the rules."""
+
+from collections.abc import Mapping
+
+from scheduled.core import incidents as rules
+from scheduled.core.configured_jobs import Jobs
+from scheduled.core.incidents import Incident, Message, Policy
+from scheduled.core.jobs import job_of
+from scheduled.core.records import KnownCondition
+from scheduled.core.troubles import Trouble
+from scheduled.notify.problems import OWNER
+from scheduled.schedules.zones import Instant
+from scheduled.state.ledger import Incidents, Ledger
+
+
+def advance(
+    ledger: Ledger,
+    jobs: Jobs,
+    troubles: Mapping[str, Trouble],
+    policy: Policy,
+    now: float,
+    conditions: Mapping[str, KnownCondition],
+) -> list[Message]:
+    """Record the *troubles* of a tick at *now*; return the notices to make about them, which are recorded as made.
+
+    *conditions* are those recorded before, by name: a ledger of an older version has only them. Must be called inside a
+    transaction, together with what makes the notices durable.
+    """
+    before = ledger.incidents()
+    known = {**_of_conditions(troubles, conditions), **before}
+    if not known and not troubles:
+        return []
+    recovered = [name for name, incident in known.items() if _ends_well(jobs, incident)]
+    current = rules.advanced(known, troubles, now, recovered)
+    found = rules.messages(current, policy, now)
+    for message in found:
+        current |= {one.name: rules.noticed(one, message.kind, now) for one in message.incidents}
+    for name, incident in current.items():
+        if before.get(name) != incident:
+            ledger.put_incident(incident)
+    ledger.drop_incidents(before.keys() - current.keys())
+    for message in found:
+        ledger.notified(OWNER, [one.name for one in message.incidents], now)
+    return found
+
+
+def next_due(ledger: Incidents, policy: Policy) -> Instant | None:
+    """Return when a notice about a recorded incident is due next, if nothing else changes."""
+    return rules.next_due(ledger.incidents().values(), policy)
+
+
+def _ends_well(jobs: Jobs, incident: Incident) -> bool:
+    """Return whether the end of *incident* is a recovery: its job is still there and enabled."""
+    job = job_of(jobs, incident.key)
+    return not incident.job or (job is not None and job.enabled)
+
+
+def _of_conditions(
+    troubles: Mapping[str, Trouble], conditions: Mapping[str, KnownCondition]
+) -> dict[str, Incident]:
+    """Return incidents for troubles of which an older version has made a notice."""
+    return {
+        name: Incident(
+            name=name,
+            since=item.since,
+            openings=(item.since,),
+            failed_before=max(0, trouble.failed - 1),
+            noticed_at=item.notified_at,
+            noticed_priority=trouble.priority,
+            notices=1,
+        )
+        for name, trouble in troubles.items()
+        if (item := conditions.get(name)) is not None and item.notified_at is not None
+    }

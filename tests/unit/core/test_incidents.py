@@ -1,0 +1,227 @@
+"""Which notices a person gets about troubles that appear, last and end."""
+
+import msgspec
+import pytest
+
+from scheduled.core.incidents import (
+    LEAST_REST,
+    WINDOW,
+    Policy,
+    advanced,
+    messages,
+    next_due,
+    noticed,
+)
+from scheduled.core.keys import JobKey
+from scheduled.core.troubles import Trouble
+from scheduled.schedules.zones import DAY, HOUR, MINUTE
+
+NOON = 1_770_000_000
+
+
+def trouble(name, **values):
+    values = {"text": f"{name}: failed", "kind": "failed", "subject": JobKey(name), **values}
+    return Trouble(**values)
+
+
+class Ticks:
+    """Ticks that find troubles, and remember the incidents in between."""
+
+    def __init__(self):
+        self.incidents = {}
+
+    def tick(self, at, *found, well=True, **policy):
+        """Find *found* at *at* seconds after noon; return the notices: the kind, the jobs, and those that follow."""
+        troubles = {f"job:{one.subject.job}": one for one in found}
+        now, policy = NOON + at, Policy(**policy)
+        gone = [name for name in self.incidents if name not in troubles] if well else []
+        self.incidents = advanced(self.incidents, troubles, now, gone)
+        made = messages(self.incidents, policy, now)
+        for message in made:
+            for one in message.incidents:
+                self.incidents[one.name] = noticed(one, message.kind, now)
+        self.due = next_due(self.incidents.values(), policy)
+        return [
+            (
+                message.kind,
+                *(one.job for one in message.incidents),
+                *(f"+{one.job}" for one in message.followers),
+            )
+            for message in made
+        ]
+
+
+@pytest.fixture
+def ticks():
+    return Ticks()
+
+
+A = trouble("a")
+
+
+def test_a_trouble_gets_a_first_notice_reminders_and_one_notice_of_recovery(ticks):
+    assert [ticks.tick(at, A) for at in (0, 300, DAY - 1, DAY, DAY + 300)] == [
+        [("first", "a")], [], [], [("reminder", "a")], [],
+    ]  # fmt: skip
+    assert [ticks.tick(2 * DAY - 1), ticks.tick(2 * DAY), ticks.tick(3 * DAY)] == [
+        [("recovery", "a")],
+        [],
+        [],
+    ]
+
+
+def test_a_tick_is_due_when_a_reminder_is(ticks):
+    ticks.tick(0, A, remind_every=HOUR)
+
+    assert ticks.due == NOON + HOUR
+    assert ticks.tick(HOUR, A, remind_every=HOUR) == [("reminder", "a")]
+    ticks.tick(HOUR + 5)
+    assert ticks.due is None
+
+
+def test_an_acknowledged_incident_gets_no_reminder_but_a_recovery(ticks):
+    ticks.tick(0, A)
+    ticks.incidents["job:a"] = msgspec.structs.replace(ticks.incidents["job:a"], acknowledged_at=NOON + 1.0)
+
+    assert (ticks.tick(5 * DAY, A), ticks.due) == ([], None)
+    assert ticks.tick(5 * DAY + 300) == [("recovery", "a")]
+    assert ticks.tick(8 * DAY, A) == [("first", "a")]
+
+
+def test_a_muted_job_gets_no_notice_until_the_mute_ends(ticks):
+    muted = {JobKey("a"): NOON + HOUR}
+
+    assert (ticks.tick(0, A, muted=muted), ticks.due) == ([], NOON + HOUR)
+    assert ticks.tick(HOUR, A) == [("first", "a")]
+
+
+def test_a_mute_of_a_job_is_one_of_its_targets(ticks):
+    target = trouble("a", subject=JobKey("a", "x"))
+
+    assert ticks.tick(0, target, muted={JobKey("a"): None}) == []
+    assert ticks.tick(1, target, muted={JobKey("a", "y"): None}) == [("first", "a")]
+
+
+def test_in_the_quiet_window_only_critical_troubles_get_a_notice(ticks):
+    critical = trouble("b", priority="critical")
+
+    assert ticks.tick(0, A, critical, quiet_until=NOON + HOUR) == [("first", "b")]
+    assert ticks.due == NOON + HOUR
+    assert ticks.tick(HOUR, A, critical) == [("first", "a")]
+
+
+def test_a_trouble_that_came_and_went_in_the_quiet_window_gets_no_notice(ticks):
+    ticks.tick(0, A, quiet_until=NOON + HOUR)
+
+    assert [ticks.tick(300, quiet_until=NOON + HOUR), ticks.tick(HOUR)] == [[], []]
+
+
+def test_a_recovery_in_the_quiet_window_is_noticed_after_it_unless_the_trouble_is_back(ticks):
+    ticks.tick(0, A)
+    ticks.tick(300, quiet_until=NOON + HOUR)
+    back = Ticks()
+    back.incidents = dict(ticks.incidents)
+
+    assert ticks.tick(HOUR) == [("recovery", "a")]
+    assert [back.tick(600, A, quiet_until=NOON + HOUR), back.tick(HOUR, A)] == [[], []]
+
+
+def test_a_trouble_that_appears_again_and_again_is_flapping_until_it_has_rested(ticks):
+    found = []
+    for count in range(12):
+        found += ticks.tick(count * 10 * MINUTE, *([] if count % 2 else [A]))
+
+    assert found == [
+        ("first", "a"), ("recovery", "a"), ("first", "a"), ("recovery", "a"), ("flapping", "a"),
+    ]  # fmt: skip
+    last = 110 * MINUTE
+    assert [ticks.tick(last + LEAST_REST - 1), ticks.tick(last + LEAST_REST)] == [[], [("recovery", "a")]]
+    assert ticks.tick(last + LEAST_REST + WINDOW, A) == [("first", "a")]
+
+
+def test_a_flapping_trouble_rests_for_twice_its_longest_pause(ticks):
+    for at in (0, 2, 4):
+        ticks.tick(at * HOUR, A)
+        ticks.tick((at + 1) * HOUR)
+
+    assert ticks.due == NOON + 5 * HOUR + 4 * HOUR
+    assert [ticks.tick(9 * HOUR - 1), ticks.tick(9 * HOUR)] == [[], [("recovery", "a")]]
+
+
+def test_three_troubles_with_the_same_sign_share_a_notice_and_two_do_not(ticks):
+    same = [trouble(name, sign="exit code 1") for name in "abc"]
+
+    assert ticks.tick(0, *same[:2], trouble("d", sign="exit code 2")) == [
+        ("first", "a"), ("first", "b"), ("first", "d"),
+    ]  # fmt: skip
+    assert Ticks().tick(0, *same, trouble("d", sign="exit code 2")) == [
+        ("first", "a", "b", "c"),
+        ("first", "d"),
+    ]
+
+
+def test_a_trouble_that_follows_from_another_is_part_of_its_notice(ticks):
+    chain = trouble("nightly", cause="job:a")
+    after = trouble("late", cause="job:nightly")
+
+    assert ticks.tick(0, A, chain, after) == [("first", "a", "+nightly", "+late")]
+    assert ticks.tick(DAY, A, chain, after) == [("reminder", "a", "+nightly", "+late")]
+    assert ticks.tick(DAY + 5) == [("recovery", "a")]
+
+
+def test_a_trouble_that_outlasts_its_cause_is_noticed_once_the_cause_is_forgotten(ticks):
+    chain = trouble("nightly", cause="job:a")
+    ticks.tick(0, A, chain)
+
+    assert ticks.tick(HOUR, chain) == [("recovery", "a", "+nightly")]
+    assert [ticks.tick(HOUR + WINDOW - 1, chain), ticks.tick(HOUR + WINDOW, chain)] == [
+        [],
+        [("first", "nightly")],
+    ]
+
+
+def test_a_trouble_with_the_cause_that_had_ended_before_it_is_one_of_its_own(ticks):
+    ticks.tick(0, A)
+    ticks.tick(HOUR)
+
+    assert ticks.tick(2 * HOUR, trouble("nightly", cause="job:a")) == [("first", "nightly")]
+
+
+def test_two_troubles_that_follow_from_each_other_both_get_a_notice(ticks):
+    both = trouble("a", cause="job:b"), trouble("b", cause="job:a")
+
+    assert ticks.tick(0, *both) == [("first", "a"), ("first", "b")]
+
+
+def test_a_trouble_that_becomes_critical_is_noticed_again(ticks):
+    ticks.tick(0, A)
+
+    assert ticks.tick(300, trouble("a", priority="critical")) == [("urgent", "a")]
+    assert ticks.tick(600, trouble("a", priority="critical")) == []
+
+
+def test_the_end_of_a_trouble_by_a_person_is_no_recovery(ticks):
+    ticks.tick(0, A)
+
+    assert ticks.tick(300, well=False) == []
+    assert ticks.tick(DAY) == []
+
+
+@pytest.mark.parametrize("kind", ["config", "tick", "ask"])
+def test_a_sudden_trouble_has_no_recovery(ticks, kind):
+    ticks.tick(0, trouble("a", kind=kind))
+
+    assert ticks.tick(300) == []
+
+
+def test_a_clock_that_was_set_back_suppresses_nothing(ticks):
+    ticks.tick(10 * DAY, A)
+
+    assert ticks.tick(0, A) == [("reminder", "a")]
+
+
+def test_failed_runs_are_counted_from_the_first_one_of_the_incident(ticks):
+    ticks.tick(0, trouble("a", failed=8))
+    ticks.tick(300, trouble("a", failed=11))
+
+    assert ticks.incidents["job:a"].failures == 4
