@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
+    from scheduled.commands.muting import ack, mute, unmute
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.restore import restore
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Instance",
+    "ack",
     "add",
     "add_task",
     "adopt_state",
@@ -96,6 +98,7 @@ __all__ = [
     "job_or_run",
     "jobs",
     "logs",
+    "mute",
     "nested",
     "notices",
     "now",
@@ -122,6 +125,7 @@ __all__ = [
     "tasks",
     "together",
     "uninstall",
+    "unmute",
     "upcoming",
     "verify_backup",
     "write_state",
@@ -157,6 +161,7 @@ _MODULES = {  # the module of each name, relative to the package
     "write_state": "commands.snapshot",
     "attempt": "commands.trial",
     "emit": "commands.events",
+    **dict.fromkeys(("ack", "mute", "unmute"), "commands.muting"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "commands.overrides"),
     **dict.fromkeys(
         ("add", "edit", "replace", "written", "remove", "apply", "effects"), "commands.definitions"

@@ -18,6 +18,7 @@ MODULES = {
     **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit"), "runs"),
     "state": "state",
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "events"),
+    **dict.fromkeys(("ack", "mute", "unmute"), "muting"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "definitions"),
     **dict.fromkeys(("web", "mcp", "dbus"), "interfaces"),
 }

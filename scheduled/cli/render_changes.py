@@ -25,6 +25,31 @@ def paused(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
         console().print(Text(f"{named(found) or 'all jobs'} {verb} paused until {end}"), soft_wrap=True)
 
 
+def acknowledged(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which incidents are acknowledged."""
+    for found in done:
+        verb = "would be acknowledged" if dry_run else "acknowledged"
+        console().print(Text(f"{verb}: {found['text']}"), soft_wrap=True)
+    if not done:
+        console().print("there are no incidents")
+
+
+def muted(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which jobs are muted, and until when."""
+    for found in done:
+        verb = "would be" if dry_run else "is"
+        end = when(found["until"]) if found["until"] else complete(f"`scheduled unmute {named(found)}`")
+        console().print(Text(f"{named(found)} {verb} muted until {end}"), soft_wrap=True)
+
+
+def unmuted(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
+    """Print which jobs are no longer muted."""
+    for found in done:
+        ends = "would end" if dry_run else "has ended"
+        text = f"the mute {ends}" if found["was_muted"] else "was not muted"
+        console().print(Text(f"{named(found)}: {text}"), soft_wrap=True)
+
+
 def resumed(done: Sequence[dict[str, Any]], *, dry_run: bool) -> None:
     """Print which pauses were ended, and which remain."""
     for found in done:

@@ -1,5 +1,6 @@
 """Output on a terminal: the status, incidents and notices."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -11,6 +12,8 @@ from scheduled.advice import complete
 from scheduled.cli.targets import failed_targets, named, of_targets, shortened
 from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
 from scheduled.queries.of_targets import of_all
+
+ADVICE = re.compile(r" \(scheduled [^()]*\)$")  # the command at the end of the text of a problem
 
 
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
@@ -108,9 +111,37 @@ def _upcoming(job: Mapping[str, Any]) -> str:
 
 
 def incidents(found: Sequence[dict[str, Any]]) -> None:
-    """Print the current conditions, and since when they hold."""
-    rows = [(when(entry["since"]), named(entry), entry["text"]) for entry in found]
-    rows_or(("since", "job", "condition"), rows, "there are no incidents")
+    """Print each current incident: what it is, since when, the last lines of output, and what to do."""
+    screen = console()
+    for entry in sorted(found, key=lambda entry: entry["caused_by"] is not None):
+        screen.print(Text("! ", style="bold red") + Text(_what(entry)), soft_wrap=True)
+        screen.print(Text(f"    {entry['history']}{_state(entry)}", style="dim"), soft_wrap=True)
+        for line in entry["output"]:
+            screen.print(Text(f"    | {line}"), soft_wrap=True)
+        if entry["to_do"]:
+            screen.print(
+                Text(f"    {complete(', '.join(f'`{text}`' for text in entry['to_do']))}"), soft_wrap=True
+            )
+    if not found:
+        screen.print("there are no incidents")
+
+
+def _what(entry: Mapping[str, Any]) -> str:
+    """Return the text of an incident; its job is named, and the commands at its end are not if others follow."""
+    text = str(entry["text"])
+    if entry["to_do"]:
+        text = ADVICE.sub("", text)
+    name = named(entry)
+    return text if not name or text.startswith(name) else f"{name}: {text}"
+
+
+def _state(entry: Mapping[str, Any]) -> str:
+    """Return what a person, or another incident, has to do with the notices about an incident."""
+    found = "; flapping" if entry["flapping"] else ""
+    found += f"; follows from {entry['caused_by'].partition(':')[2]}" if entry["caused_by"] else ""
+    found += "; acknowledged" if entry["acknowledged_at"] else ""
+    until = f" until {when(entry['muted_until'])}" if entry["muted_until"] else ""
+    return found + (f"; muted{until}" if entry["muted"] else "")
 
 
 def notices(found: Sequence[dict[str, Any]]) -> None:

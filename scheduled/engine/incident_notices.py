@@ -1,4 +1,4 @@
-"""The notices about incidents: whom they go to, when, and what they say."""
+"""The notices about incidents: their recipients, their time and their text."""
 
 from collections.abc import Mapping, Sequence
 

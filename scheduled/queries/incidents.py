@@ -11,7 +11,8 @@ from scheduled.core.records import KnownCondition
 from scheduled.engine.dropped import without_subject
 from scheduled.instance import Instance
 from scheduled.notify import problems
-from scheduled.notify.problems import OWNER, about
+from scheduled.notify.problems import OWNER
+from scheduled.queries.incident_details import Recorded, details, subject_of
 from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -28,20 +29,21 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
         found = _current(ledger, config)
-    question.refuse_long(len(found))
-    return [
-        {
-            **_subject(item),
-            "key": item.condition.key,
-            "group": item.condition.group,
-            "text": in_words(item.condition),
-            "since": stamp(item.since, zone),
-            "notified_at": stamp(item.notified_at, zone),
-            "severity": item.condition.severity,
-            "payload": item.condition.payload,
-        }
-        for item in question.each(found)
-    ]
+        question.refuse_long(len(found))
+        recorded = Recorded.of(ledger)
+        return [
+            {
+                **_subject(item),
+                "key": item.condition.key,
+                "group": item.condition.group,
+                "text": in_words(item.condition),
+                "notified_at": stamp(item.notified_at, zone),
+                "severity": item.condition.severity,
+                "payload": item.condition.payload,
+                **details(recorded, ledger, config, instance.paths, item),
+            }
+            for item in question.each(found)
+        ]
 
 
 def _current(ledger: Ledger, config: Config) -> list[KnownCondition]:
@@ -74,7 +76,7 @@ def _still_true(item: KnownCondition, failing: Container[str]) -> bool:
 
 
 def _subject(item: KnownCondition) -> dict[str, str | None]:
-    key = about(item.condition.key) if item.key == OWNER else item.key
+    key = subject_of(item)
     return {"job": key.job or None, "target": key.target or None}
 
 

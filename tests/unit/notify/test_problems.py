@@ -136,6 +136,8 @@ def test_a_job_is_failing_from_a_failure_until_a_success(ledger):
             kind="timed_out",
             subject=JobKey("job"),
             run_id="run-2",
+            sign="timed_out: why",
+            failed=1,
         )
     }
 

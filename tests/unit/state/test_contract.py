@@ -17,6 +17,7 @@ PARTS = {
     "StartRequests": "start_requests",
     "History": "history",
     "Conditions": "conditions",
+    "Incidents": "incidents",
     "Overrides": "overrides",
     "ClockSteps": "clock_steps",
     "Meta": "meta",
