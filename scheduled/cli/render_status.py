@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from rich.markup import escape
 from rich.text import Text
 
+from scheduled import clock
 from scheduled.advice import complete
 from scheduled.cli.targets import failed_targets, named, of_targets, shortened
 from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
@@ -115,7 +117,8 @@ def incidents(found: Sequence[dict[str, Any]]) -> None:
     screen = console()
     for entry in sorted(found, key=lambda entry: entry["caused_by"] is not None):
         screen.print(Text("! ", style="bold red") + Text(_what(entry)), soft_wrap=True)
-        screen.print(Text(f"    {entry['history']}{_state(entry)}", style="dim"), soft_wrap=True)
+        lasts = roughly(max(0, int(clock.now() - datetime.fromisoformat(entry["since"]).timestamp())))
+        screen.print(Text(f"    for {lasts}: {entry['history']}{_state(entry)}", style="dim"), soft_wrap=True)
         for line in entry["output"]:
             screen.print(Text(f"    | {line}"), soft_wrap=True)
         if entry["to_do"]:

@@ -15,7 +15,6 @@ from scheduled.core.records import KnownCondition
 from scheduled.core.runs import FAILED
 from scheduled.errors import ScheduledError
 from scheduled.execution import masked_output
-from scheduled.notify.incident_texts import about
 from scheduled.notify.problems import OWNER
 from scheduled.notify.problems import about as about_job
 from scheduled.paths import Paths
@@ -52,7 +51,6 @@ def details(
     return {
         "kind": known.kind if known is not None else name.partition(":")[0],
         "since": stamp(begin, zone),
-        "lasts_seconds": max(0, int(clock.now() - begin)),
         "failed_runs": failures,
         "last_success": stamp(success, zone),
         "history": _history(begin, failures, subject, success, zone),
@@ -73,7 +71,7 @@ def subject_of(item: KnownCondition) -> JobKey:
 
 def _history(begin: float, failures: int, subject: JobKey, success: float | None, zone: str) -> str:
     """Return since when, how often, and what went well last, as part of a sentence."""
-    found = f"since {_when(begin, zone)} ({about(clock.now() - begin)})"
+    found = f"since {_when(begin, zone)}"
     found += f", {failures} failed run{'s' * (failures != 1)}" if failures else ""
     if not subject.job:
         return found

@@ -16,7 +16,7 @@ class OwnTools:
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "show_run", "logs", "incidents", "dry_run", "check")),
         **dict.fromkeys(("emit", "rerun", "skip", "stop"), "run"),
-        **dict.fromkeys(("pause", "resume"), "override"),
+        **dict.fromkeys(("pause", "resume", "ack", "mute", "unmute"), "override"),
     }  # fmt: skip
 
     def __init__(self, permissions: Permissions) -> None:
@@ -105,3 +105,15 @@ class OwnTools:
     def resume(self, jobs: schema.Jobs) -> schema.Documents:
         """Resume all jobs, or the given jobs."""
         return service.resume(self._permissions.instance, jobs)
+
+    def ack(self, names: schema.Incidents) -> schema.Documents:
+        """Acknowledge the open incidents of jobs, or all of them: no more reminders. Their recovery is announced."""
+        return service.ack(self._permissions.instance, names)
+
+    def mute(self, jobs: schema.SomeJobs, until: schema.MuteUntil = None) -> schema.Documents:
+        """Make no notices about the given jobs for some time. They run as before."""
+        return service.mute(self._permissions.instance, jobs, until)
+
+    def unmute(self, jobs: schema.SomeJobs) -> schema.Documents:
+        """Make notices about the given jobs again."""
+        return service.unmute(self._permissions.instance, jobs)

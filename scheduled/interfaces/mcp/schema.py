@@ -29,6 +29,14 @@ AnyJobs = Annotated[
 Jobs = Annotated[
     list[str], _described("Names of jobs, or JOB@TARGET for single targets; an empty list means all jobs.")
 ]
+SomeJobs = Annotated[list[str], _described("Names of jobs, or JOB@TARGET for single targets.")]
+Incidents = Annotated[
+    list[str],
+    _described("Names of jobs, or keys of incidents; an empty list means all open incidents."),
+]
+MuteUntil = Annotated[
+    str | None, _described("The end: 2d, +2h, 18:30 or ISO 8601; without it, until `unmute`.")
+]
 Instant = Annotated[
     str | None, _described("An instant, ISO 8601; without an offset, in the configured time zone.")
 ]

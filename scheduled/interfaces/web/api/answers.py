@@ -56,6 +56,13 @@ class Incident(msgspec.Struct, kw_only=True):
     text: str
     since: str
     payload: dict[str, Any]
+    kind: str
+    failed_runs: int
+    last_success: str | None
+    output: list[str]
+    to_do: list[str]
+    acknowledged_at: str | None
+    muted: bool
 
 
 class Notice(msgspec.Struct, kw_only=True):

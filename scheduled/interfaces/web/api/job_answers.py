@@ -133,6 +133,26 @@ class Paused(msgspec.Struct, kw_only=True):
     dry_run: bool
 
 
+class Muted(msgspec.Struct, kw_only=True):
+    """Whether a job or target is muted."""
+
+    job: str | None
+    target: str | None
+    muted: bool
+    dry_run: bool
+
+
+class Acknowledged(msgspec.Struct, kw_only=True):
+    """An incident that is acknowledged."""
+
+    job: str | None
+    target: str | None
+    key: str
+    text: str
+    acknowledged_at: str
+    dry_run: bool
+
+
 class Skipped(msgspec.Struct, kw_only=True):
     """The number of slots that were skipped or are open again, and the runs that are not retried.
 

@@ -45,6 +45,16 @@ def _resume(instance: Instance, arguments: Arguments) -> Any:
     return done
 
 
+def _mute(instance: Instance, arguments: Arguments) -> Any:
+    (done,) = service.mute(instance, [arguments.name], arguments.body.get("until"))
+    return done
+
+
+def _unmute(instance: Instance, arguments: Arguments) -> Any:
+    (done,) = service.unmute(instance, [arguments.name])
+    return done
+
+
 def _forecast(instance: Instance, arguments: Arguments) -> Any:
     query = arguments.query
     return service.forecast(instance, query.first, query.last, job=query.job)
@@ -115,6 +125,28 @@ JOB_OPERATIONS: tuple[Operation, ...] = (
         summary="End a job's pause",
         call=_resume,
         answer=job_answers.Paused,
+    ),
+    Operation(
+        method="PUT",
+        path="/jobs/{job}/mute",
+        summary="Make no notices about a job for some time; it runs as before",
+        call=_mute,
+        body=requests.MuteBody,
+        answer=job_answers.Muted,
+    ),
+    Operation(
+        method="PUT",
+        path="/jobs/{job}/unmute",
+        summary="Make notices about a job again",
+        call=_unmute,
+        answer=job_answers.Muted,
+    ),
+    Operation(
+        method="PUT",
+        path="/jobs/{job}/ack",
+        summary="Acknowledge the open incidents of a job: no more reminders",
+        call=lambda instance, arguments: service.ack(instance, [arguments.name]),
+        answer=list[job_answers.Acknowledged],
     ),
     Operation(
         method="GET",

@@ -91,6 +91,12 @@ class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
     until: Line | None = None
 
 
+class MuteBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The end of the mute: 2d, +2h, 18:30 or ISO 8601; without *until*, it lasts until it is undone."""
+
+    until: Line | None = None
+
+
 class SlotBody(msgspec.Struct, forbid_unknown_fields=True):
     """The slot to skip, ISO 8601; without it, all open slots."""
 

@@ -121,6 +121,9 @@ ACTIONS: dict[str, Callable[[Instance, str, Mapping[str, str]], Any]] = {
     "enable": lambda instance, name, _: service.enable(instance, [name]),
     "disable": lambda instance, name, _: service.disable(instance, [name]),
     "skip": lambda instance, name, _: service.skip(instance, name),
+    "ack": lambda instance, name, _: service.ack(instance, [name]),
+    "mute": lambda instance, name, given: service.mute(instance, [name], given.get("until") or None),
+    "unmute": lambda instance, name, _: service.unmute(instance, [name]),
     "unskip": lambda instance, name, _: service.skip(instance, name, undo=True),
 }
 
