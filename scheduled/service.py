@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from scheduled.queries.incidents import incidents, notices
     from scheduled.queries.jobs import chain, chains, job, jobs
     from scheduled.queries.logs import as_printed, follow, logs, printed
+    from scheduled.queries.metrics import metrics, metrics_text
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
     from scheduled.queries.run_details import job_or_run
@@ -96,6 +97,8 @@ __all__ = [
     "job_or_run",
     "jobs",
     "logs",
+    "metrics",
+    "metrics_text",
     "nested",
     "notices",
     "now",
@@ -170,6 +173,7 @@ _MODULES = {  # the module of each name, relative to the package
     "restore": "commands.restore",
     "verify_backup": "commands.verify_backup",
     "adopt_state": "commands.adopt_state",
+    **dict.fromkeys(("metrics", "metrics_text"), "queries.metrics"),
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

@@ -284,10 +284,22 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             news = _news(runtime, ledger, new, now)
+    if runtime.config.metrics.textfile:
+        news += _export(runtime, ledger, new, now, heartbeat)
     for text in set(news).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
     return news
+
+
+def _export(runtime: Runtime, ledger: Ledger, new: list[str], now: float, heartbeat: int | None) -> list[str]:
+    """Write the file of metrics; return the problem to print if it is new that this is not possible."""
+    from scheduled.engine import textfile  # most configurations name no such file
+
+    if not textfile.export(runtime, ledger, heartbeat, now):
+        return []
+    with ledger.transaction(durable=False):
+        return _news(runtime, ledger, new, now)
 
 
 def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:
@@ -334,6 +346,10 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    if config.metrics.textfile:
+        from scheduled.engine import textfile
+
+        found |= textfile.problems(ledger)
     return problems.news(ledger, found, now)
 
 
