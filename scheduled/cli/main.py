@@ -20,7 +20,7 @@ MODULES = {
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "events"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "definitions"),
     **dict.fromkeys(("web", "mcp", "dbus"), "interfaces"),
-    **dict.fromkeys(("metrics",), "monitoring"),
+    **dict.fromkeys(("metrics", "log"), "monitoring"),
 }
 
 

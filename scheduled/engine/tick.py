@@ -286,7 +286,7 @@ def _finish(
             news = _news(runtime, ledger, new, now)
     if runtime.config.metrics.textfile:
         news += _export(runtime, ledger, new, now, heartbeat)
-    for text in set(news).intersection(messages(runtime.config).values()):
+    for text in set(news).intersection([*messages(runtime.config).values(), runtime.journal_problem]):
         runtime.log_line("WARNING", text)
     publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
     return news
