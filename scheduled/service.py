@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from scheduled.queries.incidents import incidents, notices
     from scheduled.queries.jobs import chain, chains, job, jobs
     from scheduled.queries.logs import as_printed, follow, logs, printed
+    from scheduled.queries.metrics import metrics, metrics_text
+    from scheduled.queries.own_log import follow_log, log
     from scheduled.queries.preview import preview
     from scheduled.queries.report import report
     from scheduled.queries.run_details import job_or_run
@@ -88,6 +90,7 @@ __all__ = [
     "environment",
     "explain",
     "follow",
+    "follow_log",
     "forecast",
     "handler_names",
     "history",
@@ -97,7 +100,10 @@ __all__ = [
     "job",
     "job_or_run",
     "jobs",
+    "log",
     "logs",
+    "metrics",
+    "metrics_text",
     "mute",
     "nested",
     "notices",
@@ -175,6 +181,8 @@ _MODULES = {  # the module of each name, relative to the package
     "restore": "commands.restore",
     "verify_backup": "commands.verify_backup",
     "adopt_state": "commands.adopt_state",
+    **dict.fromkeys(("metrics", "metrics_text"), "queries.metrics"),
+    **dict.fromkeys(("log", "follow_log"), "queries.own_log"),
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

@@ -6,9 +6,9 @@ set -eu
 
 # The `system` tests use a real cron, a fake clock, namespaces that isolate them, strace, a compiler for the library
 # that counts system calls and makes them fail and for the parser of Debian's cron, which is downloaded as a source
-# package, a formatter for the manual page, a session bus with its tools, and a browser.
+# package, a formatter for the manual page, a session bus with its tools, a browser, and promtool (in `prometheus`).
 packages="cron faketime util-linux strace gcc libc6-dev patch xz-utils groff-base dbus-daemon dbus-bin libglib2.0-bin \
-    systemd openssl chromium ${MORE_PACKAGES:-}"
+    systemd openssl chromium prometheus ${MORE_PACKAGES:-}"
 extras=${EXTRAS:-test}
 
 cd "$(dirname "$0")/.."

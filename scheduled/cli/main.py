@@ -21,6 +21,7 @@ MODULES = {
     **dict.fromkeys(("ack", "mute", "unmute"), "muting"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "definitions"),
     **dict.fromkeys(("web", "mcp", "dbus"), "interfaces"),
+    **dict.fromkeys(("metrics", "log"), "monitoring"),
 }
 
 

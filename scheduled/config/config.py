@@ -10,6 +10,8 @@ from scheduled.config.tables import (
     MAX_EVENT_RUNS,
     CompatTable,
     InterfacesTable,
+    LogTable,
+    MetricsTable,
     NotifyTable,
     SettingsTable,
 )
@@ -55,6 +57,8 @@ class Config(msgspec.Struct, kw_only=True):
     written: Written = msgspec.field(default_factory=Written)
     digest: str = ""
     parsed: bool = False
+    metrics: MetricsTable = msgspec.field(default_factory=MetricsTable)
+    log: LogTable = msgspec.field(default_factory=LogTable)
 
     @property
     def sender(self) -> str:
@@ -102,6 +106,8 @@ def with_settings(path: Path, settings: SettingsTable, zone: str, *, kept: bool)
         warnings=[],
         of_host=settings.timezone is None,
         kept=kept,
+        metrics=settings.metrics,
+        log=settings.log,
     )
 
 

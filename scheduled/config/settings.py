@@ -32,11 +32,16 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         ("catch_up", "max_sessions"),
         ("history", "keep_days"),
         ("history", "keep_runs"),
+        ("metrics", "max_jobs"),
     ):
         value = getattr(getattr(settings, table), key)
         if value is not None and not 1 <= value < 1 << 31:
             raise ConfigError(f"{path}: {table}.{key}: must be from 1 to {(1 << 31) - 1}, got {value}")
     _check_defaults(path, settings)
+    if "metrics" in tables:
+        from scheduled.config.metrics_settings import refuse_invalid  # most configurations have no such table
+
+        refuse_invalid(path, settings.metrics)
     if "\0" in (settings.workspace or ""):
         raise ConfigError(f"{path}: workspace: contains a NUL character; write the path without it")
     return settings

@@ -185,6 +185,21 @@ class WakeTable(msgspec.Struct, forbid_unknown_fields=True):
     command: str = ""
 
 
+class MetricsTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[metrics]: the file for node_exporter, labels of all metrics, and how many jobs have metrics of their own."""
+
+    textfile: str | None = None
+    labels: dict[str, str] | None = None
+    max_jobs: int = 1000
+
+
+class LogTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[log]: the form of the lines of scheduled.log, and whether they are also sent to the journal of systemd."""
+
+    format: Literal["text", "json"] = "text"
+    journald: bool = False
+
+
 class InterfacesTable(msgspec.Struct, forbid_unknown_fields=True):
     """[mcp], [dbus] and [web]: the permissions of the interfaces other than the command line."""
 
@@ -209,4 +224,6 @@ class SettingsTable(msgspec.Struct, forbid_unknown_fields=True):
     web: WebTable = msgspec.field(default_factory=WebTable)
     compat: CompatTable = msgspec.field(default_factory=CompatTable)
     wake: WakeTable = msgspec.field(default_factory=WakeTable)
+    metrics: MetricsTable = msgspec.field(default_factory=MetricsTable)
+    log: LogTable = msgspec.field(default_factory=LogTable)
     jobs: dict[str, Any] = {}

@@ -82,6 +82,10 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    if config.metrics.textfile:
+        from scheduled.engine import textfile
+
+        found |= textfile.problems(ledger)
     undelivered = map(printable, facts.undelivered)
     return found | problems.of_kind("notice", {f"notice:{text}": text for text in undelivered})
 

@@ -32,34 +32,41 @@ LEVELS = {
 
 
 class Log:
-    """The log file at *path*. Its time stamps are local time in *zone*, without an offset.
+    """The log file at *path*. Its time stamps are local time in *zone*, without an offset; with *as_json*, with it.
 
     *inside* is the directory that the log must not leave, a resolved path; None: where it is cannot be changed by others.
     """
 
-    def __init__(self, path: Path, zone: str, inside: str | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, zone: str, inside: str | None = None, *, as_json: bool = False) -> None:
+        self.path, self._as_json = path, as_json
         self._zone, self._inside = zone, inside
         self._gathered: list[bytes] | None = None  # the lines of `together`, outside of it None
 
     @classmethod
-    def of(cls, root: Path, workspace: Path | None, zone: str) -> "Log":
+    def of(cls, root: Path, workspace: Path | None, zone: str, *, as_json: bool = False) -> "Log":
         """Return the log of the state directory *root* and its workspace; see `log_path`."""
         path = log_path(root, workspace)
         shared = workspace is not None and path.parent != root
-        return cls(path, zone, os.path.realpath(workspace) if shared and workspace else None)
+        return cls(path, zone, os.path.realpath(workspace) if shared and workspace else None, as_json=as_json)
 
-    def write(self, instant: float, level: str, message: str) -> None:
-        """Append one line at *instant* (UTC seconds). Line breaks in *message* are escaped.
+    def write(self, instant: float, level: str, message: str, event: Event | None = None) -> None:
+        """Append one line at *instant* (UTC seconds). Line breaks in *message*, which may describe *event*, are escaped.
 
         Raise OSError if it cannot be written, RefusedError if the file is not a log of the current user's own.
         """
-        stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
-        line = f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
+        line = self._line(instant, level, message, event)
         if self._gathered is not None:
             self._gathered.append(line)
         else:
             self._append(line)
+
+    def _line(self, instant: float, level: str, message: str, event: Event | None) -> bytes:
+        if self._as_json:
+            from scheduled.engine import log_json  # most logs have the other form
+
+            return log_json.line(instant, self._zone, level, message, event)
+        stamp = f"{local(instant, self._zone):%Y-%m-%d %H:%M:%S}"
+        return f"{stamp} | scheduled | {level} | {printable(message)}\n".encode(errors="backslashreplace")
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -29,6 +29,7 @@ from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
+    from scheduled.engine.journal import Journal
     from scheduled.execution.report_file import Reported
     from scheduled.install.environment import Layer
     from scheduled.notify.adapter import Adapter
@@ -62,8 +63,11 @@ class Runtime:
             config = with_lines(parsed_file.load(self.paths, config_file, kept_zone))
         self.config = config
         self.host_name = os.uname().nodename
-        self.log = Log.of(state, self.config.workspace, self.config.timezone)
+        as_json = self.config.log.format == "json"
+        self.log = Log.of(state, self.config.workspace, self.config.timezone, as_json=as_json)
         self.problems: list[str] = []
+        self.journal: Journal | None = None
+        self.journal_problem = ""
         self.unrecorded = False
         self.obsolete: list[Path] = []
         self._opened = self._generation = (
@@ -77,6 +81,8 @@ class Runtime:
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))
+        if self.config.log.journald:
+            self._open_journal()
 
     @property
     def zone(self) -> str:
@@ -176,13 +182,37 @@ class Runtime:
                 self.bus.publish(event)
 
     def _log_event(self, event: Event) -> None:
-        self._log(LEVELS.get(event.name, "INFO"), describe(event))
+        self._log(LEVELS.get(event.name, "INFO"), describe(event), event)
         if event.name == "event_refused":
             self.problems.append(str(event.payload["reason"]))
 
-    def _log(self, level: str, message: str) -> None:
+    def _log(self, level: str, message: str, event: Event | None = None) -> None:
+        if self.journal is not None:
+            self._send(self.journal, level, message, event)
         with self._named_log_errors():
-            self.log.write(clock.now(), level, message)
+            self.log.write(clock.now(), level, message, event)
+
+    def _open_journal(self) -> None:
+        from scheduled.engine.journal import Journal  # few configurations want it
+
+        try:
+            self.journal = Journal(self.paths.root)
+        except OSError as error:
+            # A query has a runtime too, and writes nothing: a tick prints and logs it, see `_finish`.
+            self._without_journal(error)
+
+    def _send(self, journal: "Journal", level: str, message: str, event: Event | None) -> None:
+        try:
+            journal.send(level, message, event)
+        except OSError as error:
+            self._without_journal(error)
+            self.log_line("WARNING", self.journal_problem)
+
+    def _without_journal(self, error: OSError) -> None:
+        """Use the file only from now on, with a problem to print."""
+        self.journal = None
+        self.journal_problem = f"log.journald: the journal takes no entries: {error.strerror or error}; the log is complete in {self.log.path}"
+        self.problems.append(self.journal_problem)
 
     @contextmanager
     def _named_log_errors(self) -> Iterator[None]:

@@ -290,7 +290,10 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             announced = announcing.announce(runtime, ledger, facts, now)
-    for text in set(announced.problems).intersection(messages(runtime.config).values()):
+    if runtime.config.metrics.textfile:
+        _export(runtime, ledger, facts, now, heartbeat, announced)
+    logged = [*messages(runtime.config).values(), runtime.journal_problem]
+    for text in set(announced.problems).intersection(logged):
         runtime.log_line("WARNING", text)
     if announced.posted:
         _deliver_news(runtime, ledger, announced)
@@ -312,6 +315,22 @@ def _deliver_news(runtime: Runtime, ledger: Ledger, announced: Announcement) -> 
             problems.remember(ledger, errors, clock.now())
         announced.problems += errors
         announced.undelivered += errors
+
+
+def _export(
+    runtime: Runtime,
+    ledger: Ledger,
+    facts: TickFacts,
+    now: float,
+    heartbeat: int | None,
+    announced: Announcement,
+) -> None:
+    """Write the file of metrics; if this is not possible, add the problem to *announced* unless it is known."""
+    from scheduled.engine import textfile  # most configurations name no such file
+
+    if textfile.export(runtime, ledger, heartbeat, now):
+        with ledger.transaction(durable=False):
+            announced.problems += announcing.announce(runtime, ledger, facts, now).problems
 
 
 def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:

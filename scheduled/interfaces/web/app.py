@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Scope
 from scheduled.advice import complete
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
+from scheduled.interfaces.web import metrics
 from scheduled.interfaces.web.api import routes
 from scheduled.interfaces.web.pages import calendar, edit, jobs, live, login, runs
 from scheduled.interfaces.web.pages.templating import HERE
@@ -64,6 +65,7 @@ def create(
         *runs.routes(),
         *live.routes(),
         *calendar.routes(),
+        *metrics.routes(),
     ]
     app.router.routes += [*routers, Mount("/static", StaticFiles(directory=HERE / "static"))]
     app.router.redirect_slashes = False

@@ -31,7 +31,7 @@ HEADINGS: dict[int, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "This is not possible at the moment",
 }
 NOT_DONE = "This cannot be done"  # the heading for every other status
-REST_PATHS = ("/api/", "/v1/")
+REST_PATHS = ("/api/", "/v1/", "/metrics")  # of programs
 PROBLEM = "application/problem+json"
 # Subclasses come before their base classes: the first match decides.
 STATUSES: tuple[tuple[type[ScheduledError], int], ...] = (
