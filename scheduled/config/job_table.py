@@ -21,6 +21,7 @@ from scheduled.config.values import (
     kill_after,
     known_zone,
     nice,
+    recipients,
     seconds,
     secret_source,
     size,
@@ -53,6 +54,7 @@ OFF = frozenset(
         "limits",
         "nice",
         "not_between",
+        "notify",
         "only_if",
         "secrets",
         "umask",
@@ -129,6 +131,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
+        notify=recipients("notify", raw.notify or ()),
         warnings=when.warnings,
     )
 
