@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
+    from scheduled.commands.notices import try_notice
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.restore import restore
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
@@ -121,6 +122,7 @@ __all__ = [
     "stop",
     "tasks",
     "together",
+    "try_notice",
     "uninstall",
     "upcoming",
     "verify_backup",
@@ -170,6 +172,7 @@ _MODULES = {  # the module of each name, relative to the package
     "restore": "commands.restore",
     "verify_backup": "commands.verify_backup",
     "adopt_state": "commands.adopt_state",
+    "try_notice": "commands.notices",
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

@@ -20,6 +20,7 @@ MODULES = {
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "events"),
     **dict.fromkeys(("add", "remove", "edit", "apply"), "definitions"),
     **dict.fromkeys(("web", "mcp", "dbus"), "interfaces"),
+    "notify": "notices",
 }
 
 

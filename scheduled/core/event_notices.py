@@ -1,7 +1,6 @@
 """The notices about events, for the rules of `[[notify.routes]]` that name events."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import msgspec
 
@@ -33,6 +32,9 @@ HEADLINES = {
 # Fields that the headline, the link or the rest of the sentence has.
 KNOWN = ("job", "target", "run_id", "reason", "duration_ms", "priority")
 LONGEST_VALUE = 200
+SECOND = 1000  # ms
+USUAL = {"attempt": 1, "missed": 0, "slots": 1}
+STATUSES = ("success", "failed", "skipped", "interrupted")  # which the headline has
 
 
 class EventRoutes(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,16 +95,19 @@ def _sentence(event: Event) -> str:
     payload = event.payload
     parts = [_text(payload["reason"])] if payload.get("reason") else []
     if isinstance(spent := payload.get("duration_ms"), int):
-        parts.append(f"after {duration(max(1, round(spent / 1000)))}")
+        parts.append(f"after {duration(spent // 1000)}" if spent >= SECOND else "after less than 1s")
+    is_of_job = event.name in HEADLINES
     parts += [
-        f"{name.replace('_', ' ')} {_text(payload[name])}" for name in payload if _is_named(name, payload)
+        f"{name.replace('_', ' ')} {_text(value)}"
+        for name, value in payload.items()
+        if value is not None and name not in KNOWN and not (is_of_job and _is_usual(name, value))
     ]
     return ", ".join(parts)
 
 
-def _is_named(name: str, payload: Mapping[str, Any]) -> bool:
-    in_headline = name == "status" and payload[name] in ("success", "failed", "skipped")
-    return name not in KNOWN and payload[name] is not None and not in_headline
+def _is_usual(name: str, value: object) -> bool:
+    """Return whether a field of an event about a job has a value that is of no interest, or one that its reason has too."""
+    return name == "exit_code" or value == USUAL.get(name) or (name == "status" and value in STATUSES)
 
 
 def _text(value: object) -> str:
