@@ -4,7 +4,7 @@
 #   install.sh --try                    run a demo inside this checkout; nothing outside it is changed
 #   install.sh [--workspace DIR] [--every MINUTES] [--with EXTRAS] [--no-cron]
 #                                       install the program, its command, a starter configuration and the
-#                                       crontab block, and run it once; EXTRAS: any of web,mcp,dbus
+#                                       crontab block, and run it once; EXTRAS: any of web,mcp,dbus,notify
 #   install.sh --uninstall              remove all of that, except the state and a configuration that you edited
 #   install.sh --purge                  remove the state, too
 set -eu
@@ -399,8 +399,8 @@ fi
 set -f # the shell must not expand `--with '*'` to file names
 for extra in $(printf '%s' "$requested" | tr , ' '); do
     case $extra in
-    web | mcp | dbus) case ,$extras, in *",$extra,"*) ;; *) extras=${extras:+$extras,}$extra ;; esac ;;
-    *) code=2 die "--with $extra: there is no such extra; write any of web,mcp,dbus" ;;
+    web | mcp | dbus | notify) case ,$extras, in *",$extra,"*) ;; *) extras=${extras:+$extras,}$extra ;; esac ;;
+    *) code=2 die "--with $extra: there is no such extra; write any of web,mcp,dbus,notify" ;;
     esac
 done
 set +f

@@ -19,6 +19,13 @@ NAME = "scheduled-cron"
 NEEDED = frozenset(
     {"click", "cronsim", "crontab", "filelock", "jinja2", "markupsafe", "msgspec", "rich", "tomlkit"}
 )
+# Each extra, and the libraries of it that must be importable, by import name.
+LIBRARIES = {
+    "web": ("starlette", "uvicorn"),
+    "mcp": ("mcp",),
+    "dbus": ("dbus_fast",),
+    "notify": ("apprise", "jeepney"),
+}
 # The records that install.sh, pipx and uv write into the environments that they create.
 ORIGIN = "installed-by"  # the command line of install.sh
 PIPX_RECORD = "pipx_metadata.json"
@@ -39,6 +46,14 @@ def again(package: Path) -> str:
     if command := _recorded(environment):
         return f"run {command}"
     return "reinstall it in the way you installed it, then run `scheduled install`"
+
+
+def command_for(extra: str) -> str:
+    """Return the shell command that adds *extra* to the running copy, with the extras that it has."""
+    from importlib.util import find_spec
+
+    present = {name for name, libraries in LIBRARIES.items() if all(map(find_spec, libraries))}
+    return with_extra(Path(__file__).parent, extra, present=present - {extra})
 
 
 def with_extra(package: Path, extra: str, *, present: "Collection[str]" = ()) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.muting import ack, mute, unmute
+    from scheduled.commands.notices import try_notice
     from scheduled.commands.overrides import disable, enable, pause, resume
     from scheduled.commands.restore import restore
     from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
@@ -130,6 +131,7 @@ __all__ = [
     "stop",
     "tasks",
     "together",
+    "try_notice",
     "uninstall",
     "unmute",
     "upcoming",
@@ -183,6 +185,7 @@ _MODULES = {  # the module of each name, relative to the package
     "adopt_state": "commands.adopt_state",
     **dict.fromkeys(("metrics", "metrics_text"), "queries.metrics"),
     **dict.fromkeys(("log", "follow_log"), "queries.own_log"),
+    "try_notice": "commands.notices",
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

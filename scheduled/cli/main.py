@@ -22,6 +22,7 @@ MODULES = {
     **dict.fromkeys(("add", "remove", "edit", "apply"), "definitions"),
     **dict.fromkeys(("web", "mcp", "dbus"), "interfaces"),
     **dict.fromkeys(("metrics", "log"), "monitoring"),
+    "notify": "notices",
 }
 
 

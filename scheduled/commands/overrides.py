@@ -14,7 +14,7 @@ from scheduled.config.named import known_or_former
 from scheduled.core.events import Event
 from scheduled.core.holds import pauses_of
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.engine import dropped, planning
+from scheduled.engine import dropped, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -38,7 +38,8 @@ def pause(
         with changing(runtime) as ledger:
             for key in chosen:
                 ledger.pause(key, end)
-        _publish(runtime, chosen, enabled=False)
+            events = _toggled(ledger, runtime, chosen, enabled=False)
+        runtime.publish(events)
     ends = stamp(end, runtime.zone)
     return [{**_subject(key), "paused": True, "until": ends, "dry_run": dry_run} for key in chosen]
 
@@ -56,9 +57,13 @@ def _chosen(runtime: Runtime, jobs: Sequence[str], former: Collection[JobKey] = 
     return list(found) or [ALL_JOBS]
 
 
-def _publish(runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> None:
-    if ALL_JOBS in chosen:
-        runtime.publish([Event(name="scheduler_toggled", payload={"enabled": enabled})])
+def _toggled(ledger: Ledger, runtime: Runtime, chosen: Sequence[JobKey], *, enabled: bool) -> list[Event]:
+    """Post the notices about a pause of all jobs that begins or ends, if it is *chosen*; return the event to publish."""
+    if ALL_JOBS not in chosen:
+        return []
+    events = [Event(name="scheduler_toggled", payload={"enabled": enabled})]
+    start_requests.announce(ledger, runtime.config.jobs, events, clock.now())
+    return events
 
 
 def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = False) -> list[dict[str, Any]]:
@@ -76,7 +81,8 @@ def resume(instance: Instance, jobs: Sequence[str] = (), *, dry_run: bool = Fals
         with changing(runtime) as ledger:
             for key in chosen:
                 ledger.resume(key)
-        _publish(runtime, chosen, enabled=True)
+            events = _toggled(ledger, runtime, chosen, enabled=True)
+        runtime.publish(events)
     left = before.keys() - set(chosen)
     return [
         {

@@ -15,6 +15,7 @@ from scheduled.core.judgement import BY_HAND
 from scheduled.core.keys import JobKey
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import JobState, Span
+from scheduled.engine import start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import BusyError, ConfigError
 from scheduled.instance import Instance
@@ -42,7 +43,9 @@ def unskip(instance: Instance, job: str, slot: str | None = None, *, dry_run: bo
             found = of_each(keys, lambda key: _to_open(runtime, ledger, key, instant))
             for rows in found:
                 _open(ledger, rows, runtime.config.jobs[named.job], int(clock.now()))
-        runtime.publish([_event(row, runtime.zone) for rows in found for row in rows])
+            events = [_event(row, runtime.zone) for rows in found for row in rows]
+            start_requests.announce(ledger, runtime.config.jobs, events, clock.now())
+        runtime.publish(events)
     spans = {rows[0].key: _together(rows) for rows in found}
     return {
         **document(named, spans, runtime.zone),

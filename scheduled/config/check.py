@@ -100,6 +100,10 @@ def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str])
         from scheduled.config import adapters  # it starts an interpreter
 
         warnings += adapters.doubts(found, {"PATH": CRON_PATH, **environment})
+    if found.notify.channels or found.notify.routes or any(job.notify for job in found.jobs.values()):
+        from scheduled.config import notify_doubts  # many configurations have none
+
+        warnings += notify_doubts.doubts(found, {"PATH": CRON_PATH, **environment})
     if found.max_sessions is not None and not any(job.action.session for job in found.jobs.values()):
         warnings.insert(
             0,

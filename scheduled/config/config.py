@@ -85,7 +85,7 @@ class Config(msgspec.Struct, kw_only=True):
 
 def with_settings(path: Path, settings: SettingsTable, zone: str, *, kept: bool) -> Config:
     """Return a configuration in *zone* that has *settings*, and no jobs yet; *kept* is that of `Config`."""
-    return Config(
+    found = Config(
         path=path,
         timezone=zone,
         workspace=Path(settings.workspace).expanduser() if settings.workspace else None,
@@ -109,6 +109,17 @@ def with_settings(path: Path, settings: SettingsTable, zone: str, *, kept: bool)
         metrics=settings.metrics,
         log=settings.log,
     )
+    give_jobs(found, Jobs())
+    return found
+
+
+def give_jobs(found: Config, jobs: Jobs) -> None:
+    """Make *jobs* those of the configuration *found*, with the routes of notices about events."""
+    if found.notify.routes:
+        from scheduled.config import notices  # most configurations have none
+
+        jobs.event_routes = notices.events(found.notify, found.interfaces.web.external_url)
+    found.jobs = jobs
 
 
 def with_lines(found: Config, drafts: Drafts = MappingProxyType({})) -> Config:

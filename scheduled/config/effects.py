@@ -43,7 +43,7 @@ JOB_KEYS: dict[str, Kind] = {
          "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
-    **dict.fromkeys(("description", "labels", "mail_output"), "describes"),
+    **dict.fromkeys(("description", "labels", "mail_output", "notify"), "describes"),
 }  # fmt: skip
 SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
@@ -64,7 +64,9 @@ SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
-         "compat.timeout", "wake.command"), "executes",
+         "compat.timeout", "wake.command",
+         # They start commands, decide where secrets of notices are sent, and what agents read in them.
+         "notify.channels", "notify.routes", "notify.subject", "notify.body", "web.external_url"), "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")

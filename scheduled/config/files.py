@@ -13,7 +13,7 @@ from scheduled.config.config import Config, with_settings
 from scheduled.config.job_table import parse_job
 from scheduled.config.references import drop_unresolvable
 from scheduled.config.settings import read_settings, zone_of
-from scheduled.config.tables import SettingsTable
+from scheduled.config.tables import NotifyTable, SettingsTable
 from scheduled.config.toml_files import files_of, read_toml
 from scheduled.config.written import Drafts, Written
 from scheduled.core.jobs import Job
@@ -39,6 +39,10 @@ def load_config(
     zone = zone_of(path, settings, kept_zone or clock.local_zone)
     config = with_settings(path, settings, zone, kept=kept_zone is not None)
     config.warnings, config.read_at, config.fingerprint, config.parsed = warnings, read_at, fingerprint, True
+    if settings.notify != NotifyTable() or settings.web.external_url:
+        from scheduled.config import notices  # many configurations have none
+
+        config.problems += notices.problems(path, settings)
     written: dict[str, Any] = {}
     for source, name, table in _job_tables(path, settings, config, drafts):
         written.setdefault(name, table)

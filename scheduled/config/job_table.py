@@ -21,6 +21,7 @@ from scheduled.config.values import (
     kill_after,
     known_zone,
     nice,
+    recipients,
     seconds,
     secret_source,
     size,
@@ -53,6 +54,7 @@ OFF = frozenset(
         "limits",
         "nice",
         "not_between",
+        "notify",
         "only_if",
         "secrets",
         "umask",
@@ -130,6 +132,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
         mail_output=raw.mail_output,
+        notify=recipients("notify", raw.notify or ()),
         warnings=when.warnings,
     )
 

@@ -18,7 +18,7 @@ import msgspec
 
 from scheduled import clock, idle
 from scheduled.config import kept_jobs
-from scheduled.config.config import Config, with_settings
+from scheduled.config.config import Config, give_jobs, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
@@ -90,7 +90,7 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Conf
         return None
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    config.jobs = KeptJobs(kept.jobs, rest[: kept.size])
+    give_jobs(config, KeptJobs(kept.jobs, rest[: kept.size]))
     config.written = Written(lambda: msgspec.msgpack.decode(rest[kept.size :], type=tuple[Tables, Tables]))
     return config
 
@@ -166,9 +166,16 @@ def _changed_at(path: str) -> int:
 
 
 def _has_secrets(settings: Mapping[str, Any]) -> bool:
-    """Return whether `env` of [defaults] has a secret, which is kept in no file of the state."""
+    """Return whether `env` of [defaults], or a channel, has a secret, which is kept in no file of the state."""
     env = (settings.get("defaults") or {}).get("env") or {}
-    return any(map(is_secret_name, env))
+    if any(map(is_secret_name, env)):
+        return True
+    channels = (settings.get("notify") or {}).get("channels") or {}
+    if not channels:
+        return False
+    from scheduled.core.channels import may_be_secret  # many configurations have no channels
+
+    return any(may_be_secret(one.get("url") if isinstance(one, dict) else one) for one in channels.values())
 
 
 def _is_settled(config: Config) -> bool:

@@ -14,9 +14,11 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from scheduled.core.channels import may_be_secret
 from scheduled.masking import MASKED, is_secret_name, without_secrets
 
 ANOTHER = f"{MASKED} (another)"  # in a diff: a secret that the edit changes
+MASKS = (MASKED, ANOTHER)
 COMMENT = "# ..."  # in a diff: a comment, of which the text is not shown
 # A string, also one over several lines, or a comment (the last alternative).
 STRING_OR_COMMENT = re.compile(
@@ -28,18 +30,40 @@ Found = dict[KeyPath, Any]
 
 
 def masked_table(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table with the secrets in its `env` masked."""
-    env = written.get("env")
-    return {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
+    """Return a job's table, or one of the settings, with the secrets in its `env` and its `channels` masked."""
+    found = dict(written)
+    if isinstance(env := found.get("env"), dict):
+        found["env"] = without_secrets(env)
+    if isinstance(channels := found.get("channels"), dict):
+        found["channels"] = {name: _masked_channel(value) for name, value in channels.items()}
+    return found
+
+
+def _masked_channel(written: Any) -> Any:
+    if isinstance(written, dict) and may_be_secret(written.get("url")):
+        return {**written, "url": MASKED}
+    return MASKED if may_be_secret(written) else written
 
 
 def unmasked(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *changes* with each mask in `env` replaced by the secret that the job's *table* has there."""
-    env, old = changes.get("env"), table.get("env")
-    if not isinstance(env, Mapping) or not isinstance(old, Mapping):
-        return dict(changes)
-    values = {key: old.get(key, value) if _is_mask(key, value) else value for key, value in env.items()}
-    return {**changes, "env": values}
+    """Return *changes* with each mask in `env` and `channels` replaced by the secret that *table* has there."""
+    found = dict(changes)
+    for name, restored in (("env", _restored), ("channels", _restored_channel)):
+        new, old = changes.get(name), table.get(name)
+        if isinstance(new, Mapping) and isinstance(old, Mapping):
+            found[name] = {key: restored(key, value, old.get(key, value)) for key, value in new.items()}
+    return found
+
+
+def _restored(key: str, value: Any, old: Any) -> Any:
+    """Return the *old* value in the place of a mask of it."""
+    return old if is_secret_name(key) and value in MASKS else value
+
+
+def _restored_channel(_name: str, value: Any, old: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(old, Mapping) and value.get("url") in MASKS:
+        return {**value, "url": old.get("url", value["url"])}
+    return old if value in MASKS else value
 
 
 def mask_problems(before: bytes | None, after: bytes | None) -> list[str]:
@@ -80,9 +104,8 @@ def _masked(text: bytes | None, known: Found, *, comments: bool) -> str:
 
 
 def _mask(document: Mapping[str, Any], known: Found) -> None:
-    for path, env in _environments(document):
-        for key in filter(is_secret_name, tuple(env)):
-            env[key] = MASKED if known.get((*path, key), env[key]) == env[key] else ANOTHER
+    for path, table, key in tuple(_places(document)):
+        table[key] = MASKED if known.get((*path, key), table[key]) == table[key] else ANOTHER
 
 
 def _read(text: bytes | None) -> dict[str, Any]:
@@ -90,8 +113,20 @@ def _read(text: bytes | None) -> dict[str, Any]:
 
 
 def _secrets(document: Mapping[str, Any]) -> Found:
-    found = _environments(document)
-    return {(*path, key): value for path, env in found for key, value in env.items() if is_secret_name(key)}
+    return {(*path, key): table[key] for path, table, key in _places(document)}
+
+
+def _places(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
+    """Yield the path, the table and the key of each secret in *document*."""
+    for path, env in _environments(document):
+        yield from ((path, env, key) for key in env if is_secret_name(key))
+    notify = document.get("notify")
+    channels = notify.get("channels") if isinstance(notify, dict) else None
+    for name, written in channels.items() if isinstance(channels, dict) else ():
+        if isinstance(written, dict) and may_be_secret(written.get("url")):
+            yield ("notify", "channels", name), written, "url"
+        elif may_be_secret(written):
+            yield ("notify", "channels"), channels, name
 
 
 def _environments(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
@@ -109,8 +144,4 @@ def _masks(text: bytes | None) -> list[str]:
         found = _secrets(_read(text))
     except ValueError:
         return []  # `check` reports a file that is not valid TOML
-    return [".".join(path) for path, value in found.items() if _is_mask(path[-1], value)]
-
-
-def _is_mask(key: str, value: Any) -> bool:
-    return is_secret_name(key) and value in (MASKED, ANOTHER)
+    return [".".join(path) for path, value in found.items() if value in MASKS]

@@ -94,6 +94,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
     mail_output: MailOutput = "on_failure"
+    notify: list[str] | None = None
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -118,10 +119,30 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     post: str | list[str] | None = None
 
 
+class ChannelTable(msgspec.Struct, forbid_unknown_fields=True):
+    """A channel of [notify.channels] as a table: where it leads, and how long one notice may take."""
+
+    url: str | None = None
+    command: str | list[str] | None = None
+    path: str | None = None
+    timeout: int | str = "20s"
+
+
+class RouteTable(msgspec.Struct, forbid_unknown_fields=True):
+    """[[notify.routes]]: who gets the notices about incidents and events."""
+
+    name: str = ""
+    on: list[str] = msgspec.field(default_factory=lambda: ["incident"])
+    priority: Literal["low", "normal", "high", "critical"] = "low"
+    jobs: list[str] = []
+    to: list[str] = []
+
+
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     """[notify]: the sender of the mails that `scheduled` sends, their recipients, and the command that they name.
 
-    The default of the recipients depends on the form of the workspace (`Form.recipients`).
+    The default of the recipients depends on the form of the workspace (`Form.recipients`). *channels* and *routes* lead
+    notices to people, *subject* and *body* are the templates of their texts.
     """
 
     sender: str = "@trigger"
@@ -132,6 +153,10 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     remind_every: int | str = "1d"
     quiet: list[str] | None = None
     digest: str | None = None
+    channels: dict[str, str | list[str] | ChannelTable] = {}
+    routes: list[RouteTable] = []
+    subject: str | None = None
+    body: str | None = None
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -164,10 +189,14 @@ class DbusTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class WebTable(msgspec.Struct, forbid_unknown_fields=True):
-    """[web]: whether web clients may write what a job executes; additional host names that requests may use."""
+    """[web]: whether web clients may write what a job executes; additional host names that requests may use.
+
+    *external_url* is the address under which people open the pages, for the links in notices.
+    """
 
     allow_edit: bool = False
     hosts: list[str] = []
+    external_url: str | None = None
 
 
 class CompatTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Parse single values of a job table. Every function raises ConfigError with the key for a wrong value."""
 
 import re
+from collections.abc import Iterable
 
 from scheduled.clock import zone_exists
 from scheduled.errors import ConfigError
@@ -8,6 +9,7 @@ from scheduled.schedules.durations import read_seconds
 from scheduled.schedules.schedule import ScheduleError
 
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
+RECIPIENT = re.compile(r"[A-Za-z][\w.-]{0,63}|@[\w.-]{1,100}")
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST_KILL_AFTER = 3600
 LEAST_NICE, MOST_NICE = -20, 19
@@ -105,6 +107,17 @@ def secret_source(name: str, source: str) -> str:
             f'secrets.{name}: must be where the secret comes from: "file:PATH", "command:LINE" or "credential:NAME"'
         )
     return source
+
+
+def recipients(key: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the recipients of notices: names of channels, and mail addresses of branches such as @flow."""
+    for name in names:
+        if not RECIPIENT.fullmatch(name):
+            raise ConfigError(
+                f"{key}: {name!r} is neither the name of a channel nor an address; write for example "
+                '"ops", "memory" or "@flow"'
+            )
+    return tuple(dict.fromkeys(names))
 
 
 def codes(raw: list[int]) -> tuple[int, ...]:

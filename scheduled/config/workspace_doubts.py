@@ -42,7 +42,7 @@ def workspace_doubts(config: Config) -> Iterator[str]:
     yield from _unreachable_addresses(config, workspace, used)
 
 
-def _has_mailbox(branch: Branch) -> bool:
+def has_mailbox(branch: Branch) -> bool:
     """Return whether mail can be delivered to *branch*: it has an inbox, or the first mail makes one."""
     return os.path.exists(branch.inbox) or (branch.form.provisions and os.path.isdir(branch.path))
 
@@ -53,7 +53,7 @@ def _unreachable_addresses(config: Config, workspace: Workspace, used: set[str])
         address = getattr(found, key)
         senders = [handler for handler in handlers if handler in used]
         branch = workspace.branch_at(address)
-        if senders and branch is not None and not _has_mailbox(branch):
+        if senders and branch is not None and not has_mailbox(branch):
             yield (
                 f"{config.path}: notify.{key}: the branch of {address} has no mailbox ({branch.inbox}), so the notices of "
                 f"{' and '.join(senders)} wait; create it, or write the address of another branch"

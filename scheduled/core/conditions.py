@@ -44,7 +44,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     *upsert_key*: it replaces the text of an unread notice with the same key in the recipient's mailbox. *kind* is what it
     is about, for example `incident` or `recovery`, *job* and *target* are what it concerns. *output* has the last lines of
-    the output, *link* is the page of the run.
+    the output, *link* is the page of the run. *verdict* is one word, for example `failed`.
     """
 
     recipient: str
@@ -57,6 +57,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     target: str = ""
     output: str = ""
     link: str = ""
+    verdict: str = ""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     recipients: Recipients = Recipients()
     footer_command: str = FOOTER_COMMAND
+
+
+def is_mailbox(recipient: str) -> bool:
+    """Return whether *recipient* is the mail address of a branch, and not the name of a channel."""
+    return recipient.startswith("@")
 
 
 def in_words(condition: Condition) -> str:

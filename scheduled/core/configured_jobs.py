@@ -13,12 +13,16 @@ from collections.abc import (
 )
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from scheduled.core.jobs import Job
 from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Seconds
+
+if TYPE_CHECKING:
+    from scheduled.core.event_notices import EventRoutes
 
 
 class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +71,10 @@ class Jobs(MutableMapping[str, Job]):
     """The jobs by name, in the order of the configuration, with an index of what they refer to.
 
     The index does not depend on whether a job is enabled, and on the targets in lists that change by themselves.
+    *event_routes* are the routes of notices about events, if the configuration has any.
     """
+
+    event_routes: "EventRoutes | None" = None
 
     def __init__(self, jobs: Mapping[str, Job] = MappingProxyType({})) -> None:
         self._jobs = dict(jobs)

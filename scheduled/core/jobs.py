@@ -144,7 +144,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits until the jobs in *after* have finished. *overlap* decides what happens with a slot that comes due while a
     run of the job is under way. A run that has to end gets SIGTERM, and SIGKILL *kill_after* seconds later.
     *shell* executes the lines of the job's commands; *pre* and *post* are commands before and after that of the job.
-    *warnings* are warnings about settings that are valid, but
+    *notify* are the recipients of notices about its incidents. *warnings* are warnings about settings that are valid, but
     probably not intended. *secrets* are sources of secrets by the names of their variables, as in
     `core.secret_sources`. *labels* are texts for other programs.
     A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
@@ -199,6 +199,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
     mail_output: MailOutput = "on_failure"
+    notify: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

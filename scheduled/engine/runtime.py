@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scheduled.execution.report_file import Reported
     from scheduled.install.environment import Layer
     from scheduled.notify.adapter import Adapter
-    from scheduled.notify.routes.base import Route
+    from scheduled.notify.routes.base import Route, RouteSettings
     from scheduled.schedules.zones import Instant
     from scheduled.state.ledger import Ledger
 
@@ -285,11 +285,18 @@ class Runtime:
 
     def route(self) -> "Route":
         """Open and return the route that delivers notices."""
+        from scheduled.notify.routes.registry import DISPATCH, open_route
+
+        return open_route(DISPATCH, self.route_settings())
+
+    def route_settings(self) -> "RouteSettings":
+        """Return the settings of the route that delivers notices."""
+        from scheduled.config import notices
         from scheduled.notify.routes.base import RouteSettings
-        from scheduled.notify.routes.registry import MAIL, SEND, open_route
+        from scheduled.notify.routes.registry import MAIL, SEND
 
         send = self.config.compat.send or ""
-        settings = RouteSettings(
+        return RouteSettings(
             state=self.paths.root,
             workspace=self.config.workspace,
             layout=self.config.workspace_layout,
@@ -299,8 +306,19 @@ class Runtime:
             warn=partial(self.add_problem, "WARNING"),
             send=send,
             adapter=self.adapter() if send else None,
+            mailboxes=SEND if send else MAIL,
+            channels=notices.channels(self.config.notify),
+            templates=notices.templates(self.config.notify),
+            host=self.host_name,
+            environment=lambda: self.environment,
+            secret=self._secret,
         )
-        return open_route(SEND if send else MAIL, settings)
+
+    def _secret(self, source: str) -> str:
+        """Return the secret of a channel from its *source*. Raise ScheduledError if it can't be had."""
+        from scheduled.execution.secret_values import value_of
+
+        return value_of(source, self.environment)
 
     def adapter(self) -> "Adapter":
         """Return how the objects that `[compat]` names are called."""

@@ -209,7 +209,9 @@ def _start_followers(
 def spread(ledger: Ledger, context: SettleContext, run: OpenRun, events: Iterable[Event]) -> list[Event]:
     """Request starts of the jobs that subscribe to *events* of *run*; return an event for each refused request."""
     refused = start_requests.spread(ledger, context.jobs, events, run.depth, context.now, run.run_id)
-    return [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
+    found = [Event(name="event_refused", payload={"job": run.job, "reason": text}) for text in refused]
+    start_requests.announce(ledger, context.jobs, found, context.now)
+    return found
 
 
 def _end_event(

@@ -14,7 +14,8 @@ from scheduled.core.jobs import enabled_keys_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.runs import AFTER, StartRequest
-from scheduled.state.ledger import Ledger
+from scheduled.notify import outbox
+from scheduled.state.ledger import Conditions, Ledger
 
 # Events about a run. Such an event starts no job that has a run among the causes of the event.
 OF_RUNS = frozenset(
@@ -52,11 +53,12 @@ def spread(
 ) -> list[str]:
     """Request starts of the jobs that subscribe to *events*, which followed from *depth* earlier starts.
 
-    *run_id* is the run that caused the events, "" if none did. Return a message for each start that is refused
+    Post the notices about *events*. *run_id* is the run that caused the events, "" if none did. Return a message for each start that is refused
     because it is probably part of a loop.
     """
     refused = []
     for event in events:
+        announce(ledger, jobs, [event], now)
         about = event.payload.get("job") if event.name in OF_RUNS else None
         # A job that subscribes to the events of all jobs does not mean its own.
         wanted = [name for name in subscribers(jobs, event) if name != about]
@@ -70,6 +72,13 @@ def spread(
                 for key in enabled_keys_of(jobs[name]):
                     ledger.request_start(start_request(event, key, depth), now)
     return refused
+
+
+def announce(ledger: Conditions, jobs: Jobs, events: Iterable[Event], now: float) -> None:
+    """Post the notices about *events* of which the configuration has routes, in the caller's transaction."""
+    if jobs.event_routes is not None:
+        for event in events:
+            outbox.announce(ledger, jobs.event_routes, event, now)
 
 
 def _loop(name: str, event: Event, why: str) -> str:

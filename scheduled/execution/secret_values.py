@@ -36,6 +36,20 @@ def values_of(sources: Mapping[str, str], environment: Mapping[str, str], owner:
     return found
 
 
+def value_of(source: str, environment: Mapping[str, str]) -> str:
+    """Return the secret from one *source*; a command gets *environment*. Raise ScheduledError if it can't be had."""
+    never_read, owner = os.pipe()
+    commands = SecretCommands(never_read)
+    try:
+        return _text(_value(source, environment, commands, time.monotonic() + LIMIT))
+    except ScheduledError as error:
+        raise ScheduledError(f"{source}: {error}") from None
+    finally:
+        commands.close()
+        os.close(never_read)
+        os.close(owner)
+
+
 def credential_path(name: str, environment: Mapping[str, str]) -> Path:
     """Return the path of the credential *name*. Raise ScheduledError if there are no credentials."""
     directory = environment.get(CREDENTIALS) or os.environ.get(CREDENTIALS)

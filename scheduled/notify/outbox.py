@@ -1,19 +1,24 @@
 """Deliver the notices in the outbox, each at least once, unless it can never be delivered."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from scheduled.core.conditions import Notice
+from scheduled.core.conditions import Notice, is_mailbox
 from scheduled.core.records import OutboxItem
 from scheduled.schedules.zones import DAY, MINUTE, Instant
 from scheduled.state.ledger import Conditions, Ledger
 
 if TYPE_CHECKING:
+    from scheduled.core.event_notices import EventRoutes
+    from scheduled.core.events import Event
     from scheduled.notify.routes.base import Route
 
 FIRST_RETRY = 5 * MINUTE
 MOST = 1_000  # notices that one tick delivers
 MOST_TRIES = 30  # with growing pauses, about three weeks
+MOST_WAITS = 9  # of a notice for which there is no one to show it to, with growing pauses about a day
+MOST_FAILURES = 2  # of a channel in one tick
 
 
 def notice_id(*parts: str) -> str:
@@ -33,6 +38,12 @@ def post(ledger: Conditions, item_id: str, notice: Notice, at: float) -> None:
     ledger.post(item_id, notice, at)
 
 
+def announce(ledger: Conditions, routes: "EventRoutes", event: "Event", at: float) -> None:
+    """Post the notices about *event*, in the transaction that records it. Each event has notices of its own."""
+    for notice in routes.notices(event):
+        post(ledger, os.urandom(16).hex(), notice, at)
+
+
 def deliver(
     ledger: Ledger, open_route: "Callable[[], Route]", now: Instant, log: Callable[[str], None]
 ) -> list[str]:
@@ -41,42 +52,78 @@ def deliver(
     These are the oldest MOST; the next tick, which is due at once, continues.
 
     A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
-    due.
+    due. After MOST_FAILURES failures of a channel the other notices to it are left to a later tick.
     """
     due = ledger.due_notices(now, MOST)
     if not due:
         return []
     ledger.sync()  # a notice that is delivered must not be composed once more after a power cut
     route = open_route()
-    errors = [error for item in due if (error := _deliver(ledger, route, item, now, log)) is not None]
+    errors: list[str] = []
+    failures: dict[str, int] = {}
+    for item in due:
+        error = _deliver(ledger, route, item, now, log, failures)
+        if error is not None:
+            errors.append(error)
+            failures[item.notice.recipient] = failures.get(item.notice.recipient, 0) + 1
     if len(errors) < len(due):
         route.finish()
     return errors
 
 
 def _deliver(
-    ledger: Ledger, route: "Route", item: OutboxItem, now: Instant, log: Callable[[str], None]
+    ledger: Ledger,
+    route: "Route",
+    item: OutboxItem,
+    now: Instant,
+    log: Callable[[str], None],
+    failures: Mapping[str, int],
 ) -> str | None:
     """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
-    from scheduled.notify.routes.base import UndeliverableError  # only if a notice is due
-
-    named = f"{item.notice.recipient}: {item.notice.subject!r}"
+    if not is_mailbox(item.notice.recipient) and not _claimed(ledger, item, now, failures):
+        return None
     try:
         route.deliver(item)
     except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
-        final = isinstance(error, UndeliverableError) or item.tries + 1 >= MOST_TRIES
-        with ledger.transaction():
-            if final:
-                ledger.delivered(item.id)
-            else:
-                ledger.undelivered(item.id, now + _pause(item.tries), str(error))
-        if final:
-            log(f"notice dropped: {named}: {error}")
-        return f"{named} {'dropped' if final else 'not delivered'}: {error}"
+        return _not_delivered(ledger, item, now, log, error)
     with ledger.transaction():
         ledger.delivered(item.id)
     route.recorded(item)
     return None
+
+
+def _claimed(ledger: Ledger, item: OutboxItem, now: Instant, failures: Mapping[str, int]) -> bool:
+    """Claim a notice to a channel, which cannot recognise a repeated delivery; return False if it is not sent now.
+
+    Of two ticks one sends it. If this one is killed, it is sent again after the pause of a failure.
+    """
+    with ledger.transaction():
+        if failures.get(item.notice.recipient, 0) >= MOST_FAILURES:
+            ledger.put_off(item.id, now + FIRST_RETRY, "not tried: the channel failed for other notices")
+            return False
+        return ledger.claim_notice(item.id, now, now + _pause(item.tries), "its tick ended while it was sent")
+
+
+def _not_delivered(
+    ledger: Ledger, item: OutboxItem, now: Instant, log: Callable[[str], None], error: Exception
+) -> str | None:
+    """Record that a notice was not delivered because of *error*; return an error message, unless it only waits."""
+    from scheduled.notify.routes.base import UndeliverableError, WaitingError  # only if a notice is due
+
+    named = f"{item.notice.recipient}: {item.notice.subject!r}"
+    waits = isinstance(error, WaitingError)
+    most = MOST_WAITS if waits else MOST_TRIES
+    final = isinstance(error, UndeliverableError) or item.tries + 1 >= most
+    with ledger.transaction():
+        if final:
+            ledger.delivered(item.id)
+        elif is_mailbox(item.notice.recipient):
+            ledger.undelivered(item.id, now + _pause(item.tries), str(error))
+        else:
+            ledger.put_off(item.id, now + _pause(item.tries), str(error))  # counted when it was claimed
+    if final:
+        log(f"notice dropped: {named}: {error}")
+    return None if waits else f"{named} {'dropped' if final else 'not delivered'}: {error}"
 
 
 def _pause(tries: int) -> int:

@@ -160,23 +160,32 @@ class Connection:
         self._socket.settimeout(_left(deadline))
         self._socket.sendall(message.serialise(serial=self._serial))
 
-    def _call(self, message: "Message", deadline: float) -> None:
-        """Send a method call and wait for its reply. The bus has then received every message sent before it."""
+    def call(self, message: "Message", timeout: float) -> "Message":
+        """Send a method call; return its reply, which may be an error. Raise OSError if there is none within *timeout* seconds."""
+        return self._call(message, time.monotonic() + timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _call(self, message: "Message", deadline: float) -> "Message":
+        """Send a method call and return its reply. The bus has then received every message sent before it."""
         self._send(message, deadline)
-        while not self._is_answered():
+        while (reply := self._reply()) is None:
             self._socket.settimeout(_left(deadline))
             data = self._socket.recv(4096)
             if not data:
                 raise ConnectionError("the session bus closed the connection")
             self._parser.add_data(data)
+        return reply
 
-    def _is_answered(self) -> bool:
+    def _reply(self) -> "Message | None":
         from jeepney import HeaderFields
 
         while (message := self._parser.get_next_message()) is not None:
             if message.header.fields.get(HeaderFields.reply_serial) == self._serial:
-                return True
-        return False
+                return message
+        return None
 
 
 def _left(deadline: float) -> float:

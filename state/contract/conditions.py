@@ -67,5 +67,14 @@ class Conditions(Protocol):
     def delivered(self, item_id: str) -> None:
         """Delete a notice from the outbox after its delivery."""
 
+    def claim_notice(self, item_id: str, now: Instant, next_try: Instant, error: str) -> bool:
+        """Claim a notice that is due at *now* for one attempt: record in advance that it fails with *error*.
+
+        Return False, and change nothing, if another process has claimed or delivered it.
+        """
+
+    def put_off(self, item_id: str, next_try: Instant, error: str) -> None:
+        """Set the instant of the next attempt, and the last *error*, of a notice; this counts as no attempt."""
+
     def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
         """Record a failed delivery with its *error*, and the instant of the next attempt."""

@@ -178,3 +178,17 @@ class Conditions:
             "UPDATE outbox SET tries = tries + 1, next_try = ?, last_error = ? WHERE id = ?",
             (next_try, error, item_id),
         )
+
+    def claim_notice(self, item_id: str, now: Instant, next_try: Instant, error: str) -> bool:
+        """See `Conditions.claim_notice`."""
+        claimed = self._db.execute(
+            "UPDATE outbox SET tries = tries + 1, next_try = ?, last_error = ? WHERE id = ? AND next_try <= ?",
+            (next_try, error, item_id, now),
+        )
+        return claimed.rowcount == 1
+
+    def put_off(self, item_id: str, next_try: Instant, error: str) -> None:
+        """See `Conditions.put_off`."""
+        self._db.execute(
+            "UPDATE outbox SET next_try = ?, last_error = ? WHERE id = ?", (next_try, error, item_id)
+        )

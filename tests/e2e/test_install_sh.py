@@ -200,7 +200,7 @@ def test_without_home_the_script_fails(newcomer):
     [
         (["--bogus"], "unknown argument --bogus"),
         (["--every"], "needs a value"),
-        (["--with", "mcp,bogus"], "--with bogus: there is no such extra; write any of web,mcp,dbus"),
+        (["--with", "mcp,bogus"], "--with bogus: there is no such extra; write any of web,mcp,dbus,notify"),
         (["--with", "*"], "--with *: there is no such extra"),
         (["--workspace", "/no"], "no such directory"),
     ],

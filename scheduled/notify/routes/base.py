@@ -1,11 +1,14 @@
 """The interface of a route, and its settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from scheduled.core.channels import Channel
+from scheduled.core.conditions import Notice
+from scheduled.core.notice_text import Templates
 from scheduled.core.records import OutboxItem
 from scheduled.errors import ScheduledError
 
@@ -19,7 +22,10 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     *state* is the state directory, *zone* the configured IANA time zone, *sender* the address of the sender of notices,
     *layout* the configured form of the workspace (None: to be found). *cannot_record* takes a message about an error other
     than a failed delivery; the tick then exits with 1. *warn* takes one about an error that had no consequences. *send* is
-    the function (`module:function`) that *adapter* calls.
+    the function (`module:function`) that *adapter* calls. *mailboxes* is the name of the route to them.
+
+    *channels* are those of the configuration, *templates* those of the texts, which name *host*. *environment* returns the
+    environment of commands, *secret* the secret of a source.
     """
 
     state: Path
@@ -31,10 +37,33 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
     warn: Callable[[str], None]
     send: str = ""
     adapter: "Adapter | None" = None
+    mailboxes: str = "mail"
+    channels: Mapping[str, Channel] = {}
+    templates: Templates = Templates()
+    host: str = ""
+    environment: Callable[[], Mapping[str, str]] = dict
+    secret: Callable[[str], str] = str
 
 
 class UndeliverableError(ScheduledError):
     """A notice can never be delivered; the message has the reason and what to correct."""
+
+
+class WaitingError(ScheduledError):
+    """A notice cannot be delivered now, and that is no fault: for example, no user is logged in. A later tick retries it."""
+
+
+class ChannelError(ScheduledError):
+    """A channel did not take a notice; the message has the reason, without secrets. A later tick retries it."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice as a channel sends it: the *subject* and *body* are for people, without secrets and control characters."""
+
+    id: str
+    notice: Notice
+    subject: str
+    body: str
 
 
 class Route(Protocol):

@@ -4,10 +4,11 @@ from importlib import import_module
 
 from scheduled.notify.routes.base import Route, RouteSettings
 
-MAIL, SEND = "mail", "send"
+MAIL, SEND, DISPATCH = "mail", "send", "dispatch"
 ROUTES = {
     MAIL: "scheduled.notify.routes.mail:MailRoute",
     SEND: "scheduled.notify.routes.send:SendRoute",
+    DISPATCH: "scheduled.notify.routes.dispatch:DispatchRoute",
 }
 
 

@@ -12,7 +12,7 @@ TABLE = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WANTED = {
     "base": TABLE["project"]["dependencies"],
     "build": TABLE["build-system"]["requires"],
-    **{name: TABLE["project"]["optional-dependencies"][name] for name in ("web", "mcp", "dbus")},
+    **{name: TABLE["project"]["optional-dependencies"][name] for name in ("web", "mcp", "dbus", "notify")},
 }
 
 
@@ -42,7 +42,7 @@ def test_each_version_has_a_hash(name):
 
 def test_no_package_has_two_versions():
     versions = {}
-    for name in ("base", "web", "mcp", "dbus"):
+    for name in ("base", "web", "mcp", "dbus", "notify"):
         for package, (version, _) in locked(name).items():
             versions.setdefault(package, set()).add(version)
 

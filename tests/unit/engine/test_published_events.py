@@ -64,9 +64,8 @@ def changes_of_configuration(tmp_path):
 
 
 def switched():
-    found = []
-    overrides._publish(SimpleNamespace(publish=found.extend), [ALL_JOBS], enabled=False)
-    return found
+    runtime = SimpleNamespace(config=SimpleNamespace(jobs=Jobs()))
+    return overrides._toggled(None, runtime, [ALL_JOBS], enabled=False)
 
 
 @pytest.fixture
