@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from scheduled.config import notices
 from scheduled.config.notice_times import notice_times
 from scheduled.core import routing
-from scheduled.core.conditions import Notice
+from scheduled.core.conditions import Notice, is_mailbox
+from scheduled.core.event_notices import link
 from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
 from scheduled.core.records import KnownCondition
@@ -15,7 +17,7 @@ from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
 from scheduled.state.ledger import Ledger
 
-PREFIX = "[SCHEDULED]"  # of the subjects of all notices
+PREFIX = "[SCHEDULED] "  # of the subjects of all mails in the workspace
 NOT_SENT = "notice"  # the kind of a trouble that a notice was not delivered: no notice is made about it
 LINES = 10  # of output in a notice
 
@@ -53,7 +55,7 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output:
     """Put a notice about *message* for each recipient into the outbox; return whether there is one."""
     recipients = _recipients(runtime, message)
     for recipient in recipients:
-        notice = _notice(message, recipient, text, output)
+        notice = _notice(runtime, message, recipient, text, output)
         if notice.priority == "low" and runtime.config.notify.digest is not None:
             digest.add(
                 ledger, notice, digest.next_time(runtime.config.notify.digest, runtime.zone, int(now)), now
@@ -64,11 +66,11 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output:
     return bool(recipients)
 
 
-def _notice(message: Message, recipient: str, text: str, output: str) -> Notice:
+def _notice(runtime: Runtime, message: Message, recipient: str, text: str, output: str) -> Notice:
     first = message.incidents[0]
     return Notice(
         recipient=recipient,
-        subject=f"{PREFIX} {incident_texts.headline(message)}",
+        subject=f"{PREFIX * is_mailbox(recipient)}{incident_texts.headline(message)}",
         body=text,
         priority="normal" if message.kind == "recovery" and first.priority != "low" else first.priority,
         upsert_key=f"incident:{first.name}",
@@ -76,6 +78,8 @@ def _notice(message: Message, recipient: str, text: str, output: str) -> Notice:
         job=first.job,
         target=first.target,
         output=output,
+        link=link(notices.external_url(runtime.config.interfaces.web.external_url), first.run_id),
+        verdict="recovered" if message.kind == "recovery" else first.kind,
     )
 
 
@@ -92,6 +96,6 @@ def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:
         name=routing.INCIDENT,
         priority=incident.priority,
         subject=incident.key,
-        notify=getattr(job, "notify", ()),
+        notify=job.notify if job is not None else (),
     )
-    return routing.recipients(getattr(runtime.config.notify, "rules", ()), matter)
+    return routing.recipients(notices.rules(runtime.config.notify), matter)

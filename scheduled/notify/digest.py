@@ -29,7 +29,7 @@ def add(ledger: Conditions, notice: Notice, due: Instant, now: float) -> None:
     number = f"{len(lines)} notice{'s' * (len(lines) != 1)}"
     gathered = Notice(
         recipient=notice.recipient,
-        subject=f"[SCHEDULED] Digest: {number}",
+        subject=f"Digest: {number}",
         body="\n".join(lines),
         priority="low",
         upsert_key=KEY,
