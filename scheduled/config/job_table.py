@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from scheduled.actions import registry
-from scheduled.config import execution
+from scheduled.config import execution, expectations
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
 from scheduled.config.rules import for_each, gate, limits, retry, where, window
@@ -45,6 +45,7 @@ OFF = frozenset(
         "cwd",
         "env",
         "env_file",
+        "expect",
         "fails_if",
         "gate_deadline",
         "grace",
@@ -106,6 +107,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         gate_deadline=None if raw.gate_deadline is None else seconds("gate_deadline", raw.gate_deadline),
         success_codes=codes(raw.success_codes),
         fails_if=execution.fails_if(raw.fails_if),
+        expect=expectations.expect(raw.expect),
         shell=execution.shell(raw.shell),
         stdin=execution.stdin(raw.stdin),
         pre=execution.hook("pre", raw.pre),

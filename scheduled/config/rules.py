@@ -4,6 +4,7 @@ import msgspec
 
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
+from scheduled.core.failure_classes import UNEXPECTED
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
 from scheduled.errors import ConfigError
 from scheduled.schedules.schedule import ScheduleError
@@ -11,7 +12,7 @@ from scheduled.schedules.windows import read_window
 
 MOST_ATTEMPTS = 1000
 MOST_FAULTS = 3  # of a list of targets that a message names
-RETRY_ON = ("failed", "timed_out", "auth", "network")
+RETRY_ON = ("failed", "timed_out", "auth", "network", UNEXPECTED)
 
 
 def for_each(raw: str | list[str] | ForEachTable | None) -> ForEach | None:

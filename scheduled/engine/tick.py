@@ -271,7 +271,7 @@ def _finish(
     with ledger.transaction(durable=not at_once):
         unanswered = [] if asked is None else asked.remember(ledger)
         plan = _plan_rest(runtime, ledger, Gates() if asked is None else asked.gates, dispatcher, now)
-        news = _news(runtime, ledger, new, now) if at_once else []
+        news, broken_at = _news(runtime, ledger, new, now) if at_once else ([], None)
     if not dispatcher.events_left:
         follow_ups.log_limit(runtime, plan)
     runtime.publish(plan.events)
@@ -283,10 +283,10 @@ def _finish(
     alarm = _set_alarm(runtime, ledger, plan) if wakes else None
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
-            news = _news(runtime, ledger, new, now)
+            news, broken_at = _news(runtime, ledger, new, now)
     for text in set(news).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
-    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
+    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm, broken_at=broken_at)
     return news
 
 
@@ -322,8 +322,8 @@ def _set_alarm(runtime: Runtime, ledger: Ledger, plan: Plan) -> Instant | None:
     return wake.update(runtime, ledger, plan, clock.now())
 
 
-def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[str]:
-    """Record the current problems, with those that this tick found; return those to print."""
+def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> tuple[list[str], Instant | None]:
+    """Record the current problems, with those that this tick found; return those to print, and when one can appear by itself."""
     config = runtime.config
     found = problems.current(ledger, config.jobs, messages(config), [*runtime.problems, *new], now)
     if config.jobs.with_gate:
@@ -334,7 +334,14 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
-    return problems.news(ledger, found, now)
+    broken_at = None
+    if config.jobs.expecting:
+        from scheduled.engine import expecting  # most configurations expect nothing
+
+        expected = expecting.find(runtime, ledger, now)
+        found |= expected.troubles
+        broken_at = expected.next
+    return problems.news(ledger, found, now), broken_at
 
 
 def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
