@@ -2,10 +2,14 @@
 
 import re
 
+import msgspec
+
+from scheduled.actions.kind import SUPERVISOR
+from scheduled.actions.registry import kind_of
 from scheduled.config.execution import hook, refuse_wrong
 from scheduled.config.tables import ExpectTable
 from scheduled.config.values import seconds
-from scheduled.core.jobs import Expect
+from scheduled.core.jobs import Expect, Job
 from scheduled.errors import ConfigError
 from scheduled.schedules.zones import Seconds
 
@@ -14,10 +18,8 @@ TIMES = re.compile(r"\s*(\d{1,4}(?:\.\d{1,3})?)\s*x\s*")
 KEYS = ", ".join(ExpectTable.__struct_fields__)
 
 
-def expect(raw: ExpectTable | None) -> Expect | None:
-    """Return what is expected of a job, if anything. Raise ConfigError for a wrong value."""
-    if raw is None:
-        return None
+def expect(raw: ExpectTable) -> Expect:
+    """Return what is expected of a job. Raise ConfigError for a wrong value."""
     if all(getattr(raw, key) is None for key in ExpectTable.__struct_fields__):
         raise ConfigError(f"expect: is empty; write one of {KEYS}, or remove it")
     if raw.output is not None:
@@ -34,6 +36,15 @@ def expect(raw: ExpectTable | None) -> Expect | None:
         fresh=raw.fresh or "",
         command=hook("expect.command", raw.command),
     )
+
+
+def applicable(job: Job) -> Job:
+    """Return *job* without what is expected of its attempts, if it executes nothing of its own and [defaults] expects it."""
+    found = job.expect
+    if found is None or not found.is_about_attempts or kind_of(job.action).EXECUTOR == SUPERVISOR:
+        return job
+    over_time = Expect(by=found.by, within=found.within, duration=found.duration, times=found.times)
+    return msgspec.structs.replace(job, expect=over_time if over_time.is_about_time else None)
 
 
 def _minute(key: str, text: str) -> int:

@@ -4,8 +4,8 @@ import msgspec
 
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
-from scheduled.core.failure_classes import UNEXPECTED
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
+from scheduled.core.runs import UNEXPECTED
 from scheduled.errors import ConfigError
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.windows import read_window

@@ -85,9 +85,14 @@ def silent_since(known: Known) -> Instant:
     return max(max(ends, default=known.window_start or 0), known.state.epoch)
 
 
-def next_silent(expect: Expect, known: Known) -> Instant | None:
-    """Return the instant from which the last success is longer ago than `within`; None without it."""
-    return None if expect.within is None else silent_since(known) + expect.within
+def next_silent(job: Job, known: Known) -> Instant | None:
+    """Return the instant from which the last success is longer ago than `within`; None without it, or if no slot follows."""
+    if job.expect is None or job.expect.within is None:
+        return None
+    since = silent_since(known)
+    if job.is_by_time and all_slots_of(known.state).next_after(since) is None:
+        return None
+    return since + job.expect.within
 
 
 def limit(expect: Expect, before: Sequence[Success]) -> float | None:

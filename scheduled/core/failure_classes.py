@@ -4,7 +4,6 @@ import re
 from typing import Literal
 
 FailureClass = Literal["auth", "network"]
-UNEXPECTED = "unexpected"  # the class of an attempt that ended with success, but not with what `expect` names
 
 # What common programs print (curl, ssh, git, Python, systemd's resolver): in lower case, the first match decides.
 PATTERNS: tuple[tuple[FailureClass, re.Pattern[str]], ...] = (

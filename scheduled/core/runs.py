@@ -53,6 +53,8 @@ OPEN = UNDER_WAY | {"waiting_retry"}
 
 # How the reason of an attempt begins of which `pre` did not end well: its command did not start.
 IN_PRE = "pre: "
+# The class of the failure of an attempt that ended with success, but not with what `expect` names.
+UNEXPECTED = "unexpected"
 # In place of an event's name, for a job without a schedule: the jobs that it comes after have succeeded.
 AFTER = "after"
 

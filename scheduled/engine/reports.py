@@ -7,10 +7,9 @@ import msgspec
 
 from scheduled.clock import local
 from scheduled.core.events import Event
-from scheduled.core.failure_classes import UNEXPECTED
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.judgement import OF_POST
-from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.core.runs import UNEXPECTED, AttemptResult, OpenRun
 from scheduled.execution.report_file import Reported
 from scheduled.notify import outbox
 from scheduled.state.ledger import Conditions, Ledger

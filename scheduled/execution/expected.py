@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from scheduled.core.failure_classes import UNEXPECTED
-from scheduled.core.runs import AttemptResult
+from scheduled.core.runs import UNEXPECTED, AttemptResult
 from scheduled.execution import steps
 from scheduled.execution.attempt import Attempt, ending, masked, not_startable
 from scheduled.execution.process import detach

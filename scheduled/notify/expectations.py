@@ -70,7 +70,7 @@ def _find(
     if slow is not None:
         text = f"{key.display_name}: {slow} (scheduled logs {name})"
         found.troubles[f"{SLOW}:{key}"] = Trouble(text=text, kind=SLOW, subject=key)
-    coming = (rules.next_late(job, known, int(now)), rules.next_silent(job.expect, known))
+    coming = (rules.next_late(job, known, int(now)), rules.next_silent(job, known))
     later = [at for at in (found.next, *coming) if at is not None and at > now]
     found.next = min(later, default=None)
 
@@ -104,7 +104,7 @@ def _is_excused(ledger: Ledger, key: JobKey, slot: Instant) -> bool:
 def _late(job: Job, known: Known, now: Instant) -> Iterator[str]:
     """Yield what is broken of `by` and `within`."""
     assert job.expect is not None
-    late, silent = rules.late(job, known, now), rules.next_silent(job.expect, known)
+    late, silent = rules.late(job, known, now), rules.next_silent(job, known)
     if late is not None:
         yield f"has not succeeded for its slot of {_at(late.slot, job)}, expected by {_at(late.deadline, job)}"
     if silent is not None and silent <= now:
