@@ -12,10 +12,10 @@ from scheduled.core.jobs import Expect, Job
 from scheduled.core.tick_times import Ticks
 from scheduled.schedules.durations import duration
 from scheduled.schedules.schedule import counts_from_end
-from scheduled.schedules.timetable import FOREVER
-from scheduled.schedules.zones import HOUR, Instant, Seconds
+from scheduled.schedules.zones import DAY, HOUR, Instant, Seconds
 
-DAYS = 40  # the next deadlines that are looked at
+DAYS = 40 * DAY  # of these the deadlines are looked at
+SPAN = 400 * DAY  # of these the distances of slots
 FAR = 12 * HOUR  # from a slot to a time of the next day: probably the time of the same day was meant
 
 
@@ -23,7 +23,7 @@ def warnings(job: Job, table: Mapping[str, Any], ticks: Ticks, now: Instant) -> 
     """Yield the warnings about *job*, each beginning with its key; *table* has the keys as they are written."""
     if job.expect is None:
         return
-    slots = list(islice(slots_of(job.schedules, now).between(now, FOREVER), CHECKED_SLOTS))
+    slots = list(islice(slots_of(job.schedules, now).between(now, now + SPAN), CHECKED_SLOTS))
     if job.expect.by is not None:
         yield from _by(job, ticks, now, is_own="expect" in table)
     if job.expect.within is not None and not counts_from_end(job.schedules):
@@ -41,9 +41,7 @@ def _by(job: Job, ticks: Ticks, now: Instant, *, is_own: bool) -> Iterator[str]:
             yield f"expect.by: has no effect {why}; write within, or remove it"
         return
     # Of several slots before a deadline the newest has to succeed.
-    last = {
-        deadline: slots.last_until(deadline - 1) for deadline in islice(times.between(now, FOREVER), DAYS)
-    }
+    last = {deadline: slots.last_until(deadline - 1) for deadline in times.between(now, now + DAYS)}
     asked = {deadline: slot for deadline, slot in last.items() if slot is not None and slot > now}
     for deadline, slot in asked.items():
         if ticks.at_or_after(slot + job.delay) >= deadline:
