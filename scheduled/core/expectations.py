@@ -28,6 +28,7 @@ class Success(msgspec.Struct, frozen=True, kw_only=True):
     began: float
     ended: float
     took: float | None = None
+    run_id: str = ""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,8 +68,9 @@ def _find(
         found.troubles[f"{LATE}:{key}"] = Trouble(text=text, kind=LATE, subject=key)
     slow = _slow(job.expect, known, run, lasts, job.zone)
     if slow is not None:
-        text = f"{key.display_name}: {slow} (scheduled logs {name})"
-        found.troubles[f"{SLOW}:{key}"] = Trouble(text=text, kind=SLOW, subject=key)
+        run_id, why = slow
+        text = f"{key.display_name}: {why} (scheduled logs {name})"
+        found.troubles[f"{SLOW}:{key}"] = Trouble(text=text, kind=SLOW, subject=key, run_id=run_id)
     coming = (rules.next_late(job, known, int(now)), rules.next_silent(job, known))
     later = [at for at in (found.next, *coming) if at is not None and at > now]
     found.next = min(later, default=None)
@@ -88,6 +89,7 @@ def _known(ledger: Ledger, key: JobKey, state: JobState, row: JobRow | None) -> 
 def _success(row: RunRow) -> Success:
     began = row.started_at or row.claimed_at
     return Success(
+        run_id=row.run_id,
         scheduled_for=row.slot if row.slot is not None else row.requested_for,
         began=began,
         ended=row.finished_at or began,
@@ -114,14 +116,19 @@ def _late(job: Job, known: Known, now: Instant) -> Iterator[str]:
 
 def _slow(
     expect: Expect, known: Known, run: OpenRun | None, lasts: Callable[[OpenRun], float], zone: str
-) -> str | None:
-    """Return what is broken of `duration`, by the *run* that is under way or by the last success."""
+) -> tuple[str, str] | None:
+    """Return the run by which `duration` is broken, and how: the *run* that is under way, or the last success."""
     most = rules.limit(expect, known.successes) if run is not None and run.started_at is not None else None
     if run is not None and most is not None and lasts(run) > most:
-        return f"{run.run_id} is under way since {_minute(run.started_at, zone)}, {_than(expect, most)}"
+        return (
+            run.run_id,
+            f"{run.run_id} is under way since {_minute(run.started_at, zone)}, {_than(expect, most)}",
+        )
     most = rules.exceeded(expect, known)
-    took = known.successes[0].took if known.successes else None
-    return None if most is None else f"its last success took {_seconds(took)}, {_than(expect, most)}"
+    if most is None:
+        return None
+    last = known.successes[0]
+    return last.run_id, f"its last success took {_seconds(last.took or 0)}, {_than(expect, most)}"
 
 
 def _than(expect: Expect, most: float) -> str:
@@ -129,10 +136,9 @@ def _than(expect: Expect, most: float) -> str:
     return f"expected at most {_seconds(most)}{of}"
 
 
-def _seconds(found: float | None) -> str:
+def _seconds(found: float) -> str:
     """Return seconds in words, whole ones from ten seconds on."""
-    seconds = found or 0.0
-    return duration(round(seconds)) if seconds >= 10 else f"{seconds:.2g}s"  # noqa: PLR2004 - two digits
+    return duration(round(found)) if found >= 10 else f"{found:.1f}".removesuffix(".0") + "s"  # noqa: PLR2004 - two digits
 
 
 def _at(instant: Instant, job: Job) -> str:
