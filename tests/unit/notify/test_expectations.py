@@ -64,7 +64,7 @@ def test_a_deadline_and_a_silence_are_one_trouble_of_the_job(ledger):
 
 
 @pytest.mark.parametrize("claim", [a_claim(SLOT), by_hand()])
-def test_a_success_ends_it_and_begins_the_time_anew(ledger, claim):
+def test_a_success_ends_it_and_the_time_begins_again(ledger, claim):
     succeed(ledger, claim, SLOT + 8 * HOUR)
 
     assert find(ledger, SLOT + 8 * HOUR + MINUTE) == expectations.Found(
