@@ -54,7 +54,9 @@ def faults(job: Job) -> Iterable[str]:
         return
     from scheduled.actions import target_words
 
-    for key, action in (("command", job.action), ("pre", job.pre), ("post", job.post)):
+    expected = None if job.expect is None else job.expect.command
+    actions = {"command": job.action, "pre": job.pre, "post": job.post, "expect.command": expected}
+    for key, action in actions.items():
         if action is not None:
             found = (target_words.fault(action, name) for name in job.targets)
             yield from (f"{key}: {text}" for text in found if text)
@@ -95,7 +97,7 @@ def argv(action: Action, job: Job, claim: Claim) -> tuple[str, ...]:
         if problem := target_words.fault(action, claim.target):
             raise ConfigError(problem)
     words = action.words or (*shell_words(job), "-c", action.line)
-    return tuple(_filled_in(word, job, claim) for word in words)
+    return tuple(filled_in(word, job, claim) for word in words)
 
 
 def shell_words(job: Job) -> tuple[str, ...]:
@@ -108,7 +110,7 @@ def shell_words(job: Job) -> tuple[str, ...]:
     return (os.path.expanduser(first), *options)
 
 
-def _filled_in(word: str, job: Job, claim: Claim) -> str:
+def filled_in(word: str, job: Job, claim: Claim) -> str:
     """Return *word* with {scheduled_for}, {missed}, {window_start} and, with `for_each`, {target} filled in.
 
     All other braces stay as they are, also in the values. With them a late run can do the work of the day that it was

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, jitter_doubts, no_effect, tick_doubts, web_hosts
+from scheduled.config import alike, expect_doubts, jitter_doubts, no_effect, tick_doubts, web_hosts
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -128,6 +128,7 @@ def _of_each_job(
         lambda job: tick_doubts.warnings(job, ticks, now),
         lambda job: jitter_doubts.warnings(job, ticks, now),
         lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
+        lambda job: expect_doubts.warnings(job, found.written.jobs.get(job.name, {}), ticks, now),
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
     for kind in kinds:
@@ -137,7 +138,10 @@ def _of_each_job(
 
 def _ticks(jobs: Jobs, interval: Seconds | None, now: Instant) -> Ticks:
     """Return the instants of ticks: every *interval*; if it is not known, as often as `install` would start them."""
-    needs = any(job.grace is not None or job.not_between is not None for job in jobs.values())
+    needs = any(
+        job.grace is not None or job.not_between is not None or job.expect is not None
+        for job in jobs.values()
+    )
     if interval is None and needs:
         interval = cadence.needed([job.schedules for job in jobs.values()], now)
     return Ticks(interval or DEFAULT_CADENCE)

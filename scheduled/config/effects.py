@@ -30,7 +30,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post",
-         "fails_if"),  # it searches the output before secrets are masked: its answer is one about them
+         "fails_if", "expect"),  # they search the output before secrets are masked: their answers are some about them
         "executes",
     ),
     "handler": "adds",  # one that is not built in executes the code of another distribution

@@ -60,7 +60,7 @@ def fails_if(raw: FailsIfTable | None) -> FailsIf | None:
     if raw is None:
         return None
     if raw.output is not None:
-        _refuse_wrong(raw.output)
+        refuse_wrong("fails_if.output", raw.output)
     if not raw.stderr and raw.output is None:
         raise ConfigError(
             'fails_if: is empty; write stderr = true or output = "regular expression", or remove it'
@@ -68,21 +68,21 @@ def fails_if(raw: FailsIfTable | None) -> FailsIf | None:
     return FailsIf(raw.stderr, raw.output or "")
 
 
-def _refuse_wrong(expression: str) -> None:
-    """Raise ConfigError, with the position of the error, if *expression* is no regular expression for lines."""
+def refuse_wrong(key: str, expression: str) -> None:
+    """Raise ConfigError, with the position of the error, if *expression* of *key* is no regular expression for lines."""
     if len(expression) > LONGEST_EXPRESSION:
-        raise ConfigError(f"fails_if.output: must have at most {LONGEST_EXPRESSION} characters")
+        raise ConfigError(f"{key}: must have at most {LONGEST_EXPRESSION} characters")
     try:
         found = re.compile(expression)
     except (re.error, OverflowError, RecursionError) as error:
         at = getattr(error, "pos", None)
         where = "" if at is None else f" at character {at + 1} of {expression!r}"
         raise ConfigError(
-            f"fails_if.output: {getattr(error, 'msg', error)}{where}; correct the regular expression"
+            f"{key}: {getattr(error, 'msg', error)}{where}; correct the regular expression"
         ) from None
     if found.fullmatch(""):
         raise ConfigError(
-            f"fails_if.output: {expression!r} matches an empty line; write an expression that needs a character"
+            f"{key}: {expression!r} matches an empty line; write an expression that needs a character"
         )
 
 
@@ -101,10 +101,15 @@ def _without_effect(job: Job) -> Iterator[tuple[str, str]]:
                 key,
                 f"a {job.action.kind} executes no command of its own; write {key} in the jobs that it starts",
             )
+        if job.expect is not None and job.expect.is_about_attempts:
+            yield (
+                "expect",
+                f"a {job.action.kind} executes nothing of its own; write output, fresh and command in the jobs that it starts",
+            )
     if handler:
         yield "stdin", "a handler reads no standard input; remove it, or use a command"
     if handler and job.fails_if is not None and job.fails_if.stderr:
         yield "fails_if", "stderr: a handler itself reports whether it failed; write output, or use a command"
-    if not any(action is not None and action.line for action in (job.action, job.pre, job.post)):
+    if not any(action is not None and action.line for action in job.commands):
         what = "a list is executed without a shell" if job.action.words else "there is no line for a shell"
         yield "shell", f"has no effect: {what}; remove it, or write the command as a string"

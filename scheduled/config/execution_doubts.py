@@ -11,7 +11,9 @@ MOST_INPUT = 1 << 62  # bytes: a file of any size may be the standard input
 
 def of_execution(job: Job, path: str, directory: str) -> Iterator[str]:
     """Yield the warnings, each beginning with its key. *path* is the PATH and *directory* the working directory of the job."""
-    for key, action in (("shell", _shell(job)), ("pre", job.pre), ("post", job.post)):
+    expected = None if job.expect is None else job.expect.command
+    actions = {"shell": _shell(job), "pre": job.pre, "post": job.post, "expect.command": expected}
+    for key, action in actions.items():
         if action is not None:
             yield from (f"{key}{doubt.removeprefix('command')}" for doubt in missing(action, path, directory))
     if job.stdin is not None and job.stdin.file:
@@ -22,5 +24,5 @@ def of_execution(job: Job, path: str, directory: str) -> Iterator[str]:
 
 def _shell(job: Job) -> Action | None:
     """Return the shell of the job as a command, if a line needs it."""
-    lines = any(action is not None and action.line for action in (job.action, job.pre, job.post))
+    lines = any(action is not None and action.line for action in job.commands)
     return Action("command", words=shell_words(job)[:1]) if lines else None

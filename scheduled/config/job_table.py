@@ -11,7 +11,7 @@ from scheduled.config import execution
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
 from scheduled.config.rules import for_each, gate, limits, retry, where, window
-from scheduled.config.tables import JobTable
+from scheduled.config.tables import ExpectTable, JobTable
 from scheduled.config.values import (
     codes,
     count,
@@ -28,7 +28,7 @@ from scheduled.config.values import (
     umask,
 )
 from scheduled.core.events import BOOTED
-from scheduled.core.jobs import CatchUp, Job, Window
+from scheduled.core.jobs import CatchUp, Expect, Job, Window
 from scheduled.errors import ConfigError
 from scheduled.schedules.kinds import reading
 from scheduled.schedules.kinds.cron import is_reboot
@@ -46,6 +46,7 @@ OFF = frozenset(
         "cwd",
         "env",
         "env_file",
+        "expect",
         "fails_if",
         "gate_deadline",
         "grace",
@@ -80,7 +81,7 @@ def parse_job(name: str, table: Any, *, source: Path, defaults: dict[str, Any], 
     job = _job(name, raw, when, on, source)
     job = job if "once_per" not in given else _once_per(job, given, table)
     execution.refuse_without_effect(table, job)
-    return job
+    return job if job.expect is None else _applicable(job)
 
 
 def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) -> Job:
@@ -108,6 +109,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         gate_deadline=None if raw.gate_deadline is None else seconds("gate_deadline", raw.gate_deadline),
         success_codes=codes(raw.success_codes),
         fails_if=execution.fails_if(raw.fails_if),
+        expect=None if raw.expect is None else _expect(raw.expect),
         shell=execution.shell(raw.shell),
         stdin=execution.stdin(raw.stdin),
         pre=execution.hook("pre", raw.pre),
@@ -135,6 +137,18 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         notify=recipients("notify", raw.notify or ()),
         warnings=when.warnings,
     )
+
+
+def _expect(raw: ExpectTable) -> Expect:
+    from scheduled.config import expectations  # most jobs have no `expect`
+
+    return expectations.expect(raw)
+
+
+def _applicable(job: Job) -> Job:
+    from scheduled.config import expectations
+
+    return expectations.applicable(job)
 
 
 def _once_per(job: Job, given: dict[str, Any], table: dict[str, Any]) -> Job:

@@ -5,13 +5,14 @@ import msgspec
 from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
 from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
+from scheduled.core.runs import UNEXPECTED
 from scheduled.errors import ConfigError
 from scheduled.schedules.schedule import ScheduleError
 from scheduled.schedules.windows import read_window
 
 MOST_ATTEMPTS = 1000
 MOST_FAULTS = 3  # of a list of targets that a message names
-RETRY_ON = ("failed", "timed_out", "auth", "network")
+RETRY_ON = ("failed", "timed_out", "auth", "network", UNEXPECTED)
 
 
 def for_each(raw: str | list[str] | ForEachTable | None) -> ForEach | None:

@@ -53,6 +53,17 @@ class FailsIfTable(msgspec.Struct, forbid_unknown_fields=True):
     output: str | None = None
 
 
+class ExpectTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`expect` of [jobs.NAME]: what a success has to show, and until when there must be one."""
+
+    by: str | None = None
+    within: int | str | None = None
+    duration: int | str | None = None
+    output: str | None = None
+    fresh: str | None = None
+    command: str | list[str] | None = None
+
+
 class StdinTable(msgspec.Struct, forbid_unknown_fields=True):
     """`stdin` of [jobs.NAME] as a table: the file that the job reads."""
 
@@ -95,6 +106,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     output_limit: int | str = "1M"
     mail_output: MailOutput = "on_failure"
     notify: list[str] | None = None
+    expect: ExpectTable | None = None
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -36,6 +36,7 @@ class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
     with_changing_targets: list[str]
     with_gate: list[str]
     waking: list[str]
+    expecting: list[str]
     counts_from_end: bool
     delays_starts: bool
     longest_delay: Seconds
@@ -52,6 +53,7 @@ def index_of(jobs: Collection[Job]) -> JobIndex:
         with_changing_targets=[job.name for job in jobs if job.has_changing_targets],
         with_gate=[job.name for job in jobs if job.only_if is not None],
         waking=[job.name for job in jobs if job.wake],
+        expecting=[job.name for job in jobs if job.expect is not None and job.expect.is_about_time],
         counts_from_end=any(counts_from_end(job.schedules) for job in jobs),
         delays_starts=any(job.start_delay for job in jobs),
         longest_delay=max((job.delay for job in jobs), default=0),
@@ -171,6 +173,11 @@ class Jobs(MutableMapping[str, Job]):
     def waking(self) -> Sequence[str]:
         """The names of the jobs that wake the machine."""
         return self.index.waking
+
+    @property
+    def expecting(self) -> Sequence[str]:
+        """The names of the jobs of which something is expected over time, see `core.expectations`."""
+        return self.index.expecting
 
     @property
     def counts_from_end(self) -> bool:

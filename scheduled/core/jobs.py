@@ -133,6 +133,33 @@ class FailsIf(msgspec.Struct, frozen=True):
     output: str = ""
 
 
+class Expect(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of a job; an empty or false field is not.
+
+    *output*, *fresh* and *command* are of an attempt that ends with success: a line of its output matches, a file that the
+    pattern names was changed, and the command succeeds. *by*, *within* and *duration* are of the job: it has succeeded by that
+    minute of the day, its last success is no longer ago, and a run takes no longer, or not more than *times* the median.
+    """
+
+    by: int | None = None
+    within: Seconds | None = None
+    duration: Seconds | None = None
+    times: float | None = None
+    output: str = ""
+    fresh: str = ""
+    command: Action | None = None
+
+    @property
+    def is_about_attempts(self) -> bool:
+        """Whether an attempt that ends with success is checked."""
+        return bool(self.output or self.fresh or self.command)
+
+    @property
+    def is_about_time(self) -> bool:
+        """Whether a tick finds out that it is broken."""
+        return (self.by, self.within, self.duration, self.times) != (None, None, None, None)
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named definition: schedules, an action and the settings of its runs.
 
@@ -175,6 +202,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gate_deadline: Seconds | None = None
     success_codes: tuple[int, ...] = (0,)
     fails_if: FailsIf | None = None
+    expect: Expect | None = None
     shell: str = SHELL
     stdin: Stdin | None = None
     pre: Action | None = None
@@ -206,6 +234,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def zone(self) -> str:
         """The IANA name of the job's time zone: that of its first schedule."""
         return self.schedules[0].zone
+
+    @property
+    def commands(self) -> tuple[Action, ...]:
+        """The action, and the commands that belong to each run of it."""
+        expected = None if self.expect is None else self.expect.command
+        return tuple(action for action in (self.action, self.pre, self.post, expected) if action is not None)
 
     @property
     def delay(self) -> Seconds:

@@ -53,6 +53,8 @@ OPEN = UNDER_WAY | {"waiting_retry"}
 
 # How the reason of an attempt begins of which `pre` did not end well: its command did not start.
 IN_PRE = "pre: "
+# The class of the failure of an attempt that ended with success, but not with what `expect` names.
+UNEXPECTED = "unexpected"
 # In place of an event's name, for a job without a schedule: the jobs that it comes after have succeeded.
 AFTER = "after"
 
@@ -123,7 +125,7 @@ class Claim(Keyed, frozen=True, kw_only=True):
     *slots* is the number of slots that the run covers. *verify* is true if the previous attempt was
     interrupted, so that the job can check whether its work was done. *event* and *payload* are those of the
     start request. *parent* and *step* are the run's place in the run of a chain. *depth* is the number of
-    events and chains that led to the run.
+    events and chains that led to the run. *began* is the start of its first attempt, None for that one.
     """
 
     run_id: str
@@ -140,6 +142,7 @@ class Claim(Keyed, frozen=True, kw_only=True):
     parent: str = ""
     step: int = 0
     depth: int = 0
+    began: float | None = None
 
     @property
     def _logical_time(self) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def again(run: OpenRun) -> Start:
         parent=run.parent,
         step=run.step,
         depth=run.depth,
+        began=run.first_started_at,
     )
     return Start(claim=claim, again=True)
 

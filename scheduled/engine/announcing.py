@@ -13,6 +13,7 @@ from scheduled.core.troubles import Trouble
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import problems
 from scheduled.printable import printable
+from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 DUE = "notices_due"  # in the ledger's meta: when a notice is due, if nothing else changes
@@ -34,6 +35,7 @@ class Announcement(msgspec.Struct, kw_only=True):
     """What to print: *problems*, and *recoveries*, each a sentence, and the *outputs* that belong to them, or to no problem.
 
     *posted*: notices were put into the outbox. *undelivered* are errors of their delivery.
+    *broken_at* is when an expectation of a job can become a trouble by itself.
     """
 
     problems: list[str] = []
@@ -41,6 +43,7 @@ class Announcement(msgspec.Struct, kw_only=True):
     outputs: list[Printed] = []
     posted: bool = False
     undelivered: list[str] = []
+    broken_at: Instant | None = None
 
 
 class TickFacts(NamedTuple):
@@ -57,6 +60,12 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
     Must be called inside a transaction.
     """
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
+    if runtime.config.jobs.expecting:
+        from scheduled.engine import expecting  # most configurations expect nothing
+
+        expected = expecting.find(runtime, ledger, now)
+        troubles |= expected.troubles
+        found.broken_at = expected.next
     known = problems.record(ledger, troubles, now)
     if troubles or ledger.incidents():
         from scheduled.engine import incident_notices  # most ticks find no trouble

@@ -22,12 +22,15 @@ def snapshot(
     now: float,
     heartbeat: int | None = None,
     alarm: int | None = None,
+    *,
+    broken_at: int | None = None,
 ) -> None:
     """Write the snapshot after a tick. Raise StateError if it can't be written.
 
     It holds the instant at which the next job or notice of *plan* is due; *now* is in UTC seconds. *heartbeat* is that
     of a tick that shows that cron works (UTC nanoseconds); None for another one, which keeps the last heartbeat.
     *alarm* is when the machine wakes up (UTC seconds): a tick then sets the next alarm, in case the machine sleeps again.
+    *broken_at* is when an expectation can be broken next: a tick then finds out.
     """
     with exclusive(runtime.paths.root / "snapshot.lock"):
         if runtime.is_ledger_older(ledger):
@@ -39,7 +42,7 @@ def snapshot(
         content = _Content(runtime, ledger, now)
         delivery = ledger.next_delivery()
         # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
-        known = (delivery, alarm, ledger.next_due(), int(ledger.meta(NOTICES_DUE) or 0) or None)
+        known = (delivery, alarm, broken_at, ledger.next_due(), int(ledger.meta(NOTICES_DUE) or 0) or None)
         others = [*(at for at in known if at is not None), *_lists_due(runtime, int(now))]
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())

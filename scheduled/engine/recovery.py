@@ -222,11 +222,19 @@ def _ended_unseen(runtime: Runtime, run: OpenRun, started: Started | None, now: 
     killed = _interrupted(runtime, run, started, now)
     if started is not None and started.so_far is not None:
         return _without_post(started.so_far, killed)
-    if outcome is None:
+    if outcome is None or (outcome.status == "success" and _is_unjudged(runtime, run)):
         return killed
     failed = outcome.status == "failed"
     status: AttemptStatus = "failed" if failed else "success"
     return msgspec.structs.replace(killed, status=status, reason="", exit_code=int(failed))
+
+
+def _is_unjudged(runtime: Runtime, run: OpenRun) -> bool:
+    """Return whether nothing is known of what the supervisor checks after a success, by `fails_if` and `expect`."""
+    job = runtime.config.jobs.get(run.job)
+    if job is None:
+        return False
+    return job.fails_if is not None or (job.expect is not None and job.expect.is_about_attempts)
 
 
 def _without_post(so_far: AttemptResult, killed: AttemptResult) -> AttemptResult:

@@ -9,7 +9,7 @@ from scheduled.clock import local
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.judgement import OF_POST
-from scheduled.core.runs import AttemptResult, OpenRun
+from scheduled.core.runs import UNEXPECTED, AttemptResult, OpenRun
 from scheduled.execution.report_file import Reported
 from scheduled.notify import outbox
 from scheduled.state.ledger import Conditions, Ledger
@@ -27,12 +27,19 @@ def with_outcome(attempt_result: AttemptResult, reported: Reported) -> AttemptRe
     if outcome is None or attempt_result.status not in ("success", "failed"):
         return attempt_result
     if attempt_result.status == "failed" and attempt_result.exit_code == 0 and outcome.status != "failed":
-        return attempt_result  # its `post` failed, or its output
+        if outcome.status != "skipped" or not _is_only_unexpected(attempt_result):
+            return attempt_result  # its `post` failed, or its output
+        attempt_result = msgspec.structs.replace(attempt_result, reason="", failure_class=None)
     reason = attempt_result.reason
     if outcome.reason:
         _, joint, of_post = reason.partition(OF_POST)  # what its `post` adds stays
         reason = f"{outcome.reason[:LONGEST_REASON]}{joint}{of_post}"
     return msgspec.structs.replace(attempt_result, status=outcome.status, reason=reason)
+
+
+def _is_only_unexpected(attempt_result: AttemptResult) -> bool:
+    """Return whether an attempt has failed only because it was not what `expect` names: of one that did nothing it is not expected."""
+    return attempt_result.failure_class == UNEXPECTED and OF_POST not in attempt_result.reason
 
 
 def take(ledger: Conditions, run: OpenRun, reported: Reported, now: float) -> list[Event]:

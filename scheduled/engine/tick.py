@@ -297,7 +297,7 @@ def _finish(
         runtime.log_line("WARNING", text)
     if announced.posted:
         _deliver_news(runtime, ledger, announced)
-    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm)
+    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm, broken_at=announced.broken_at)
     return announced
 
 

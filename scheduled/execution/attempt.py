@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # Errors that mean that the machine lacks a resource: they are not failures of the job.
 SHORTAGE = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
-Step = Literal["pre", "command", "search", "post"]
+Step = Literal["pre", "command", "search", "fresh", "expect", "post"]
+CHECKS: frozenset[Step] = frozenset({"search", "fresh"})  # short processes of the supervisor itself
 
 RECOGNISED = 4096  # bytes at the end of an output from which the class of a failure is recognised
 
@@ -54,14 +55,14 @@ class Attempt(msgspec.Struct, kw_only=True):
 
 def has_steps(spec: Spec) -> bool:
     """Return whether an attempt has more than its command; see `execution.steps`."""
-    return bool(spec.pre or spec.post or spec.fails_if is not None)
+    return bool(spec.pre or spec.post or spec.fails_if is not None or spec.expect is not None)
 
 
 def is_left(running: Attempt) -> bool:
     """Given that the tick is stopped, return whether a step is left to end by itself; `post` has a short time for it."""
     if running.step == "post":
         running.deadline = min(running.deadline, time.monotonic() + running.spec.kill_after)
-    return running.step in ("post", "search")
+    return running.step == "post" or running.step in CHECKS
 
 
 def result_of(running: Attempt, code: int) -> AttemptResult:

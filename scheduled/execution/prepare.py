@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled import masking
-from scheduled.actions.command import argv
+from scheduled.actions.command import argv, filled_in
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import kind_of
 from scheduled.clock import now, stamp
@@ -13,7 +13,7 @@ from scheduled.core.jobs import Action, Job, Stdin
 from scheduled.core.runs import AttemptResult, Claim
 from scheduled.errors import ScheduledError
 from scheduled.execution.env_file import read_env_file
-from scheduled.execution.protocol import Ended, NotStarted, Spec
+from scheduled.execution.protocol import Ended, Expected, NotStarted, Spec
 from scheduled.printable import printable
 from scheduled.state.files import SHORTAGE
 
@@ -55,6 +55,7 @@ def specify(job: Job, claim: Claim, context: ExecutionContext, totals: Mapping[s
         stop=str(context.paths.stop_of(claim.run_id, claim.attempt)),
         stdin=_stdin(job),
         fails_if=job.fails_if,
+        expect=_expected(job, claim, context.environment),
         pre=_hook(job.pre, job, claim),
         post=_hook(job.post, job, claim),
     )
@@ -69,6 +70,20 @@ def _stdin(job: Job) -> Stdin | None:
 def _hook(action: Action | None, job: Job, claim: Claim) -> tuple[str, ...]:
     """Return the program and arguments of `pre` or `post`; () for None."""
     return () if action is None else _wrapped(job, argv(action, job, claim))
+
+
+def _expected(job: Job, claim: Claim, environment: Mapping[str, str]) -> Expected | None:
+    """Return what is expected of the attempt of *claim*, if anything is."""
+    if job.expect is None or not job.expect.is_about_attempts:
+        return None
+    found = job.expect
+    fresh = os.path.expanduser(filled_in(found.fresh, job, claim))
+    return Expected(
+        output=found.output,
+        fresh=os.path.join(directory_of(job, environment), fresh) if fresh else "",
+        since=claim.began,
+        argv=_hook(found.command, job, claim),
+    )
 
 
 def environment_of(job: Job, base: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -12,6 +12,19 @@ from scheduled.core.runs import AttemptResult
 from scheduled.schedules.zones import Seconds
 
 
+class Expected(msgspec.Struct, frozen=True):
+    """What is expected of an attempt that ends with success: see `core.jobs.Expect`.
+
+    *argv* is executed as `post` is. A file that *fresh* names was changed after *since* (UTC seconds), by default the start
+    of the attempt.
+    """
+
+    output: str = ""
+    fresh: str = ""
+    since: float | None = None
+    argv: tuple[str, ...] = ()
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     """The order to execute one attempt, with everything that the supervisor needs for it.
 
@@ -20,7 +33,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     one at a time. *kill_after* is the time from SIGTERM to SIGKILL in seconds. *urgent* runs start even after the time limit
     of the tick. *secrets* are masked in the output and the report; if there are any, they are kept in the file *kept* until
     the output is masked. *pre* and *post* are executed before and after it, as *argv* is. *fails_if* makes it fail in spite of
-    its exit code. *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see
+    its exit code, and so does *expect* if it is not met. *secret_sources* are the secrets that the supervisor gets before it starts the attempt, see
     `core.secret_sources`. *stop* is the path of the order to end it, see `execution.stop_orders`.
     """
 
@@ -48,6 +61,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
     stop: str = ""
     stdin: Stdin | None = None
     fails_if: FailsIf | None = None
+    expect: Expected | None = None
     pre: tuple[str, ...] = ()
     post: tuple[str, ...] = ()
 
@@ -63,8 +77,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     """The process of an attempt was started.
 
     *born* is the kernel's start time of *pid*: a later process with the same pid has another one. *at* is in
-    UTC seconds. *moment* is on the monotonic clock, which stops while the machine sleeps. An attempt with `pre` or
-    `post` has several processes, one after the other: *follows* is true for all but the first. *so_far* is the result
+    UTC seconds. *moment* is on the monotonic clock, which stops while the machine sleeps. An attempt with `pre`,
+    `post` or the command of `expect` has several processes, one after the other: *follows* is true for all but the first. *so_far* is the result
     of the attempt when its `post` starts. *at* is that of the first process, *moment* that of this one.
     """
 

@@ -1,4 +1,4 @@
-"""Search the output of an attempt for a regular expression, line by line, in child processes.
+"""Search the output of an attempt for regular expressions, line by line, in child processes.
 
 An expression may take for ever on some line: it must never hold up the supervisor. A child has a limit of processor time.
 """
@@ -7,7 +7,7 @@ import os
 import re
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from scheduled.execution.process import detach, signal_group
 
@@ -16,28 +16,29 @@ CHUNK = 1 << 20  # bytes of one read
 LEAST_CPU = 5  # seconds of processor time for a search, and one more for each `PER_SECOND` bytes
 PER_SECOND = 4 << 20
 FAR_BEHIND = 64 << 20  # bytes; if a job prints that much more during a search, the rest of it is given up
-FOUND, NOT_FOUND = 0, 1  # exit codes of a child; any other: the search did not end
+FAILED = 255  # the exit code of a child that did not end; otherwise it has a bit for each expression that was found
 
 
 class Search:
-    """The search for a line that matches *expression* in the file *fd* from *start* on; the file may grow and be cut meanwhile.
+    """The search for a line that matches, for each of *expressions*, in the file *fd* from *start* on; it may grow and be cut.
 
-    Everything before the offset *at* was searched. *found*: a line matched. *failed*: a part could not be searched.
+    Everything before the offset *at* was searched. *found*: of these a line matched. *failed*: a part could not be searched.
     """
 
-    def __init__(self, fd: int, expression: str, start: int) -> None:
+    def __init__(self, fd: int, expressions: Sequence[str], start: int) -> None:
         self._fd = fd
-        self._expression = expression
+        self._left = tuple(expressions)  # those that are not found
         self._pid: int | None = None
         self._end = 0
         self._is_final = self._was_searched = False  # since the last cut
         self.at = start
-        self.found = self.failed = False
+        self.found: set[str] = set()
+        self.failed = False
 
     @property
     def is_over(self) -> bool:
         """Whether the rest of the output need not be searched."""
-        return self.found or self.failed
+        return self.failed or not self._left
 
     def begin_last(self, size: int) -> int:
         """Start to search the rest of an output of *size* bytes that has ended; return the pid of the child, which the caller reaps.
@@ -50,7 +51,10 @@ class Search:
 
     def ended(self, code: int) -> None:
         """Note that the child has ended with the exit *code*."""
-        self.found, self.failed = code == FOUND, code not in (FOUND, NOT_FOUND)
+        self.failed = not 0 <= code < 1 << len(self._left)
+        if not self.failed:
+            self.found |= {one for number, one in enumerate(self._left) if code >> number & 1}
+            self._left = tuple(one for one in self._left if one not in self.found)
         self.at, self._was_searched = self._end, True
 
     def may_cut(self, size: int, half: int) -> int | None:
@@ -79,7 +83,7 @@ class Search:
         self._end = end
         pid = os.fork()
         if pid == 0:
-            _be_searcher(self._fd, self._expression, self.at, end)
+            _be_searcher(self._fd, self._left, self.at, end)
         return pid
 
     def _given_up(self, half: int) -> int:
@@ -115,9 +119,9 @@ class Search:
         return size if start > self.at else self.at
 
 
-def _be_searcher(fd: int, expression: str, start: int, end: int) -> None:
+def _be_searcher(fd: int, expressions: Sequence[str], start: int, end: int) -> None:
     """Search in the forked child, with a limit of processor time; never return."""
-    code = 2
+    code = FAILED
     try:
         detach(fd)
         seconds = LEAST_CPU + (end - start) // PER_SECOND
@@ -126,11 +130,20 @@ def _be_searcher(fd: int, expression: str, start: int, end: int) -> None:
             resource.setrlimit(
                 limit, (most, most) if hard == resource.RLIM_INFINITY else (min(most, hard), hard)
             )
-        pattern = re.compile(expression)
-        found = any(pattern.search(line) for line in _lines(fd, start, end))
-        code = FOUND if found else NOT_FOUND
+        code = _found([re.compile(expression) for expression in expressions], _lines(fd, start, end))
     finally:
         os._exit(code)
+
+
+def _found(patterns: Sequence[re.Pattern[str]], lines: Iterator[str]) -> int:
+    """Return a number with a bit for each of *patterns* that matches one of *lines*."""
+    left = dict(enumerate(patterns))
+    for line in lines:
+        for number in [number for number, pattern in left.items() if pattern.search(line)]:
+            del left[number]
+        if not left:
+            break
+    return sum(1 << number for number in range(len(patterns)) if number not in left)
 
 
 def _lines(fd: int, start: int, end: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The steps of an attempt that has more than its command: `pre`, the command, the search of its output, `post`.
+"""The steps of an attempt that has more than its command: `pre`, the command, the search of its output, what is expected, `post`.
 
 Each step is a process with the same output, which holds the run's lock. They follow each other in the supervisor, so they
 do not depend on the tick.
@@ -23,7 +23,7 @@ from scheduled.execution.attempt import (
     recognised,
 )
 from scheduled.execution.protocol import Spec
-from scheduled.execution.search import FOUND, NOT_FOUND, Search
+from scheduled.execution.search import Search
 
 if TYPE_CHECKING:
     from scheduled.execution.handler_host import HandlerHost
@@ -40,7 +40,7 @@ Raise OSError or another error if it can't be started.
 def begin(spec: Spec, output: int, start: Start) -> tuple[Step, Process, int | None]:
     """Start the first step of an attempt; return its name, its process and the descriptor of its standard error."""
     if spec.pre:
-        return "pre", start(_hook(spec, spec.pre), output, None), None
+        return "pre", start(hook(spec, spec.pre), output, None), None
     return ("command", *_command(spec, output, start))
 
 
@@ -52,11 +52,27 @@ def following(running: Attempt, code: int, start: Start) -> Attempt | AttemptRes
         return _after_post(running, code)
     if running.step == "search":
         result = _after_search(running, code)
+    elif running.step in ("fresh", "expect"):
+        from scheduled.execution import expected  # few jobs have `expect`
+
+        result = expected.after(running, code)
     else:
         result = judged(running, code)
         search, result = _checked(running, result)
         if search is not None:
             return search
+    return _post_or_check(running, result, start)
+
+
+def _post_or_check(running: Attempt, result: AttemptResult, start: Start) -> Attempt | AttemptResult:
+    """Start the next check of what is expected, or `post`; return it, or the *result* of the attempt."""
+    if running.spec.expect is not None:
+        from scheduled.execution import expected
+
+        found = expected.next_check(running, result, lambda spec: start(spec, running.output.fd, None)[0])
+        if isinstance(found, Attempt):
+            return found
+        result = found
     return _post(running, result, start)
 
 
@@ -74,12 +90,17 @@ def _command(spec: Spec, output: int, start: Start) -> tuple[Process, int | None
 
 def prepare_search(running: Attempt, start: int = 0) -> None:
     """Have the output of the command, after *start*, searched before a part of it is dropped, if that is wanted."""
-    wanted = running.spec.fails_if
-    if running.step == "command" and wanted is not None and wanted.output:
-        running.output.search = Search(running.output.fd, wanted.output, start)
+    wanted = _expressions(running.spec)
+    if running.step == "command" and wanted:
+        running.output.search = Search(running.output.fd, wanted, start)
 
 
-def _hook(spec: Spec, argv: tuple[str, ...], **env: str) -> Spec:
+def _expressions(spec: Spec) -> tuple[str, ...]:
+    """Return what is searched for in the output: the expression of `fails_if` first, then that of `expect`."""
+    return tuple(found.output for found in (spec.fails_if, spec.expect) if found is not None and found.output)
+
+
+def hook(spec: Spec, argv: tuple[str, ...], **env: str) -> Spec:
     """Return the order to execute a hook of *spec*: it reads nothing."""
     return msgspec.structs.replace(spec, argv=argv, task=None, stdin=None, env={**spec.env, **env})
 
@@ -106,15 +127,15 @@ def _after_pre(running: Attempt, code: int, start: Start) -> Attempt | AttemptRe
 
 
 def _checked(running: Attempt, result: AttemptResult) -> tuple[Attempt | None, AttemptResult]:
-    """Check a success by `fails_if`; return the search of the output if it is needed first, and the result so far."""
-    wanted, search = running.spec.fails_if, running.output.search
+    """Check a success by its output; return the search of the output if it is needed first, and the result so far."""
+    search = running.output.search
     wrote = running.stderr is not None and os.lseek(running.stderr, 0, os.SEEK_CUR) > 0
     if running.stderr is not None:
         os.close(running.stderr)
         running.stderr = None
     if search is not None:
         search.cancel()
-    if wanted is None or result.status != "success":
+    if result.status != "success":
         return None, result
     if wrote:
         return None, _failed(running, result, "it wrote to standard error")
@@ -126,24 +147,28 @@ def _checked(running: Attempt, result: AttemptResult) -> tuple[Attempt | None, A
         search.failed = True
         return None, _of_search(running, result, search)
     deadline = time.monotonic() + SEARCH_PATIENCE
-    return _next(running, "search", pid, result, deadline), result
+    return following_step(running, "search", pid, result, deadline), result
 
 
 def _after_search(running: Attempt, code: int) -> AttemptResult:
     search, result = running.output.search, running.so_far
     assert search is not None
     assert result is not None
-    search.ended(code if code in (FOUND, NOT_FOUND) else -1)
+    search.ended(code)
     return _of_search(running, result, search)
 
 
 def _of_search(running: Attempt, result: AttemptResult, search: Search) -> AttemptResult:
     wanted = running.spec.fails_if
     expression = "" if wanted is None else wanted.output
-    if search.found:
+    if expression in search.found:
         return _failed(running, result, f'its output matches "{expression}"')
-    if search.failed:
+    if expression and search.failed:
         return _failed(running, result, f'its output could not be searched for "{expression}" in time')
+    if running.spec.expect is not None and running.spec.expect.output not in {"", *search.found}:
+        from scheduled.execution import expected
+
+        return expected.without_output(running, result)
     return result
 
 
@@ -164,11 +189,11 @@ def _post(running: Attempt, result: AttemptResult, start: Start) -> Attempt | At
     env = {"SCHEDULED_STATUS": result.status, "SCHEDULED_EXIT_CODE": str(result.exit_code)}
     running.output.search = None
     try:
-        pid, _ = start(_hook(spec, spec.post, **env), running.output.fd, None)
+        pid, _ = start(hook(spec, spec.post, **env), running.output.fd, None)
     except Exception as error:  # noqa: BLE001 - the reason is in the result
         return with_post(spec, result, not_startable(spec, running.started_at, error).reason)
     patience = spec.kill_after if result.status == "interrupted" else spec.timeout
-    return _next(running, "post", pid, result, time.monotonic() + patience)
+    return following_step(running, "post", pid, result, time.monotonic() + patience)
 
 
 def _after_post(running: Attempt, code: int) -> AttemptResult:
@@ -184,7 +209,8 @@ def with_post(spec: Spec, result: AttemptResult, why: str) -> AttemptResult:
     return msgspec.structs.replace(result, status=status, reason=reason)
 
 
-def _next(running: Attempt, step: Step, pid: int, so_far: AttemptResult, deadline: float) -> Attempt:
+def following_step(running: Attempt, step: Step, pid: int, so_far: AttemptResult, deadline: float) -> Attempt:
+    """Return *running* with its next *step*, in the process *pid*."""
     return msgspec.structs.replace(
         running, step=step, pid=pid, host=None, so_far=so_far, deadline=deadline, cause=None
     )

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from scheduled.core.runs import AttemptStatus
 from scheduled.execution import process, stop_orders
-from scheduled.execution.attempt import Attempt, closed, code_of, has_steps, is_left, result_of
+from scheduled.execution.attempt import CHECKS, Attempt, closed, code_of, has_steps, is_left, result_of
 from scheduled.execution.protocol import Ended, NotStarted, Spec, Started, Stop, decode_order
 from scheduled.execution.result_file import ResultFile
 from scheduled.execution.secret_runs import SecretRuns
@@ -122,9 +122,9 @@ class Supervisor:
                 self._queue.append(order)
 
     def _obey(self) -> None:
-        """End the attempts that were ordered to stop; a search goes on."""
+        """End the attempts that were ordered to stop; a check goes on."""
         for running in self._running:
-            if stop_orders.taken(running.spec) and running.cause is None and running.step != "search":
+            if stop_orders.taken(running.spec) and running.cause is None and running.step not in CHECKS:
                 self._kill(running, "stopped", time.monotonic())
         for spec in self._secrets.stop(stop_orders.taken) if self._secrets else ():
             self._results.append(stop_orders.not_begun(spec))
@@ -196,7 +196,7 @@ class Supervisor:
                 at=running.started_at,
                 moment=time.monotonic() if follows else running.started,
                 follows=follows,
-                so_far=running.so_far,
+                so_far=running.so_far if running.step == "post" else None,
             )
         )
 
@@ -216,7 +216,7 @@ class Supervisor:
     def _finish(self, running: Attempt, code: int) -> None:
         if running.cause is not None:
             process.signal_group(running.pid, signal.SIGKILL)  # members of the group that ignored SIGTERM
-        elif running.step in ("pre", "command") and stop_orders.announced(running.spec):
+        elif running.step in ("pre", "command", "expect") and stop_orders.announced(running.spec):
             running.cause = "stopped"  # by the tick of a newer slot, which waits for the others of the group
         self._starter.ended(running)
         if has_steps(running.spec):
@@ -231,7 +231,7 @@ class Supervisor:
         found = steps.following(running, code, self._starter.process)
         if isinstance(found, Attempt):
             self._running.append(found)
-            if found.step != "search":
+            if found.step not in CHECKS:
                 self._record_started(found, follows=True)
         else:
             self._results.append(Ended(attempt_result=closed(running, found)))

@@ -27,7 +27,7 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     rows = {row.key: row for row in ledger.job_rows(skipped)}
     found: dict[str, str] = {}
     for key, spans in skipped.items():
-        ruled = list(takewhile(lambda span: not _is_wanted(span.reason), spans))
+        ruled = list(takewhile(lambda span: not is_wanted(span.reason), spans))
         job = job_of(jobs, key)
         if job is not None and job.enabled and ruled and not _succeeded_since(rows[key], ruled[0]):
             text = _text(rows[key], ruled)
@@ -35,7 +35,7 @@ def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
     return found
 
 
-def _is_wanted(reason: str) -> bool:
+def is_wanted(reason: str) -> bool:
     """Return whether slots that are skipped for *reason* need no attention: a person skipped them, or the gate that was to skip them."""
     return reason in BY_A_PERSON or reason.startswith(REFUSED)
 

@@ -24,7 +24,10 @@ OF_JOB = (
     "skipped",
     "gate",
     "targets",
+    "late",
+    "slow",
 )  # the kinds of problem that concern one job, or one target of it
+UNMET = ("late", "slow")  # the kinds that `expectations` finds
 OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 
 
@@ -42,6 +45,11 @@ def name_of(key: JobKey) -> str:
 def is_about_failing(name: str) -> bool:
     """Return whether the condition with the key *name* is that a job is failing."""
     return name.startswith(f"{FAILING}:")
+
+
+def is_unmet(name: str, key: JobKey) -> bool:
+    """Return whether the condition with the key *name* is that an expectation of *key* is broken."""
+    return name.partition(":")[0] in UNMET and about(name) == key
 
 
 def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, Trouble]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from scheduled.clock import stamp
 from scheduled.core import gate_words
+from scheduled.core.conditions import in_words
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
 from scheduled.core.jobs import KILL_AFTER, Job
@@ -11,7 +12,8 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.records import RunRow
 from scheduled.core.runs import JobState, OpenRun
-from scheduled.queries import assumptions, describe
+from scheduled.notify.problems import OWNER, is_unmet
+from scheduled.queries import assumptions, describe, expectation_words
 from scheduled.queries.explain_slot import run_document
 from scheduled.queries.explain_waits import attempts
 from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedule
@@ -20,13 +22,14 @@ from scheduled.queries.next_zone import follows_host
 from scheduled.queries.view import View
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import Instant
-from scheduled.state.ledger import History
+from scheduled.state.ledger import History, Ledger
 
 LAST = 5  # runs in `last_runs`
 # Facts that the configuration has; null if it cannot be read.
 OF_CONFIG = (
     "retries",
     "fails_if",
+    "expect",
     "kill_after",
     "overlap",
     "start_delay",
@@ -44,7 +47,7 @@ OF_CONFIG = (
 
 
 def facts(
-    view: View, ledger: History, key: JobKey, job_state: JobState | None, plan: JobPlan | None
+    view: View, ledger: Ledger, key: JobKey, job_state: JobState | None, plan: JobPlan | None
 ) -> dict[str, Any]:
     """Return the fields of an explanation of *key*; *plan* is what the next tick does with it."""
     job, zone, row = view.config.jobs[key.job], view.zone, view.rows.get(key)
@@ -70,6 +73,8 @@ def facts(
         "retry_at": stamp(run.retry_at if run else None, zone),
         "retries": describe.retry(job),
         "fails_if": describe.fails_if(job.fails_if) if job.fails_if else None,
+        "expect": expectation_words.in_words(job.expect) if job.expect else None,
+        "unmet": _unmet(ledger, job, key) or None,
         **_set(job),
         "catch_up": job.catch_up,
         "grace": duration(job.grace) if job.grace is not None else None,
@@ -93,6 +98,15 @@ def facts(
         **assumptions.of_run(view, key),
     }
     return found | dict.fromkeys(OF_CONFIG) if view.config.unreadable else found
+
+
+def _unmet(ledger: Ledger, job: Job, key: JobKey) -> list[str]:
+    """Return which expectations the last tick found broken."""
+    if job.expect is None or not is_enabled(job, key):
+        return []
+    return [
+        in_words(item.condition) for item in ledger.conditions(OWNER) if is_unmet(item.condition.key, key)
+    ]
 
 
 def _set(job: Job) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from scheduled.queries.of_targets import earliest
 # The facts about a target that the overview has; all others are in the explanation of the target.
 OF_TARGET = (
     "target", "last_outcome", "sentence", "open_slots", "open_reason", "run", "window_start", "next_run", "slot", "verdict",
-    "reason",
+    "reason", "unmet",
 )  # fmt: skip
 NAMED = 5  # targets in a sentence
 OF_JOB = (
-    "schedule", "schedule_words", "zone", "enabled", "source", "retries", "fails_if", "kill_after",
+    "schedule", "schedule_words", "zone", "enabled", "source", "retries", "fails_if", "expect", "kill_after",
     "overlap", "start_delay", "between", "wake", "catch_up", "grace", "paused", "quiet", "list_problem",
     "quiet_until", "gate", "budget", "group", "last_runs", "ticks", "timezone",
 )  # fmt: skip

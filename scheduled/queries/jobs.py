@@ -18,7 +18,7 @@ from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError
 from scheduled.instance import Instance
 from scheduled.masking import without_secrets
-from scheduled.queries import assumptions, describe
+from scheduled.queries import assumptions, describe, expectation_words
 from scheduled.queries.next_run import next_run
 from scheduled.queries.of_targets import of_all
 from scheduled.queries.setting_words import in_words
@@ -190,6 +190,8 @@ def _settings(job: Job) -> dict[str, Any]:
     for hook, action in (("pre", job.pre), ("post", job.post)):
         if action is not None:
             shown[hook] = registry.describe(action)
+    if job.expect is not None:
+        shown["expect"] = expectation_words.written(job.expect)
     if job.stdin is not None:
         shown["stdin"] = describe.stdin(job.stdin)
     found = {**_plain(job), **shown}

@@ -5,7 +5,7 @@ from typing import Any
 
 from scheduled.core import gate_words
 from scheduled.core.jobs import Job
-from scheduled.queries import describe
+from scheduled.queries import describe, expectation_words
 from scheduled.schedules.durations import duration
 
 HIDDEN = ("name", "schedules", "action", "description", "source", "enabled", "warnings")
@@ -30,6 +30,8 @@ def _of_values(job: Job) -> dict[str, str]:
         found["only_if"] = gate_words.with_else(job.only_if)
     if job.fails_if is not None:
         found["fails_if"] = describe.fails_if(job.fails_if)
+    if job.expect is not None:
+        found["expect"] = expectation_words.in_words(job.expect)
     if job.umask is not None:
         found["umask"] = f"{job.umask:03o}"
     return found

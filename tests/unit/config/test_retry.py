@@ -36,7 +36,7 @@ def test_the_failures_that_are_retried_are_statuses_classes_and_exit_codes(load)
     [
         ("true", "retry: must be a table or false; write for example { max_attempts = 3 }"),
         ("3", "retry: must be a boolean or a table, got an integer"),
-        ('{retry_on = ["often"]}', "retry.retry_on: 'often' is not known; write failed, timed_out, auth, network or exit codes"),
+        ('{retry_on = ["often"]}', "retry.retry_on: 'often' is not known; write failed, timed_out, auth, network, unexpected or exit codes"),
         ("{retry_on = [0]}", "retry.retry_on: an exit code must be from 1 to 255, got 0"),
         ("{retry_on = []}", "retry.retry_on: is empty; write retry = false for no retry, or remove the key"),
         ("{max_attemps = 3}", "retry.max_attemps: unknown key"),

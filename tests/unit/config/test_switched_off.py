@@ -10,7 +10,7 @@ from scheduled.core.configured_jobs import Jobs
 from scheduled.errors import ConfigError
 
 DEFAULTS = {
-    "cwd": "/usr", "env": {"A": "b"}, "env_file": "/etc/environment", "fails_if": {"stderr": True}, "gate_deadline": "1h",
+    "cwd": "/usr", "env": {"A": "b"}, "env_file": "/etc/environment", "expect": {"within": "2d"}, "fails_if": {"stderr": True}, "gate_deadline": "1h",
     "grace": "1h", "group": "g", "ionice": "idle", "limits": {"cpu": "1m"}, "nice": 5, "not_between": ["22:00", "06:00"], "notify": ["ops"],
     "only_if": {"path": "/x"}, "secrets": {"TOK": "file:/x"}, "umask": "077",
 }  # fmt: skip

@@ -111,6 +111,23 @@ def test_without_a_record_the_outcome_of_the_handler_decides(runtime, ledger, st
     assert [found for _, found, *_ in rows(ledger)] == [verdict]
 
 
+@pytest.mark.parametrize("key", ['expect = { output = "x" }', 'fails_if = { output = "x" }'])
+@pytest.mark.parametrize(("status", "verdict"), [("success", "skipped"), ("failed", "failed")])
+def test_an_outcome_that_was_not_judged_is_no_success(tmp_path, ledger, key, status, verdict):
+    """The supervisor was killed before it had searched the output. The job has `on_interrupted = "skip"`."""
+    with (tmp_path / "scheduled.toml").open("a") as file:
+        file.write(f"{key}\n")
+    judged = Runtime(tmp_path / "scheduled.toml", tmp_path / "state")
+    judged.environment = {}
+    judged.paths.results_of(CLAIMANT.tick).write_bytes(b"")
+    ReportFile(str(judged.paths.report_of(f"run-{HOUR}", 1))).outcome(Outcome(status=status))
+
+    with ledger.transaction():
+        recovery.settle_ended(ledger, judged, NOW)
+
+    assert [found for _, found, *_ in rows(ledger)] == [verdict]
+
+
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE, errno.EACCES])
 def test_a_run_stays_open_while_its_results_cannot_be_read(runtime, ledger, monkeypatch, error):
     def fail(path):
