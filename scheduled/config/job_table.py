@@ -10,7 +10,7 @@ from scheduled.actions import registry
 from scheduled.config import execution
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
-from scheduled.config.rules import for_each, gate, limits, retry, where, window
+from scheduled.config.rules import approve, for_each, gate, limits, retry, where, window
 from scheduled.config.tables import JobTable
 from scheduled.config.values import (
     codes,
@@ -130,6 +130,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
         warnings=when.warnings,
+        approve=approve(raw.approve),
     )
 
 

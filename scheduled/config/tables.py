@@ -59,6 +59,13 @@ class StdinTable(msgspec.Struct, forbid_unknown_fields=True):
     file: str
 
 
+class ApproveTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`approve` of [jobs.NAME] as a table: until when a person has to answer, and what happens otherwise."""
+
+    by: int | str | None = None
+    default: Literal["deny", "approve"] = "deny"
+
+
 class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[defaults]: the keys of a job table that do not depend on its schedule or action."""
 
@@ -93,6 +100,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     wake: bool = False
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
+    approve: bool | ApproveTable = False
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -164,6 +172,7 @@ class WebTable(msgspec.Struct, forbid_unknown_fields=True):
 
     allow_edit: bool = False
     hosts: list[str] = []
+    external_url: str | None = None
 
 
 class CompatTable(msgspec.Struct, forbid_unknown_fields=True):

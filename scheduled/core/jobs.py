@@ -132,6 +132,13 @@ class FailsIf(msgspec.Struct, frozen=True):
     output: str = ""
 
 
+class Approve(msgspec.Struct, frozen=True):
+    """That each run waits for approval; if no person answers *by* so many seconds, the *default* answer decides."""
+
+    by: Seconds | None = None
+    default: Literal["deny", "approve"] = "deny"
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named definition: schedules, an action and the settings of its runs.
 
@@ -148,6 +155,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `core.secret_sources`. *labels* are texts for other programs.
     A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
     *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
+    With *approve* each run that no person started waits until one approves it.
     """
 
     name: str
@@ -198,6 +206,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, Any] = {}
     output_limit: int = OUTPUT_LIMIT
     warnings: tuple[str, ...] = ()
+    approve: Approve | None = None
 
     @property
     def zone(self) -> str:

@@ -14,6 +14,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     *text* is a sentence for people: what, why, and in parentheses the command that shows more. *kind* is what kind of
     failure it is now, for example `failed` or `late`: it may change while the trouble lasts, so it is no part of the key.
     *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble.
+    *link* is an address for the recipient alone, which answers it without a sign-in; it is not part of the text.
     """
 
     text: str
@@ -21,3 +22,4 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     subject: JobKey = OF_SCHEDULED
     priority: Priority = "high"
     run_id: str = ""
+    link: str = ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from scheduled.core.approvals import needs_decision
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
@@ -126,15 +127,10 @@ def current(
     """
     found = {f"config:{name}": Trouble(text=text, kind="config") for name, text in problems.items()}
     found |= {name_of(key): trouble for key, trouble in failing(ledger, jobs).items()}
-    for waiting in ledger.open_runs():
-        if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
-            text = (
-                f"{waiting.key.display_name}: was interrupted and waits for a decision: "
-                f"run `scheduled rerun {waiting.run_id}`, or `scheduled skip {waiting.job}`"
-            )
-            found[f"ask:{waiting.key}"] = Trouble(
-                text=text, kind="ask", subject=waiting.key, run_id=waiting.run_id
-            )
+    if asking := [run for run in ledger.open_runs() if run.job in jobs and needs_decision(run)]:
+        from scheduled.notify import asking_runs  # few runs ask
+
+        found |= asking_runs.troubles(asking, jobs)
     found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
     for text in map(printable, messages):
         found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
@@ -166,4 +162,8 @@ def news(ledger: Conditions, troubles: Mapping[str, Trouble], now: float) -> lis
         condition = Condition(key=key, group="problem", payload={"text": trouble.text})
         ledger.put_condition(OWNER, condition, now)
     ledger.notified(OWNER, due, now)
-    return [troubles[key].text for key in due]
+    return [_printed(troubles[key]) for key in due]
+
+
+def _printed(trouble: Trouble) -> str:
+    return f"{trouble.text}; or open {trouble.link}" if trouble.link else trouble.text
