@@ -23,7 +23,7 @@ from its module when it is first used, so that a tick imports only what it needs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scheduled.commands.adopt_state import adopt_state
-    from scheduled.commands.approvals import approve, deny, dry_run_of_approve
+    from scheduled.commands.approvals import approve, deny, dry_run_of_approve, linked
     from scheduled.commands.background import start, start_again, start_approved
     from scheduled.commands.backup import backup
     from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
@@ -99,6 +99,7 @@ __all__ = [
     "job",
     "job_or_run",
     "jobs",
+    "linked",
     "logs",
     "nested",
     "notices",
@@ -175,7 +176,7 @@ _MODULES = {  # the module of each name, relative to the package
     "restore": "commands.restore",
     "verify_backup": "commands.verify_backup",
     "adopt_state": "commands.adopt_state",
-    **dict.fromkeys(("approve", "deny", "dry_run_of_approve"), "commands.approvals"),
+    **dict.fromkeys(("approve", "deny", "dry_run_of_approve", "linked"), "commands.approvals"),
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

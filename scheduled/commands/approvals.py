@@ -14,7 +14,7 @@ from scheduled.core.judgement import BY_HAND
 from scheduled.core.runs import UNDER_WAY, OpenRun, scheduled_for
 from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
-from scheduled.errors import BusyError, ConfigError
+from scheduled.errors import BusyError, ConfigError, ForbiddenError
 from scheduled.instance import Instance
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
@@ -92,6 +92,29 @@ def waiting(instance: Instance, run: str) -> tuple[Runtime, OpenRun]:
     runtime = open_runtime(instance)
     with read_only(runtime.paths) as ledger:
         return runtime, _asking(runtime, ledger, run)
+
+
+def linked(instance: Instance, run_id: str, until: str, digest: str) -> dict[str, Any]:
+    """Return the run that a signed address names, if the address is valid and the run waits for an answer.
+
+    Raise ForbiddenError otherwise; the message says nothing about the run.
+    """
+    from scheduled.notify import answer_links
+
+    runtime = open_runtime(instance)
+    with read_only(runtime.paths) as ledger:
+        run = ledger.open_run(run_id)
+        valid = run is not None and answer_links.is_valid(runtime.paths.root, run, until, digest, clock.now())
+    if run is None or not valid or not needs_decision(run):
+        raise ForbiddenError("the address is wrong, too old, or has been used already")
+    return {
+        "run_id": run.run_id,
+        "job": run.job,
+        "target": run.target or None,
+        "scheduled_for": stamp(scheduled_for(run), runtime.zone),
+        "since": stamp(int(run.claimed_at), runtime.zone),
+        "interrupted": run.attempt > 0,
+    }
 
 
 def _reason(run: OpenRun) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, jitter_doubts, no_effect, tick_doubts, web_hosts
+from scheduled.config import alike, approval_doubts, jitter_doubts, no_effect, tick_doubts, web_hosts
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -81,7 +81,7 @@ def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str])
         recall(found, ledger)
     problems = [
         *found.problems,
-        *web_hosts.problems(found.path, found.interfaces.web.hosts),
+        *web_hosts.problems(found.path, found.interfaces.web.hosts, found.interfaces.web.external_url),
         *(problem for job in found.jobs.values() for problem in _action_problems(job)),
         *alike.of_targets(found.jobs),
     ]
@@ -124,6 +124,7 @@ def _of_each_job(
         lambda job: tick_doubts.warnings(job, ticks, now),
         lambda job: jitter_doubts.warnings(job, ticks, now),
         lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
+        lambda job: approval_doubts.warnings(job, found.jobs, now),
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
     for kind in kinds:

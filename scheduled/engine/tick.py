@@ -39,7 +39,7 @@ from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
+from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
 from scheduled.notify import outbox, problems
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
@@ -48,6 +48,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger
 if TYPE_CHECKING:
     from scheduled.core.runs import OpenReason
     from scheduled.core.targets import LastTargets
+    from scheduled.core.troubles import Trouble
     from scheduled.engine.tick_gates import TickGates
 
 
@@ -334,7 +335,25 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    if (url := config.interfaces.web.external_url) is not None:
+        found = _with_links(runtime, ledger, url, found)
     return problems.news(ledger, found, now)
+
+
+def _with_links(
+    runtime: Runtime, ledger: Ledger, url: str, found: "dict[str, Trouble]"
+) -> "dict[str, Trouble]":
+    """Return *found* with the addresses to answer the runs that ask; without them, and a line in the log, if none can be made."""
+    if not any(trouble.kind in ("approval", "ask") for trouble in found.values()):
+        return found
+    from scheduled.config.web_hosts import external  # rarely needed
+    from scheduled.notify import answer_links
+
+    try:
+        return answer_links.with_links(ledger, runtime.paths, external(url), runtime.config.jobs, found)
+    except ScheduledError as error:
+        runtime.log_line("WARNING", f"notices have no address to answer: {error}")
+        return found
 
 
 def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:

@@ -30,6 +30,9 @@ def _of_values(job: Job) -> dict[str, str]:
         found["only_if"] = gate_words.with_else(job.only_if)
     if job.fails_if is not None:
         found["fails_if"] = describe.fails_if(job.fails_if)
+    if job.approve is not None:
+        by, default = job.approve.by, job.approve.default
+        found["approve"] = "yes" if by is None else f"within {duration(by)}, otherwise {default}"
     if job.umask is not None:
         found["umask"] = f"{job.umask:03o}"
     return found

@@ -17,7 +17,7 @@ from scheduled.advice import complete
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.web.api import routes
-from scheduled.interfaces.web.pages import calendar, edit, jobs, live, login, runs
+from scheduled.interfaces.web.pages import answers, calendar, edit, jobs, live, login, runs
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
 from scheduled.interfaces.web.security import Guard
@@ -64,6 +64,7 @@ def create(
         *runs.routes(),
         *live.routes(),
         *calendar.routes(),
+        *answers.routes(),
     ]
     app.router.routes += [*routers, Mount("/static", StaticFiles(directory=HERE / "static"))]
     app.router.redirect_slashes = False
