@@ -97,7 +97,7 @@ def waiting(instance: Instance, run: str) -> tuple[Runtime, OpenRun]:
 def linked(instance: Instance, run_id: str, until: str, digest: str) -> dict[str, Any]:
     """Return the run that a signed address names, if the address is valid and the run waits for an answer.
 
-    Raise ForbiddenError otherwise; the message says nothing about the run.
+    Raise ForbiddenError otherwise; the message has nothing about the run.
     """
     from scheduled.notify import answer_links
 

@@ -66,7 +66,7 @@ def test_a_due_slot_waits_until_it_is_approved(configured):
     assert "waits for approval" not in world.run("status", at=at).stdout
 
 
-def test_predictions_assume_that_runs_are_approved_and_say_so(configured):
+def test_predictions_assume_that_runs_are_approved_and_name_it(configured):
     world = configured("approve = true")
     at = f"{DAY} 08:31:00"
 

@@ -60,4 +60,6 @@ def _linked(instance: Instance, run_id: str, until: str, digest: str) -> dict[st
     except ForbiddenError:
         raise
     except ScheduledError:
-        raise RefusedError(503, "no run can be answered here now; the command line says why") from None
+        raise RefusedError(
+            503, "no run can be answered here now; `scheduled explain` gives the reason"
+        ) from None
