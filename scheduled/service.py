@@ -13,7 +13,7 @@ lists, strings and numbers, with instants as RFC 3339 text with offset. Function
 - A function that fails raises a `scheduled.errors.ScheduledError` and has changed nothing.
 - With *dry_run* a command changes nothing and returns what it would do.
 - *on_event* is called with every event of a tick as it is published.
-- `start` and `start_again` are coroutines; all other functions return when they are done.
+- `start`, `start_again` and `start_approved` are coroutines; all other functions return when they are done.
 
 The docstring of each function documents it: `help(service.forecast)`. This file has no logic: each name is imported
 from its module when it is first used, so that a tick imports only what it needs.
@@ -23,7 +23,8 @@ from its module when it is first used, so that a tick imports only what it needs
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scheduled.commands.adopt_state import adopt_state
-    from scheduled.commands.background import start, start_again
+    from scheduled.commands.approvals import approve, deny, dry_run_of_approve, linked
+    from scheduled.commands.background import start, start_again, start_approved
     from scheduled.commands.backup import backup
     from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
     from scheduled.commands.events import emit
@@ -71,6 +72,7 @@ __all__ = [
     "add_task",
     "adopt_state",
     "apply",
+    "approve",
     "as_printed",
     "attempt",
     "audit",
@@ -80,8 +82,10 @@ __all__ = [
     "chains",
     "check",
     "daily_report",
+    "deny",
     "disable",
     "dry_run",
+    "dry_run_of_approve",
     "dry_run_of_report",
     "dry_run_of_rerun",
     "edit",
@@ -101,6 +105,7 @@ __all__ = [
     "job",
     "job_or_run",
     "jobs",
+    "linked",
     "log",
     "logs",
     "metrics",
@@ -127,6 +132,7 @@ __all__ = [
     "skip",
     "start",
     "start_again",
+    "start_approved",
     "status",
     "stop",
     "tasks",
@@ -162,7 +168,7 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(
         ("run", "daily_report", "dry_run_of_report", "rerun", "dry_run_of_rerun"), "commands.runs"
     ),
-    **dict.fromkeys(("start", "start_again"), "commands.background"),
+    **dict.fromkeys(("start", "start_again", "start_approved"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",
     "set_section": "commands.settings",
@@ -186,6 +192,7 @@ _MODULES = {  # the module of each name, relative to the package
     **dict.fromkeys(("metrics", "metrics_text"), "queries.metrics"),
     **dict.fromkeys(("log", "follow_log"), "queries.own_log"),
     "try_notice": "commands.notices",
+    **dict.fromkeys(("approve", "deny", "dry_run_of_approve", "linked"), "commands.approvals"),
 }
 
 if not TYPE_CHECKING:  # else type checkers would accept every attribute of this module

@@ -16,6 +16,7 @@ MODULES = {
     **dict.fromkeys(("jobs", "show", "next", "explain", "forecast", "env"), "jobs"),
     **dict.fromkeys(("pause", "resume", "enable", "disable"), "jobs"),
     **dict.fromkeys(("skip", "rerun", "stop", "history", "logs", "audit"), "runs"),
+    **dict.fromkeys(("approve", "deny"), "approvals"),
     "state": "state",
     **dict.fromkeys(("emit", "incidents", "notices", "report"), "events"),
     **dict.fromkeys(("ack", "mute", "unmute"), "muting"),

@@ -25,6 +25,11 @@ def progress(event: Event) -> None:
         screen.print(f"[cyan]>[/] {name}{covers}")
     elif "run_id" not in payload:
         return  # slots that were skipped by a rule of the configuration are recorded, not printed
+    elif event.name == "approval_requested":
+        run_id = escape(str(payload["run_id"]))
+        screen.print(
+            f"[yellow]??[/] {name} {payload['reason']}: scheduled approve {run_id}, or scheduled deny {run_id}"
+        )
     elif event.name in (
         "job_completed",
         "job_failed",

@@ -182,6 +182,12 @@ def adopted(done: dict[str, Any]) -> None:
     console().print(Text(f"{done['state']}: {word} to {done['config']}{before}"), soft_wrap=True)
 
 
+def denied(done: dict[str, Any]) -> None:
+    """Print the run that was denied."""
+    word = "would be denied" if done["dry_run"] else "denied"
+    console().print(Text(f"{done['run_id']}: {word}"), soft_wrap=True)
+
+
 def stopped(done: dict[str, Any]) -> None:
     """Print the process of a stopped run, or its state before, and the steps of a chain."""
     word = "would be stopped" if done["dry_run"] else "stopped"

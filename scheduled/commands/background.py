@@ -57,8 +57,20 @@ async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> di
     return await _start(instance, ["rerun", run_id], wait=wait)
 
 
+async def start_approved(instance: Instance, run: str, *, wait: float = 0) -> dict[str, Any]:
+    """Approve a run that waits for an answer, and start it in a separate process, as `start` does.
+
+    Raise the errors of `approve`.
+    """
+    from scheduled.commands import approvals
+
+    _, found = await asyncio.to_thread(approvals.waiting, instance, run)
+    done = await _start(instance, ["approve", found.run_id], wait=wait)
+    return {**done, "job": found.job, "target": found.target or None, "run_id": found.run_id}
+
+
 async def _start(instance: Instance, words: Sequence[str], *, wait: float) -> dict[str, Any]:
-    """Start `run` or `rerun`, and wait up to *wait* seconds for its end."""
+    """Start `run`, `rerun` or `approve`, and wait up to *wait* seconds for its end."""
     require_between("wait", wait, 0, LONGEST)
     _reap()
     command = [
@@ -186,7 +198,7 @@ def _content(file: IO[bytes]) -> bytes:
 def _result(code: int, stdout: bytes, stderr: bytes, run_ids: Sequence[str]) -> Any:
     if stdout:
         document = msgspec.json.decode(stdout)
-        if document["busy"] and not run_ids:
+        if document["busy"] and not run_ids and "approved" not in document:
             raise BusyError(
                 f"{', '.join(document['busy'])}: it, or another job of its group, is already running"
             )

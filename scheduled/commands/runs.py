@@ -144,6 +144,14 @@ def rerun(instance: Instance, run_id: str, on_event: Subscriber | None = None) -
     )
 
 
+def again(
+    instance: Instance, key: "JobKey", run_id: str, on_event: Subscriber | None = None
+) -> dict[str, Any]:
+    """Start the next attempt of the waiting run *run_id* of *key* now; nothing if another tick has started it meanwhile."""
+    request = ManualRequest(key.job, run_id=run_id, target=key.target)
+    return _ticked(instance, lambda runtime: tick.tick(runtime, manual=[request]), on_event, requested=())
+
+
 def dry_run_of_rerun(instance: Instance, run_id: str) -> list[dict[str, Any]]:
     """Return the run that `rerun` would start. Raise the errors of `rerun`."""
     from scheduled.queries.history import one_run

@@ -118,8 +118,10 @@ def _open(ledger: Ledger, rows: Sequence[SlotRow], job: Job, now: Instant) -> No
 
 
 def _asks(ledger: Ledger, job: Job, run_id: str) -> bool:
-    """Return whether a run of *job* waits for a decision, because its last attempt was interrupted."""
-    attempts = ledger.attempts(run_id)
+    """Return whether a run of *job* waits for a decision: its last attempt was interrupted, or it was not approved."""
+    attempts, row = ledger.attempts(run_id), ledger.run(run_id)
+    if job.approve is not None and row is not None and row.attempt == 0:
+        return True
     return job.on_interrupted == "ask" and bool(attempts) and attempts[-1].status == "interrupted"
 
 

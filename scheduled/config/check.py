@@ -8,7 +8,15 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, expect_doubts, jitter_doubts, no_effect, tick_doubts, web_hosts
+from scheduled.config import (
+    alike,
+    approval_doubts,
+    expect_doubts,
+    jitter_doubts,
+    no_effect,
+    tick_doubts,
+    web_hosts,
+)
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -129,6 +137,7 @@ def _of_each_job(
         lambda job: jitter_doubts.warnings(job, ticks, now),
         lambda job: no_effect.warnings(job, found.written.jobs.get(job.name, {})),
         lambda job: expect_doubts.warnings(job, found.written.jobs.get(job.name, {}), ticks, now),
+        lambda job: approval_doubts.warnings(job, found.jobs, now),
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
     for kind in kinds:

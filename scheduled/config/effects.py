@@ -40,7 +40,7 @@ JOB_KEYS: dict[str, Kind] = {
         ("on", "where", "after", "timezone", "priority", "catch_up", "catch_up_limit", "overlap", "grace", "retry",
          "not_between", "gate_deadline", "success_codes", "jitter", "start_delay", "timeout", "kill_after", "group", "nice",
          "ionice",
-         "limits", "output_limit", "wake", *reading.known_keys()), "schedules",
+         "limits", "output_limit", "wake", "approve", *reading.known_keys()), "schedules",
     ),
     "enabled": "enables",
     **dict.fromkeys(("description", "labels", "mail_output", "notify"), "describes"),

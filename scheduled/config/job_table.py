@@ -10,7 +10,7 @@ from scheduled.actions import registry
 from scheduled.config import execution
 from scheduled.config.action_keys import job_table, read_action
 from scheduled.config.convert import converted, describe_error
-from scheduled.config.rules import for_each, gate, limits, retry, where, window
+from scheduled.config.rules import approve, for_each, gate, limits, retry, where, window
 from scheduled.config.tables import ExpectTable, JobTable
 from scheduled.config.values import (
     codes,
@@ -136,6 +136,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         mail_output=raw.mail_output,
         notify=recipients("notify", raw.notify or ()),
         warnings=when.warnings,
+        approve=approve(raw.approve),
     )
 
 

@@ -6,12 +6,12 @@ Each is read separately. A wrong one has no effect: no job is held back because 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
 from scheduled.config.tables import ChannelTable, NotifyTable, RouteTable, SettingsTable
 from scheduled.config.values import recipients, seconds
+from scheduled.config.web_hosts import external
 from scheduled.core.channels import BUILT_IN, NAME, URL, Channel, with_built_in
 from scheduled.core.event_notices import EventRoutes, event_routes
 from scheduled.core.notice_text import BODY, PLACEHOLDERS, SUBJECT, Templates, unknown_placeholders
@@ -77,7 +77,7 @@ def external_url(written: str | None, faults: list[str] | None = None) -> str:
     """Return the address of the web interface; "" if it is wrong or not given."""
     found = [""]
     with _collected(faults):
-        found.append(_address(written or ""))
+        found.append(external(written) if written else "")
     return found[-1]
 
 
@@ -185,20 +185,3 @@ def _template(key: str, written: str | None) -> str:
         known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
         raise ConfigError(f"notify.{key}: {unknown[0]} is not known; write one of {known}")
     return written or ""
-
-
-def _address(written: str) -> str:
-    """Return the address of the web interface, as links begin with it. Raise ConfigError if it is none."""
-    try:
-        parts = urlsplit(written)
-        valid = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        )
-        valid = valid and parts.username is None and written.isprintable() and " " not in written
-    except ValueError:
-        valid = False
-    if written and not valid:
-        raise ConfigError(
-            f"web.external_url: {written!r} is not the address of a site; write for example https://jobs.example.org"
-        )
-    return written

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from scheduled.config.tables import ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
+from scheduled.config.tables import ApproveTable, ForEachTable, GateTable, JobTable, LimitsTable, RetryTable
 from scheduled.config.values import count, seconds, size
-from scheduled.core.jobs import ForEach, Gate, Limits, Retry, Window
+from scheduled.core.jobs import Approve, ForEach, Gate, Limits, Retry, Window
 from scheduled.core.runs import UNEXPECTED
 from scheduled.errors import ConfigError
 from scheduled.schedules.schedule import ScheduleError
@@ -85,6 +85,17 @@ def _failure(given: int | str) -> int | str:
 def _first(*given: int | str | None) -> int | str:
     """Return the value of the first spelling of a key that was used."""
     return next(value for value in given if value is not None)
+
+
+def approve(raw: bool | ApproveTable) -> Approve | None:
+    """Return whether each run waits for approval, and until when. Raise ConfigError for a wrong value."""
+    if isinstance(raw, bool):
+        return Approve() if raw else None
+    if raw.by is None and raw.default == "approve":
+        raise ConfigError(
+            'approve: has default = "approve" and no deadline, so nothing would ever wait; add by, for example "2h"'
+        )
+    return Approve(None if raw.by is None else seconds("approve.by", raw.by), raw.default)
 
 
 def limits(raw: LimitsTable) -> Limits:

@@ -70,6 +70,13 @@ class StdinTable(msgspec.Struct, forbid_unknown_fields=True):
     file: str
 
 
+class ApproveTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`approve` of [jobs.NAME] as a table: until when a person has to answer, and what happens otherwise."""
+
+    by: int | str | None = None
+    default: Literal["deny", "approve"] = "deny"
+
+
 class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """[defaults]: the keys of a job table that do not depend on its schedule or action."""
 
@@ -107,6 +114,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     mail_output: MailOutput = "on_failure"
     notify: list[str] | None = None
     expect: ExpectTable | None = None
+    approve: bool | ApproveTable = False
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -49,10 +49,23 @@ def outside(text: str) -> Outside:
     return Outside(parts["name"].strip("[]"), parts["scheme"] or "", port)
 
 
-def problems(config_file: Path, hosts: Iterable[str]) -> Iterator[str]:
-    """Yield a message, beginning with the file and the key, for each of the *hosts* that names no address."""
-    for text in hosts:
+def external(text: str) -> str:
+    """Return the address in `[web] external_url`, without a slash at its end. Raise ConfigError, with the key, if it is none."""
+    parts = OUTSIDE.fullmatch(text.strip().lower())
+    port = 1 if parts is None or parts["port"] is None else int(parts["port"])
+    if parts is None or not parts["scheme"] or not 1 <= port <= LAST_PORT:
+        raise ConfigError(
+            f"web.external_url: {text!r} is not the address of this server for its users; write for example "
+            '"https://jobs.example.org"'
+        )
+    return text.strip().lower().rstrip("/")
+
+
+def problems(config_file: Path, hosts: Iterable[str], external_url: str | None = None) -> Iterator[str]:
+    """Yield a message, beginning with the file and the key, for each of the *hosts*, and the *external_url*, that is no address."""
+    checks = [(outside, text) for text in hosts]
+    for check, text in [*checks, *([] if external_url is None else [(external, external_url)])]:
         try:
-            outside(text)
+            check(text)
         except ConfigError as error:
             yield f"{config_file}: {error}"

@@ -1,4 +1,4 @@
-"""Until when a run that answered "not now" may wait for its next attempt, also while something else holds it back.
+"""Until when a run that answered "not now", or that asks for approval, may wait, also while something else holds it back.
 
 An attempt that ends later than that decides it by itself (`judgement`); a run that cannot start, for example because of its
 quiet hours, is given up by the first tick after that.
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from scheduled.core import approvals
 from scheduled.core.holds import first_allowed, first_quiet, pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED, UNTIL_NEXT_SLOT, deferral_ends, is_not_now
@@ -48,6 +49,11 @@ def _is_replaced(job: Job, why: str) -> bool:
     return why == UNTIL_NEXT_SLOT and job.catch_up != "all"
 
 
+def may_expire(run: OpenRun) -> bool:
+    """Return whether *run* waits for something that may have an end: after "not now", or for approval."""
+    return is_deferred(run) or approvals.is_asked(run)
+
+
 def next_expiry(job: Job, job_state: JobState) -> Instant | None:
     """Return when the first of the waiting runs of *job_state* is given up; None if none of them is."""
     waiting = _waiting(job_state)
@@ -60,10 +66,19 @@ def next_expiry(job: Job, job_state: JobState) -> Instant | None:
 def given_up(
     job: Job, job_state: JobState, pauses: Mapping[JobKey, Instant | None], now: Instant
 ) -> tuple[GivenUp, ...]:
-    """Return the runs that a tick at *now* gives up. During one of the *pauses* it gives none up: a pause defers them."""
+    """Return the runs that a tick at *now* gives up. During one of the *pauses* it gives none up: a pause defers them.
+
+    Also those that were not approved in time.
+    """
     waiting = _waiting(job_state)
-    if not any(map(is_deferred, waiting)) or pauses_of(job_state.key, pauses):
+    if not any(map(may_expire, waiting)) or pauses_of(job_state.key, pauses):
         return ()
+    denied = ((run, approvals.denied_at(job, run)) for run in waiting)
+    unanswered = (GivenUp(run, approvals.NOT_IN_TIME) for run, at in denied if at is not None and now >= at)
+    return (*unanswered, *_deferred_too_long(job, waiting, now))
+
+
+def _deferred_too_long(job: Job, waiting: Iterable[OpenRun], now: Instant) -> tuple[GivenUp, ...]:
     startable = first_allowed(job, now) == now
     found = ((run, expires(job, run)) for run in waiting)
     return tuple(

@@ -16,6 +16,8 @@ PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "job_skipped": (*_END, "slots"),
     "job_interrupted": _END,
     "job_retry_scheduled": _END,
+    "approval_requested": (*_RUN[:4], "reason"),
+    "run_approved": _RUN[:4],
     "skip_undone": ("job", "target", "scheduled_for", "slots"),
     "configuration_changed": ("added", "removed", "changed", "settings"),
     "task_added": ("at",),

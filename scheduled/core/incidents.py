@@ -19,7 +19,12 @@ from scheduled.schedules.zones import DAY, HOUR, Instant, Seconds
 FLAPS, WINDOW = 3, DAY
 LEAST_REST, MOST_REST = HOUR, DAY
 TOGETHER = 3  # troubles with the same sign, found at once, that share a notice
-SUDDEN = ("config", "tick", "ask")  # kinds that end because a person did something, or at once: no recovery
+SUDDEN = (
+    "config",
+    "tick",
+    "ask",
+    "approval",
+)  # kinds that end because a person did something, or at once: no recovery
 
 Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
 

@@ -160,6 +160,13 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True):
         return (self.by, self.within, self.duration, self.times) != (None, None, None, None)
 
 
+class Approve(msgspec.Struct, frozen=True):
+    """That each run waits for approval; if no person answers *by* so many seconds, the *default* answer decides."""
+
+    by: Seconds | None = None
+    default: Literal["deny", "approve"] = "deny"
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A named definition: schedules, an action and the settings of its runs.
 
@@ -176,6 +183,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `core.secret_sources`. *labels* are texts for other programs.
     A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
     *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
+    With *approve* each run that no person started waits until one approves it.
     """
 
     name: str
@@ -229,6 +237,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mail_output: MailOutput = "on_failure"
     notify: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    approve: Approve | None = None
 
     @property
     def zone(self) -> str:

@@ -5,6 +5,7 @@ from itertools import chain
 
 import msgspec
 
+from scheduled.core import approvals
 from scheduled.core.catch_up import Due, due_slots
 from scheduled.core.deferrals import next_expiry
 from scheduled.core.epochs import base_of, open_slots_of, span_between
@@ -14,7 +15,17 @@ from scheduled.core.jobs import Job, keys_of
 from scheduled.core.judgement import is_not_now
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED, JobState, OpenReason, OpenRun, Skip, Span
-from scheduled.core.starts import Start, again, caught_up, is_for_event, places, rank, requested
+from scheduled.core.starts import (
+    Start,
+    again,
+    asks,
+    caught_up,
+    is_for_event,
+    places,
+    rank,
+    requested,
+    takes_session,
+)
 from scheduled.schedules.timetable import Timetable
 from scheduled.schedules.zones import Instant
 
@@ -89,10 +100,14 @@ def _within_limits(jobs: Mapping[str, Job], starts: list[Start], holds: Holds) -
         later = set(map(id, [start for start in starts if is_for_event(start)][holds.events :]))
         starts = [start for start in starts if id(start) not in later]
     if holds.sessions is not None:
-        sessions = [start for start in starts if jobs[start.claim.job].action.session]
+        sessions = [start for start in starts if takes_session(jobs, start)]
         later = set(map(id, sessions[holds.sessions :]))
         starts = [start for start in starts if id(start) not in later]
-    return starts if holds.budget is None else starts[: holds.budget]
+    if holds.budget is None:
+        return starts
+    free = {id(start) for start in starts if asks(jobs[start.claim.job], start)}
+    within = {id(start) for start in [start for start in starts if id(start) not in free][: holds.budget]}
+    return [start for start in starts if id(start) in free | within]
 
 
 def _after(
@@ -161,6 +176,22 @@ def plan_job(
     holds: Holds = Holds(),  # noqa: B008 - immutable
 ) -> JobPlan:
     """Return the plan of one job or target. *held*: another job of its group is running."""
+    if job.approve is None:
+        return _plan_job(job, job_state, now, until=until, held=held, holds=holds)
+    job_state = approvals.answered(job, job_state, now)
+    found = _plan_job(job, job_state, now, until=until, held=held, holds=holds)
+    return _asking(found, job, job_state, now, holds)
+
+
+def _plan_job(
+    job: Job,
+    job_state: JobState,
+    now: Instant,
+    *,
+    until: Instant | None,
+    held: bool,
+    holds: Holds,
+) -> JobPlan:
     times, base, run = open_slots_of(job_state), base_of(job_state), job_state.open_run
     latest = now - job.delay
     until = latest if until is None else until - job.delay
@@ -174,7 +205,7 @@ def plan_job(
         return _busy(job, job_state, due, skips, now, held=held, holds=holds)
     if requested is not None and not holds.starts_slots(job.name):
         found = JobPlan(start=requested, next_due=now)
-    elif run is not None and run.retry_at is None:
+    elif run is not None and run.retry_at is None and not _is_replaced(job, run, open_slots):
         return JobPlan(waits="ask", next_due=_upcoming(job, times, now, base))
     elif run is not None and run.replaced and due is None and span_between(times, base, latest) is not None:
         return JobPlan(waits="queued", next_due=now)  # another tick starts the run that takes its place
@@ -199,6 +230,27 @@ def plan_job(
     if job.start_delay:
         found = _after_boot(found, job, _upcoming(job, times, now, base), now, holds)
     return _leading(found, newest, base)
+
+
+def _is_replaced(job: Job, run: OpenRun, open_slots: Due) -> bool:
+    """Return whether a newer slot that is due asks instead of *run*, which waits for approval."""
+    return approvals.is_replaceable(job, run) and open_slots.slot is not None and not open_slots.in_order
+
+
+def _asking(found: JobPlan, job: Job, job_state: JobState, now: Instant, holds: Holds) -> JobPlan:
+    """Return the plan *found* of a job with `approve`, with the reason and the end of its wait for an answer.
+
+    A newer slot that is held back does not ask yet. During a pause no default answer decides.
+    """
+    run = job_state.open_run
+    asks = run is not None and approvals.is_asked(run) and found.start is None
+    if found.waits is None or not (found.waits == "ask" or asks):
+        return found
+    answer = approvals.next_answer(job, job_state)
+    if answer is not None and answer <= now:
+        paused = hold(job, job_state.key, now, holds)
+        answer = paused[1] if paused is not None and paused[0] == "paused" else now
+    return msgspec.structs.replace(found, waits="ask", next_due=_earliest(found.next_due, answer))
 
 
 def _busy(

@@ -11,6 +11,7 @@ from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import Instant
 
 NOT_STARTED = "claimed by a tick that did not start it; the next tick does"
+NOT_APPROVED = "waits for approval"
 CHAIN = "chain"  # in place of a tick's name in the run of a chain, which has no process of its own
 
 
@@ -132,7 +133,9 @@ class RunRow(Keyed, frozen=True, kw_only=True):
     def shown_reason(self) -> str | None:
         """The reason of its status: that of its last attempt, or why it waits although no attempt of it has started."""
         waits = self.status == "waiting_retry" and self.attempt == 0
-        return self.reason or (NOT_STARTED if waits else None)
+        return self.reason or (
+            (NOT_STARTED if self.retry_at is not None else NOT_APPROVED) if waits else None
+        )
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):

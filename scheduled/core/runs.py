@@ -183,6 +183,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
 
     A waiting run is due again at *retry_at*; if that is None, the user has to decide. *reason* and
     *interrupted* are about the last attempt. *first_started_at* is the start of its first ended attempt.
+    *claimed_at* is when its last attempt was claimed, or since when it waits for approval.
     *stop_requested*: the user ends it. *replaced*: a newer slot of a job with `overlap = "replace"` ends it.
     """
 
@@ -212,6 +213,7 @@ class OpenRun(Keyed, frozen=True, kw_only=True):
     depth: int = 0
     started_at: float | None = None
     first_started_at: float | None = None
+    claimed_at: float = 0
 
 
 class AttemptResult(msgspec.Struct, frozen=True, kw_only=True):

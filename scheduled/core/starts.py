@@ -154,11 +154,22 @@ def plans_again(job: Job, claim: Claim, *, succeeded: bool) -> bool:
     return not (newest and succeeded)
 
 
+def asks(job: Job, start: Start) -> bool:
+    """Return whether *start* begins no attempt of *job* but asks for approval. A person who starts a job approves it."""
+    return job.approve is not None and not start.again and start.claim.trigger != "manual"
+
+
 def sessions_left(jobs: Mapping[str, Job], sessions: int | None, starts: Iterable[Start]) -> int | None:
     """Return how many of *sessions* a tick may still start after *starts*: each attempt is one. None: any number."""
     if sessions is None:
         return None
-    return max(0, sessions - sum(jobs[start.claim.job].action.session for start in starts))
+    return max(0, sessions - sum(takes_session(jobs, start) for start in starts))
+
+
+def takes_session(jobs: Mapping[str, Job], start: Start) -> bool:
+    """Return whether *start* begins a session of an agent."""
+    job = jobs[start.claim.job]
+    return job.action.session and not asks(job, start)
 
 
 def runs_in_order(job: Job) -> bool:
@@ -167,8 +178,12 @@ def runs_in_order(job: Job) -> bool:
 
 
 def spends(jobs: Mapping[str, Job], start: Start) -> bool:
-    """Return whether *start* uses up the budget of a tick: it is for a slot, and no chain, which has no process."""
-    return start.claim.slot is not None and not jobs[start.claim.job].action.steps
+    """Return whether *start* uses up the budget of a tick: it is for a slot, and no chain, which has no process.
+
+    One that asks for approval has none either.
+    """
+    job = jobs[start.claim.job]
+    return start.claim.slot is not None and not job.action.steps and not asks(job, start)
 
 
 def places(jobs: Iterable[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.troubles import Trouble
 from scheduled.engine.runtime import Runtime
+from scheduled.errors import ScheduledError
 from scheduled.notify import problems
 from scheduled.printable import printable
 from scheduled.schedules.zones import Instant
@@ -95,8 +96,24 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import textfile
 
         found |= textfile.problems(ledger)
+    if (url := config.interfaces.web.external_url) is not None:
+        found = _with_links(runtime, ledger, url, found)
     undelivered = map(printable, facts.undelivered)
     return found | problems.of_kind("notice", {f"notice:{text}": text for text in undelivered})
+
+
+def _with_links(runtime: Runtime, ledger: Ledger, url: str, found: dict[str, Trouble]) -> dict[str, Trouble]:
+    """Return *found* with the addresses to answer the runs that ask; without them, and a line in the log, if none can be made."""
+    if not any(trouble.kind in ("approval", "ask") for trouble in found.values()):
+        return found
+    from scheduled.config.web_hosts import external  # rarely needed
+    from scheduled.notify import answer_links
+
+    try:
+        return answer_links.with_links(ledger, runtime.paths, external(url), runtime.config.jobs, found)
+    except ScheduledError as error:
+        runtime.log_line("WARNING", f"notices have no address to answer: {error}")
+        return found
 
 
 def _ranked(runtime: Runtime, trouble: Trouble) -> Trouble:

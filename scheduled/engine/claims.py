@@ -34,6 +34,8 @@ def manual_starts(
     for request in requests:
         if request.key not in busy:
             waiting = ledger.open_run(request.run_id) if request.run_id is not None else None
+            if request.run_id is not None and waiting is None:
+                continue  # another tick has started it since the request was made, and it has ended
             job, job_state = config.jobs[request.job], job_states.get(request.key)
             starts.append(start_for(request, job, job_state, waiting, claimant.tick, now))
     return starts, [key.display_name for key in busy]

@@ -17,7 +17,7 @@ from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
-from scheduled.core.starts import Start
+from scheduled.core.starts import Start, asks
 from scheduled.engine import claims, lost_steps, recovery, settle
 from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.expiry import expire
@@ -116,8 +116,14 @@ class Dispatcher:
             self._follow_ups.count(started)
             context = settle.context_of(self._runtime, now)
             self._events += settle.settle_superseded(ledger, context, started)
-            taken = [start.claim for start in started]
-            self.claimed += taken
+            self.claimed += [start.claim for start in started]
+            jobs = self._runtime.config.jobs
+            asking = [start for start in started if asks(jobs[start.claim.job], start)]
+            if asking:
+                from scheduled.engine import approvals  # few jobs have `approve`
+
+                self._events += approvals.ask(ledger, self._runtime, asking)
+            taken = [start.claim for start in started if start not in asking]
             requested = [self._begin(ledger, claim, now) for claim in taken]
             starts = self._requested(ledger, now) if any(requested) else ()
 

@@ -1,4 +1,4 @@
-"""Skip what was held back until its deadline: start requests at a closed gate, and runs that answered "not now"."""
+"""Skip what was held back until its deadline: start requests at a closed gate, and runs that answered "not now" or ask."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,11 +51,11 @@ def _expire(
 
 
 def give_up_deferred(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
-    """Give up the runs that answered "not now" and may not wait any longer; their chains continue.
+    """Give up the runs that answered "not now", or ask for approval, and may not wait any longer; their chains continue.
 
     Return the events to publish.
     """
-    waiting = {run.key for run in ledger.open_runs() if deferrals.is_deferred(run)}
+    waiting = {run.key for run in ledger.open_runs() if deferrals.may_expire(run)}
     if not waiting:
         return []
     jobs, pauses, states = runtime.config.jobs, ledger.pauses(int(now)), ledger.job_states(waiting)

@@ -33,7 +33,8 @@ def take(
     """Record the incidents that the *troubles* are, post the notices that are due, and add what to print to *found*."""
     policy = policy_of(runtime, ledger, now)
     for message in incidents.advance(ledger, runtime.config.jobs, troubles, policy, now, known):
-        text = incident_texts.text(message, now, runtime.zone)
+        text, link = incident_texts.text(message, now, runtime.zone), _answer(message, troubles)
+        text += f"; or open {link}" if link else ""
         outputs = (
             [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
         )
@@ -43,6 +44,12 @@ def take(
         found.posted |= _post(runtime, ledger, message, text, last, now)
     due = incidents.next_due(ledger, policy)
     ledger.remember(DUE, str(due or 0))
+
+
+def _answer(message: Message, troubles: Mapping[str, Trouble]) -> str:
+    """Return the address with which the recipient answers the run that *message* is about; "" if it does not ask."""
+    found = [troubles[one.name].link for one in message.incidents if one.name in troubles]
+    return found[0] if len(found) == 1 else ""
 
 
 def policy_of(runtime: Runtime, ledger: Ledger, now: float) -> Policy:

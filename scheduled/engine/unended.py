@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
+from scheduled.core.approvals import needs_decision
 from scheduled.core.judgement import STOPPED, is_not_now, without_post
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import UNDER_WAY, OpenRun
 from scheduled.core.starts import Start
 from scheduled.state.ledger import Ledger
 
-RETRY, DEFERS = "waits for a retry", "has deferred itself (not now)"
+RETRY, DEFERS, ASKS = "waits for a retry", "has deferred itself (not now)", "waits for an answer"
 
 
 def messages(ledger: Ledger, requested: Iterable[Start]) -> list[str]:
@@ -56,6 +57,6 @@ def _waiting(ledger: Ledger, chain: OpenRun) -> Iterator[str]:
         if run.parent == chain.run_id and run.tick == CHAIN:
             yield from _waiting(ledger, run)
         elif run.parent == chain.run_id:
-            again = DEFERS if is_not_now(run.reason) else RETRY
+            again = DEFERS if is_not_now(run.reason) else ASKS if needs_decision(run) else RETRY
             doing = "is still running" if run.status in UNDER_WAY else again
             yield f"its step {run.key.display_name} {doing}"

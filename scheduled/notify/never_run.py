@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
+from scheduled.core.approvals import NOT_IN_TIME
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import slots_of
 from scheduled.core.gate_words import REFUSED
@@ -13,7 +14,7 @@ from scheduled.state.ledger import Ledger
 
 IN_A_ROW = 3  # decisions without a run, after which a job counts as one that does not get to run
 RESTS = ("quiet", "paused")
-BY_A_PERSON = frozenset({"by hand", "stopped", "edited", "disabled", "removed"})
+BY_A_PERSON = frozenset({"by hand", "stopped", "denied", "edited", "disabled", "removed"})
 
 
 def problems(ledger: Ledger, jobs: Jobs) -> dict[str, str]:
@@ -47,6 +48,8 @@ def _succeeded_since(row: JobRow, span: SkippedRow) -> bool:
 def _text(row: JobRow, spans: Sequence[SkippedRow]) -> str | None:
     """Return the problem that the skips *spans*, the newest decisions of a job, are; None if they are none."""
     name, reason = row.key.display_name, spans[0].reason
+    if reason == NOT_IN_TIME:
+        return f"{name}: skipped: it was {NOT_IN_TIME}; `scheduled run {name}` runs it now"
     if reason.startswith(BEHIND):
         return f"{name}: skipped: {reason} (scheduled explain {name})"
     if slots_of(row.schedules, row.position).next_after(row.position) is None:

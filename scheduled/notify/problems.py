@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from scheduled.core.approvals import needs_decision
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
@@ -142,15 +143,10 @@ def current(
     """
     found = {f"config:{name}": Trouble(text=text, kind="config") for name, text in problems.items()}
     found |= {name_of(key): trouble for key, trouble in failing(ledger, jobs).items()}
-    for waiting in ledger.open_runs():
-        if waiting.job in jobs and waiting.status == "waiting_retry" and waiting.retry_at is None:
-            text = (
-                f"{waiting.key.display_name}: was interrupted and waits for a decision: "
-                f"run `scheduled rerun {waiting.run_id}`, or `scheduled skip {waiting.job}`"
-            )
-            found[f"ask:{waiting.key}"] = Trouble(
-                text=text, kind="ask", subject=waiting.key, run_id=waiting.run_id
-            )
+    if asking := [run for run in ledger.open_runs() if run.job in jobs and needs_decision(run)]:
+        from scheduled.notify import asking_runs  # few runs ask
+
+        found |= asking_runs.troubles(asking, jobs)
     found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
     found = {name: _with_cause(jobs, trouble, found) for name, trouble in found.items()}
     for text in map(printable, messages):

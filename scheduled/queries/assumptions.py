@@ -14,7 +14,7 @@ from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import Instant
 
 CADENCE, GATE, ZONE, SUCCESS, CHAIN = "cadence", "gate", "zone", "success", "chain"
-BUDGET, TARGETS, DURATION, OVERLAP = "budget", "targets", "duration", "overlap"
+BUDGET, TARGETS, DURATION, OVERLAP, APPROVAL = "budget", "targets", "duration", "overlap", "approval"
 IF_SUCCEEDED = "of two runs of a job that are due now, the second one waits for the next tick only if the first one succeeds"
 
 
@@ -26,7 +26,8 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     that it is not known in which time zone the next tick will be, which the schedules of the job follow, `targets` that the list
     of the job changes by itself: the last known targets are taken as those of the run, and `duration` that its runs take as long
     as the median of the last ones: its interval counts from their ends, and `overlap` that
-    runs of a job with this key end before its next slot, and one under way before the next tick.
+    runs of a job with this key end before its next slot, and one under way before the next tick, and `approval` that a run
+    which asks for approval gets it at once.
     """
     gated = view.config.jobs[key.job].only_if is not None
     unknown = view.cadence_source == "assumed" or view.stopped_at is not None
@@ -37,6 +38,7 @@ def of_run(view: View, key: JobKey) -> dict[str, Any]:
     found += [CHAIN] * _has_gated_steps(view, key.job) + [ZONE] * doubtful
     found += [TARGETS] * view.config.jobs[key.job].has_changing_targets
     found += [DURATION] * from_end
+    found += [APPROVAL] * (view.config.jobs[key.job].approve is not None)
     return {"assumed": found} if found else {}
 
 
@@ -57,6 +59,12 @@ def of_gates(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a note if the predicted runs *entries* assume that gates are open; it names their jobs."""
     names = dict.fromkeys(entry["job"] for entry in entries if GATE in entry.get("assumed", ()))
     return [f"gates are open (assumed) of {', '.join(names)}"] if names else []
+
+
+def of_approvals(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a note if the predicted runs *entries* assume that they are approved at once; it names their jobs."""
+    names = dict.fromkeys(entry["job"] for entry in entries if APPROVAL in entry.get("assumed", ()))
+    return [f"runs are approved at once (assumed) of {', '.join(names)}"] if names else []
 
 
 def of_overlaps(entries: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.config import Config
 from scheduled.config.named import each_target, known_keys, target_keys
-from scheduled.core import deferrals, planner, starts
+from scheduled.core import approvals, deferrals, planner, starts
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds, hold, is_refused
 from scheduled.core.jobs import Job, keys_of
@@ -22,7 +22,7 @@ from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
-from scheduled.core.starts import Start, is_for_event, sessions_left, spends
+from scheduled.core.starts import Start, asks, is_for_event, sessions_left, spends
 from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
@@ -41,12 +41,14 @@ from scheduled.state.open import read_only
 class TickPlan(msgspec.Struct, kw_only=True):
     """The *starts* of a tick in order, and the last plan of each job and target.
 
-    *behind* are those with a retry that waits for another run of the job to succeed.
+    *behind* are those with a retry that waits for another run of the job to succeed, *asking* those with a run that begins
+    to wait for approval.
     """
 
     starts: list[Start] = []
     plans: dict[JobKey, JobPlan] = {}
     behind: frozenset[JobKey] = frozenset()
+    asking: frozenset[JobKey] = frozenset()
 
 
 def dry_run(instance: Instance, jobs: Sequence[str] = (), slot: str | None = None) -> list[dict[str, Any]]:
@@ -182,7 +184,15 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         for start in found.starts
     ]
     waits = [
-        line(jobs[key.job], job_states[key], plan, holds, (now, runtime.zone), behind=key in found.behind)
+        line(
+            jobs[key.job],
+            job_states[key],
+            plan,
+            holds,
+            (now, runtime.zone),
+            behind=key in found.behind,
+            asks=key in found.asking,
+        )
         for key, plan in found.plans.items()
         if plan.waits
     ]
@@ -220,16 +230,19 @@ def _rounds(jobs: Jobs, job_states: Mapping[JobKey, JobState], now: Instant, hol
         pending |= {other for name in pending for other in jobs[name].after}
         states = {key: job_state for key, job_state in job_states.items() if key.job in pending}
         planned = planner.plan(jobs, states, now, holds=holds)
-        found.starts += planned.starts
+        asking = {start.claim.key: start for start in planned.starts if asks(jobs[start.claim.job], start)}
+        starting = [start for start in planned.starts if start.claim.key not in asking]
+        found.starts += starting
         found.plans |= planned.jobs
-        job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in planned.starts}
+        found.plans |= {key: JobPlan(waits="ask", skips=planned.jobs[key].skips) for key in asking}
+        found.asking |= asking.keys()
+        job_states |= {key: approvals.asked(job_states[key], start, now) for key, start in asking.items()}
+        job_states |= {start.claim.key: _ran(job_states[start.claim.key], start) for start in starting}
         holds = _left(jobs, holds, planned.starts)
-        started = {start.claim.job for start in planned.starts}
+        started = {start.claim.job for start in starting}
         ended = [job for job in started if not _waits_in(jobs, job_states, jobs[job], now, holds)]
         asked = {key.job for key in holds.start_requests.waiting()} & started
-        again = {
-            start.claim.job for start in planned.starts if _plans_again(jobs, job_states, start, now, holds)
-        }
+        again = {start.claim.job for start in starting if _plans_again(jobs, job_states, start, now, holds)}
         pending = again | asked | {name for job in ended for name in jobs.coming_after.get(job, ())}
     left = _left_to_next(found.plans, job_states, now)
     found.plans |= left
@@ -257,6 +270,7 @@ def _waits_in(
         or (state := job_states.get(key)) is None
         or state.busy
         or state.open_run is not None
+        or jobs[key.job].approve is not None
         or _waits_in(jobs, job_states, jobs[key.job], now, holds)
         for key in keys
     )

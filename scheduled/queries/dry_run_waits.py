@@ -17,15 +17,22 @@ WITH_END = ("waiting_retry", "deferred", "quiet", "paused", "jitter", "start_del
 
 
 def line(
-    job: Job, job_state: JobState, plan: JobPlan, holds: Holds, at: tuple[Instant, str], *, behind: bool
+    job: Job,
+    job_state: JobState,
+    plan: JobPlan,
+    holds: Holds,
+    at: tuple[Instant, str],
+    *,
+    behind: bool,
+    asks: bool,
 ) -> dict[str, Any]:
     """Return the line about *job*, or a target of it, which waits according to its *plan*; *at* is now, and the zone.
 
-    *behind*: a retry of it waits for another run of the job to succeed.
+    *behind*: a retry of it waits for another run of the job to succeed. *asks*: a run of it begins to wait for approval.
     """
     now, zone = at
     key, end = job_state.key, _end(job, plan, holds, now)
-    reason = _reason(job, job_state, plan, holds, now)
+    reason = "asks for approval" if asks else _reason(job, job_state, plan, holds, now)
     row = {
         "job": job.name,
         "target": key.target or None,

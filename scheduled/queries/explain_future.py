@@ -17,6 +17,7 @@ from scheduled.queries.explain_waits import (
     due_now,
     held_until,
     pauses_in_words,
+    waits_for_answer,
     waits_for_retry,
     waits_now,
 )
@@ -55,7 +56,9 @@ def _next_retry(job_state: JobState, plan: JobPlan) -> tuple[OpenRun, Instant] |
 
 def _later(view: View, key: JobKey, job_state: JobState, plan: JobPlan) -> str:
     if plan.next_due is not None:
-        return _upcoming(view, key, plan.next_due)
+        runs = _upcoming(view, key, plan.next_due)
+        asks = view.config.jobs[key.job].approve is not None
+        return runs.replace("It will run at", "It will ask for approval at", 1) if asks else runs
     if not view.config.jobs[key.job].is_by_time:
         return f"It runs {_unscheduled(view, key)}."
     last = slots_of(job_state.schedules, job_state.epoch).last_until(view.now)
@@ -191,9 +194,7 @@ def _step_waits(view: View, ledger: Ledger, run: OpenRun) -> str:
     if not job.enabled:
         return _request_waits(view, ledger, run.key)
     if run.retry_at is None:
-        return (
-            f"{run.key.display_name} waits for your decision: see `scheduled explain {run.key.display_name}`."
-        )
+        return waits_for_answer(view, run).replace("It waits", f"{run.key.display_name} waits", 1)
     if run.retry_at <= view.now and view.open_reason(run.key) == "gate":
         return _request_waits(view, ledger, run.key)
     text = waits_for_retry(view, run, run.retry_at)

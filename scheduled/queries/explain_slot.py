@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from scheduled.clock import stamp
+from scheduled.core.approvals import DENIED, NOT_IN_TIME
 from scheduled.core.epochs import REMOVED, base_of, open_slots_of, slots_of, span_between
 from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED_AT_GATE
@@ -38,6 +39,8 @@ SKIPPED = {
     "overlap": 'a run of the job was under way when it came due, and the job has `overlap = "skip"`',
     "gate": "its gate stayed closed until `gate_deadline`",
     "by hand": "you skipped it with `scheduled skip`",
+    DENIED: "you denied it with `scheduled deny`",
+    NOT_IN_TIME: "it was not approved in time",
 }
 OPEN = {
     "waiting_retry": "its run waits for a retry",
@@ -51,7 +54,7 @@ OPEN = {
     "jitter": "its `jitter` delays it",
     "start_delay": "its `start_delay` after a boot is not over",
     "after": "the jobs that it runs after have not ended",
-    "ask": "its run was interrupted and waits for your decision",
+    "ask": "its run waits for your decision",
     "deferred": "its run was deferred (exit code 75)",
     "due": "the next tick starts its run",
 }
@@ -188,6 +191,8 @@ def why_skipped(view: View, key: JobKey, reason: str) -> str:
 def _status(run: RunRow | None) -> str:
     if run is None:
         return " (its record was deleted)"
+    if run.status == "waiting_retry" and run.retry_at is None:
+        return ", which waits for your decision"
     return f", which {STATUSES.get(run.status, run.status)}"
 
 

@@ -1,14 +1,14 @@
 """Sentences of `explain` about a job of which something is due: why it waits, or what starts."""
 
 from scheduled.clock import stamp
-from scheduled.core import deferrals, gate_words
+from scheduled.core import approvals, deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED, is_not_now
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
-from scheduled.core.starts import Start, is_for_event
+from scheduled.core.starts import Start, asks, is_for_event
 from scheduled.queries import describe
 from scheduled.queries.explain_boots import after_boot
 from scheduled.queries.explain_slot import when
@@ -40,10 +40,7 @@ def waits_now(
     if plan.waits == "group":
         return f"It waits: {', '.join(view.holders(key)) or 'a job'} of its group {job.group!r} is running."
     if plan.waits == "ask" and run is not None:
-        return (
-            f"It waits for your decision: {run.run_id} was interrupted; run it again with"
-            f" `scheduled rerun {run.run_id}`, or skip it with `scheduled skip {key.display_name}`."
-        )
+        return waits_for_answer(view, run)
     if plan.waits == "paused":
         return f"It waits: {pauses_in_words(view, key)}."
     if plan.waits == "quiet" and job.not_between is not None:
@@ -53,6 +50,21 @@ def waits_now(
     if run is not None and run.retry_at is not None:
         return waits_for_retry(view, run, run.retry_at, plan.next_due)
     return _waits_for(view, job, job_state, plan)
+
+
+def waits_for_answer(view: View, run: OpenRun) -> str:
+    """Return that *run* waits for a person, with both answers and what happens without one."""
+    answers = f"`scheduled approve {run.run_id}` runs it, `scheduled deny {run.run_id}` skips it"
+    if not approvals.is_asked(run):
+        return f"It waits for your decision: {run.run_id} was interrupted; {answers}."
+    job = view.config.jobs[run.job]
+    at, default = approvals.deadline(job, run), job.approve.default if job.approve is not None else ""
+    then = (
+        ""
+        if at is None
+        else f" until {when(at, view)}, when it {'starts' if default == 'approve' else 'is skipped'}"
+    )
+    return f"It waits for approval since {when(int(run.claimed_at), view)}{then}: {answers}."
 
 
 def _waits_for_hours(view: View, key: JobKey, run: OpenRun | None, end: Instant) -> str:
@@ -268,4 +280,6 @@ def _starts(view: View, start: Start, replaced: str = "") -> str:
     )
     again = f" (attempt {claim.attempt})" if start.again else ""
     instead = f"; it replaces {replaced}" if replaced else ""
+    if asks(view.config.jobs[claim.job], start):
+        return f"It is due: its slot of {when(claim.slot, view)} asks for approval at the next tick{missed}{instead}."
     return f"It is due: its slot of {when(claim.slot, view)} runs at the next tick{again}{missed}{instead}."

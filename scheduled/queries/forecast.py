@@ -56,6 +56,7 @@ def forecast(
     found = _document(between(view, first, last, outages, job), view)
     instance.notes = assumptions.of_forecast(view, span, empty=not found)
     instance.notes += [*assumptions.of_targets(found), *assumptions.of_durations(view, found)]
+    instance.notes += assumptions.of_approvals(found)
     if span[1] > view.now:
         only = _chosen(view, job)
         instance.notes += windows.notes(view, [key for key in view.job_states if is_in(only, key)])

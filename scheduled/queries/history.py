@@ -73,7 +73,7 @@ def _none(ledger: Ledger, job: str | None, of: RunsOf) -> str:
 
 
 def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
-    """Return one run, with the fields of `history` and those of `run_details.details`.
+    """Return one run, with the fields of `history` and those of `run_details.details`; *asks*: it waits for an answer.
 
     Raise UnknownError if there is no such run.
     """
@@ -82,7 +82,8 @@ def one_run(instance: Instance, run_id: str) -> dict[str, Any]:
         row = ledger.run(run_id)
         if row is None:
             raise UnknownError(f"{run_id}: no such run; `scheduled history` lists them")
-        return {**with_steps(_run(row, zone), ledger, row, zone), **details(ledger, row, zone)}
+        asks = row.status == "waiting_retry" and row.retry_at is None
+        return {**with_steps(_run(row, zone), ledger, row, zone), **details(ledger, row, zone), "asks": asks}
 
 
 def _checked_status(word: str | None) -> str | None:

@@ -32,6 +32,9 @@ def _of_values(job: Job) -> dict[str, str]:
         found["fails_if"] = describe.fails_if(job.fails_if)
     if job.expect is not None:
         found["expect"] = expectation_words.in_words(job.expect)
+    if job.approve is not None:
+        by, default = job.approve.by, job.approve.default
+        found["approve"] = "yes" if by is None else f"within {duration(by)}, otherwise {default}"
     if job.umask is not None:
         found["umask"] = f"{job.umask:03o}"
     return found

@@ -8,6 +8,7 @@ from typing import Any
 from scheduled import question
 from scheduled.clock import stamp
 from scheduled.config.named import each_target, known_key
+from scheduled.core import approvals
 from scheduled.core.at_rest import is_at_rest
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
@@ -81,7 +82,8 @@ def _upcoming(view: View, only: JobKey | None, longest: int, *, budget: bool = T
     )
     ticks = islice(simulated, longest)
     decided = (entry for step in ticks for entry in _entries(view, step))
-    yield from question.each(heapq.merge(decided, *held, key=lambda found: found[0]))
+    asking = (_asking(view, key) for key in chosen if not view.config.unreadable)
+    yield from question.each(heapq.merge(*asking, decided, *held, key=lambda found: found[0]))
 
 
 def _each(found: Iterable[Decided]) -> Iterator[dict[str, Any]]:
@@ -111,7 +113,7 @@ def _held_by(view: View, job: Job, key: JobKey) -> str | None:
     if is_at_rest(state, view.now, view.holds.start_requests):
         return None
     plan = view.job_plan(job, key)
-    return "ask" if plan is not None and plan.waits == "ask" else None
+    return "ask" if plan is not None and plan.waits == "ask" and approvals.lasts(job, state) else None
 
 
 def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[Decided]:
@@ -119,6 +121,15 @@ def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[Decided]:
         yield from ((view.now, _entry(view, key, slot, None, reason)) for slot in _open(view, job, key))
     for slot in future_slots(view, key):
         yield slot + job.delay, _entry(view, key, slot, None, reason)
+
+
+def _asking(view: View, key: JobKey) -> Iterator[Decided]:
+    """Yield an entry for each run of *key* that waits for approval."""
+    state = view.job_states.get(key)
+    if state is not None:
+        runs = [*([] if state.open_run is None else [state.open_run]), *state.others]
+        for run in filter(approvals.is_asked, runs):
+            yield view.now, _entry(view, key, scheduled_for(run), None, "ask")
 
 
 def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
@@ -147,7 +158,7 @@ def _entries(view: View, step: Step) -> Iterator[Decided]:
     If this is a future slot, there is one for the newest past slot that it covers.
     """
     key, run = step.key, step.run
-    for one in step.given_up:
+    for one in (one for one in step.given_up if not approvals.is_asked(one.run)):
         yield step.tick, _entry(view, key, scheduled_for(one.run), None, one.reason)
     for skip in step.skips:
         for slot in _future(view, key, skip.span):
@@ -223,6 +234,7 @@ def _of_entries(view: View, found: list[dict[str, Any]], missed: list[str]) -> l
             *assumptions.of_overlaps(found),
             *assumptions.of_durations(view, found),
             *assumptions.of_budget(found),
+            *assumptions.of_approvals(found),
         ]
         return [f"ticks come {assumptions.ticks(view)}", *named]
     if found:

@@ -67,9 +67,9 @@ class History(Protocol):
     def last_skips(self, limit: int) -> dict[JobKey, list[SkippedRow]]:
         """Return the newest spans of every key with an open epoch if the newest did not get to run.
 
-        Such a span was skipped without a run, or it belongs to a run of which every attempt ended with "not now": its
-        reason is `DEFERRED` if the run of a newer slot replaced this run. Each list has the spans since the last other one,
-        newest first, but at most *limit*. Slots beyond the position do not count.
+        Such a span was skipped without a run, or it belongs to a run that was not approved in time, or of which every attempt
+        ended with "not now": its reason is `DEFERRED` if the run of a newer slot replaced this run. Each list has the spans
+        since the last other one, newest first, but at most *limit*. Slots beyond the position do not count.
         """
 
     def prune(

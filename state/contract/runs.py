@@ -32,6 +32,12 @@ class Runs(Protocol):
         attempt. Do nothing unless the run is `claimed`.
         """
 
+    def park(self, run_id: str) -> None:
+        """Let a claimed run wait until the user decides about it; its claim does not count as an attempt.
+
+        Do nothing unless the run is `claimed`.
+        """
+
     def started(self, run_id: str, attempt: int, at: float) -> None:
         """Record that an attempt started at *at*; do nothing unless the run is `claimed` with this attempt."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled.core.approvals import NOT_IN_TIME
 from scheduled.core.judgement import DEFERRED
 from scheduled.core.keys import JobKey
 from scheduled.core.no_catch_up import SUPERSEDED
@@ -39,9 +40,11 @@ _OF_STATUS, _OF_OTHER_STATUS = "status = ?", "status = ? AND status != 'success'
 _SKIPPED = """
     SELECT job, target, first, last, count, reason, decided_at FROM slots
     WHERE verdict = 'skipped' AND run_id IS NULL"""
-# A slot that did not get to run: skipped without a run, or with a run of which every attempt ended with "not now".
-_RULED_OUT = """iif(slots.run_id IS NULL, verdict = 'skipped',
-    runs.status IN ('skipped', 'waiting_retry') AND runs.deferrals > 0 AND runs.deferrals = runs.attempt)"""
+# A slot that did not get to run: skipped without a run, or with a run of which every attempt ended with "not now", or that
+# was not approved in time.
+_RULED_OUT = f"""iif(slots.run_id IS NULL, verdict = 'skipped',
+    runs.status IN ('skipped', 'waiting_retry') AND runs.deferrals = runs.attempt
+    AND (runs.deferrals > 0 OR runs.reason = '{NOT_IN_TIME}'))"""
 _NEWEST_DECIDED = f"""
     SELECT first, last, count, iif(slots.reason = '', runs.reason, slots.reason), slots.run_id, verdict, decided_at, {_RULED_OUT}
     FROM slots LEFT JOIN runs USING (run_id)

@@ -30,7 +30,7 @@ _OPEN_RUN = f"""
            interruptions, deferrals, stop_requested = 1, stop_requested = 2, reason,
            exists(SELECT 1 FROM other_attempts a WHERE a.run_id = runs.run_id AND a.attempt = runs.attempt
                   AND a.status = 'interrupted'), event, payload, parent, step, depth, started_at,
-           (SELECT min(started_at) FROM other_attempts a WHERE a.run_id = runs.run_id)
+           (SELECT min(started_at) FROM other_attempts a WHERE a.run_id = runs.run_id), claimed_at
     FROM runs LEFT JOIN origins ON origins.id = origin WHERE status IN {OPEN_STATUSES}
 """  # noqa: S608 - a constant
 
@@ -125,6 +125,14 @@ class Runs:
         )
         self._db.execute(
             "DELETE FROM runs WHERE run_id = ? AND trigger = 'manual' AND status = 'claimed'", (run_id,)
+        )
+
+    def park(self, run_id: str) -> None:
+        """See `Runs.park`."""
+        self._db.execute(
+            "UPDATE runs SET status = 'waiting_retry', attempt = attempt - 1, retry_at = NULL"
+            " WHERE run_id = ? AND status = 'claimed'",
+            (run_id,),
         )
 
     def started(self, run_id: str, attempt: int, at: float) -> None:

@@ -55,6 +55,28 @@ def test_a_claim_is_an_open_run_that_makes_its_job_busy(ledger):
     assert (job_state.open_run, job_state.busy, ledger.open_run("run-3600")) == (run, True, run)
 
 
+def test_a_parked_run_waits_for_a_decision_and_has_made_no_attempt(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.park("run-3600")
+
+    (run,) = ledger.open_runs()
+    job_state = ledger.job_states()[JobKey("job")]
+    assert (run.status, run.attempt, run.retry_at, run.claimed_at) == ("waiting_retry", 0, None, 5.5)
+    assert (job_state.open_run, job_state.busy) == (run, False)
+    assert rows(ledger) == [(Span(HOUR, HOUR, 1), None, "", "run-3600")]
+
+
+def test_a_run_that_has_started_is_not_parked(ledger):
+    claimed(ledger, HOUR)
+    with ledger.transaction():
+        ledger.started("run-3600", 1, 8)
+        ledger.park("run-3600")
+
+    (run,) = ledger.open_runs()
+    assert (run.status, run.attempt) == ("running", 1)
+
+
 @pytest.mark.parametrize("slot", [2 * HOUR, 3 * HOUR, 5 * HOUR])
 def test_no_slot_inside_a_span_with_a_verdict_can_be_claimed(ledger, slot):
     with ledger.transaction():

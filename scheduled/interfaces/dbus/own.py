@@ -26,8 +26,8 @@ from scheduled.question import limited
 TwoTexts = Annotated[tuple[str, str], DBusSignature("ss")]
 Texts = Annotated[list[str], DBusSignature("as")]
 # The arguments that each function takes from the bus. Others are refused: a parameter of `service` may name a file of the
-# user, as `against` of `audit` does. Not listed are the functions that run a tick in the current process (`start` and
-# `start_again` start a process for it), and those that read or write files that the caller names (`apply`, `backup`, `restore`).
+# user, as `against` of `audit` does. Not listed are the functions that run a tick in the current process (`start`,
+# `start_again` and `start_approved` start a process for it), and those that read or write files that the caller names (`apply`, `backup`, `restore`).
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("status", "incidents", "notices", "report", "check", "settings", "jobs"), ()),
     "audit": ("after", "until"),
@@ -55,6 +55,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "remove": ("job", "dry_run"),
     "install": ("every", "dbus", "dry_run"),
     "uninstall": ("dry_run",),
+    "start_approved": ("run", "wait"),
+    "deny": ("run", "dry_run"),
 }
 NAMES = tuple(ARGUMENTS)
 # They answer from the ledger if the configuration cannot be read.

@@ -15,8 +15,8 @@ class OwnTools:
 
     NAMES: ClassVar[dict[str, Permission | None]] = {
         **dict.fromkeys(("explain", "forecast", "next_slots", "audit", "history", "show_run", "logs", "incidents", "dry_run", "check")),
-        **dict.fromkeys(("emit", "rerun", "skip", "stop"), "run"),
         **dict.fromkeys(("pause", "resume", "ack", "mute", "unmute"), "override"),
+        **dict.fromkeys(("emit", "rerun", "skip", "stop", "approve", "deny"), "run"),
     }  # fmt: skip
 
     def __init__(self, permissions: Permissions) -> None:
@@ -117,3 +117,11 @@ class OwnTools:
     def unmute(self, jobs: schema.SomeJobs) -> schema.Documents:
         """Make notices about the given jobs again."""
         return service.unmute(self._permissions.instance, jobs)
+
+    async def approve(self, run_id: schema.Run, wait_seconds: schema.Wait = WAIT) -> schema.Document:
+        """Approve a run that waits for an answer (open reason `ask`), and start it. Do so only if the user wants it."""
+        return await service.start_approved(self._permissions.instance, run_id, wait=wait_seconds)
+
+    def deny(self, run_id: schema.Run) -> schema.Document:
+        """Deny a run that waits for an answer (open reason `ask`); it is skipped."""
+        return service.deny(self._permissions.instance, run_id)

@@ -18,7 +18,7 @@ from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.interfaces.web import metrics
 from scheduled.interfaces.web.api import routes
-from scheduled.interfaces.web.pages import calendar, edit, jobs, live, login, runs
+from scheduled.interfaces.web.pages import answers, calendar, edit, jobs, live, login, runs
 from scheduled.interfaces.web.pages.templating import HERE
 from scheduled.interfaces.web.responses import RefusedError, refused, status_of
 from scheduled.interfaces.web.security import Guard
@@ -66,6 +66,7 @@ def create(
         *live.routes(),
         *calendar.routes(),
         *metrics.routes(),
+        *answers.routes(),
     ]
     app.router.routes += [*routers, Mount("/static", StaticFiles(directory=HERE / "static"))]
     app.router.redirect_slashes = False

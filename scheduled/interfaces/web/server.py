@@ -119,18 +119,18 @@ def run(instance: Instance, options: ListenOptions, *, idle: str, renew: bool) -
 
 
 def _names(instance: Instance) -> tuple[str, ...]:
-    """Return the names in `[web] hosts`; none, with a message on stderr, if the configuration cannot be read.
+    """Return the names in `[web] hosts` and `external_url`; none, with a message on stderr, if the configuration cannot be read.
 
     Raise ConfigError, with the line, if one of them is no address.
     """
     try:
-        names = tuple(service.interfaces(instance).web.hosts)
+        web = service.interfaces(instance).web
     except ConfigError as error:
         print(f"scheduled web: {error}; the pages show what the ledger knows", file=sys.stderr, flush=True)  # noqa: T201
         return ()
-    if wrong := located(list(problems(instance.config_file, names))):
+    if wrong := located(list(problems(instance.config_file, web.hosts, web.external_url))):
         raise ConfigError("\n".join(wrong))
-    return names
+    return (*web.hosts, *([] if web.external_url is None else [web.external_url]))
 
 
 def url(instance: Instance, options: ListenOptions, *, renew: bool) -> str:

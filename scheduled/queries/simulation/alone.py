@@ -74,7 +74,7 @@ def alone(
                 yield Step(tick, key, slot=slot)
                 job_state, now = msgspec.structs.replace(job_state, position=slot), tick
             found = msgspec.structs.replace(found, next_due=next_due(job, job_state, now))
-        if found.next_due is None or needs_person(found, key, pauses):
+        if found.next_due is None or needs_person(found, job, job_state, pauses):
             return
         now = ticks.at_or_after(max(found.next_due, now + ticks.late + 1))
 

@@ -1,6 +1,6 @@
 """The state of a job in the simulation of future ticks: what is assumed of it, and what a tick does to it.
 
-Every run succeeds at once.
+Every run succeeds at once; one that asks for approval gets it at once, but one that has asked already gets no answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from scheduled.core import deferrals
+from scheduled.core import approvals, deferrals
 from scheduled.core.deferrals import GivenUp
 from scheduled.core.epochs import minute_before, open_slots_of
 from scheduled.core.holds import Holds, on_time, pauses_of
@@ -88,11 +88,14 @@ def due_next(job: Job, job_state: JobState, found: JobPlan, now: Instant) -> Ins
     return found.next_due
 
 
-def needs_person(found: JobPlan, key: JobKey, pauses: Mapping[JobKey, Instant | None]) -> bool:
+def needs_person(
+    found: JobPlan, job: Job, job_state: JobState, pauses: Mapping[JobKey, Instant | None]
+) -> bool:
     """Return whether nothing starts until a person decides or resumes: further steps would do nothing for years."""
-    return found.waits == "ask" or (
-        found.waits == "paused" and any(until is None for until in pauses_of(key, pauses).values())
-    )
+    if found.waits == "ask":
+        return approvals.lasts(job, job_state)
+    ends = pauses_of(job_state.key, pauses).values()
+    return found.waits == "paused" and any(until is None for until in ends)
 
 
 def holds_at(

@@ -133,8 +133,9 @@ class _Together:
             job = found.jobs[key]
             if key in starts or self._chains.is_under_way(key):
                 continue
-            next_due = due_next(self._jobs[key.job], self._states[key], job, now)
-            if next_due is not None and not needs_person(job, key, self._view.pauses):
+            configured, state = self._jobs[key.job], self._states[key]
+            next_due = due_next(configured, state, job, now)
+            if next_due is not None and not needs_person(job, configured, state, self._view.pauses):
                 self._push(self._ticks.at_or_after(max(next_due, now + 1)), key)
 
     def _continuing(self, starts: Collection[JobKey]) -> list[JobKey]:

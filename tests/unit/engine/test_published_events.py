@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from scheduled.commands import approvals as answers
 from scheduled.commands import overrides, unskip
 from scheduled.config.files import load_config
 from scheduled.core.configured_jobs import Jobs
@@ -16,7 +17,8 @@ from scheduled.core.judgement import Judgement
 from scheduled.core.keys import ALL_JOBS, JobKey
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import OpenRun, Span
-from scheduled.engine import config_changes, intake, settle, skips, start_requests, supervised
+from scheduled.core.starts import Start
+from scheduled.engine import approvals, config_changes, intake, settle, skips, start_requests, supervised
 from tests.fixtures.ledgers import HOUR, LEDGERS, a_claim, an_attempt_result
 
 ELSEWHERE = {"health_check_complete", "memory_threshold_exceeded", "mail_cleanup_complete"}
@@ -86,6 +88,8 @@ def published(tmp_path):
         skips.of_run(RUN, "stopped", "UTC"),
         supervised._started_event(a_claim(HOUR, target="blue"), "UTC"),
         unskip._event(row, "UTC"),
+        approvals._event(Start(claim=a_claim(HOUR, target="blue")), "UTC"),
+        answers._approved(RUN, "UTC"),
     ]
 
 

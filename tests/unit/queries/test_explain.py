@@ -182,7 +182,7 @@ def second_run(ledger):
         ("retry = { max_attempts = 3 }", [claimed, failed(NOW + 60)],
          "It waits: attempt 1 of 3 of run-5 failed (exit code 4); the next attempt is due at 2026-03-04 05:08."),
         ("", [claimed, failed(None)],
-         "It waits for your decision: run-5 was interrupted; run it again with `scheduled rerun run-5`, or skip it with `scheduled skip job`."),
+         "It waits for your decision: run-5 was interrupted; `scheduled approve run-5` runs it, `scheduled deny run-5` skips it."),
     ],
 )  # fmt: skip
 def test_the_sentence_explains_what_the_next_tick_will_do(sentence, table, work, expected):

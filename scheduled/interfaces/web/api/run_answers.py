@@ -58,11 +58,15 @@ class StepRun(msgspec.Struct, kw_only=True):
 
 
 class RunAnswer(Run, kw_only=True):
-    """A run: its attempts that have ended, the chain run that started it, and, for the run of a chain, its steps."""
+    """A run: its attempts that have ended, the chain run that started it, and, for the run of a chain, its steps.
+
+    *asks*: it waits for `approve` or `deny`.
+    """
 
     parent: str | None
     attempts: list[Attempt]
     steps: list[list[StepRun]] | None
+    asks: bool
 
 
 class Logs(msgspec.Struct, kw_only=True):
@@ -102,6 +106,15 @@ class Stopped(msgspec.Struct, kw_only=True):
     pid: int | None
     status: RunStatus
     steps: list[str]
+
+
+class Denied(msgspec.Struct, kw_only=True):
+    """A run that was denied."""
+
+    run_id: str
+    job: str
+    target: str | None
+    scheduled_for: str | None
 
 
 class Planned(msgspec.Struct, kw_only=True):

@@ -32,6 +32,10 @@ async def _rerun(instance: Instance, arguments: Arguments) -> Any:
     }
 
 
+async def _approve(instance: Instance, arguments: Arguments) -> Any:
+    return await service.start_approved(instance, arguments.name, wait=arguments.query.wait)
+
+
 RUN = Operation(
     method="POST",
     path="/jobs/{job}/run",
@@ -101,5 +105,21 @@ RUN_OPERATIONS: tuple[Operation, ...] = (
         summary="Preview what a tick would start now, with the reasons",
         call=lambda instance, _: service.dry_run(instance),
         answer=list[run_answers.Planned],
+    ),
+    Operation(
+        method="POST",
+        path="/runs/{run}/approve",
+        summary="Approve a run that waits for an answer, and start it",
+        call=_approve,
+        query=requests.WaitQuery,
+        answer=run_answers.Started,
+        status=202,
+    ),
+    Operation(
+        method="POST",
+        path="/runs/{run}/deny",
+        summary="Deny a run that waits for an answer; it is skipped",
+        call=lambda instance, arguments: service.deny(instance, arguments.name),
+        answer=run_answers.Denied,
     ),
 )

@@ -20,6 +20,7 @@ from scheduled.interfaces.web.request import instance_of, number, redirect
 from scheduled.interfaces.web.responses import RefusedError
 
 POLL_INTERVAL = 0.5  # seconds between two reads of a growing log
+SHORT_WAIT = 1.0  # seconds after "Approve": most runs have ended by then, and the page shows their result
 
 
 def routes() -> Iterator[Route]:
@@ -27,6 +28,8 @@ def routes() -> Iterator[Route]:
     yield Route("/runs/{run}", run)
     yield Route("/runs/{run}/output.txt", output)
     yield Route("/runs/{run}/stop", stop, methods=["POST"])
+    yield Route("/runs/{run}/approve", approve, methods=["POST"])
+    yield Route("/runs/{run}/deny", deny, methods=["POST"])
 
 
 def names_of(instance: Instance) -> list[str]:
@@ -109,6 +112,20 @@ async def stop(request: Request) -> Response:
     """Stop a run, and redirect to its page; a run that has ended in the meantime is shown as it ended."""
     run_id = request.path_params["run"]
     await run_in_threadpool(_stop, instance_of(request), run_id)
+    return redirect(f"/runs/{quote(run_id, safe='')}")
+
+
+async def approve(request: Request) -> Response:
+    """Approve a run that waits for an answer, and redirect to its page."""
+    run_id = request.path_params["run"]
+    await service.start_approved(instance_of(request), run_id, wait=SHORT_WAIT)
+    return redirect(f"/runs/{quote(run_id, safe='')}")
+
+
+async def deny(request: Request) -> Response:
+    """Deny a run that waits for an answer, and redirect to its page."""
+    run_id = request.path_params["run"]
+    await run_in_threadpool(service.deny, instance_of(request), run_id)
     return redirect(f"/runs/{quote(run_id, safe='')}")
 
 
