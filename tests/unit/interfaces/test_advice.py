@@ -52,7 +52,8 @@ def test_the_refusal_of_a_request_without_token_names_no_path():
 
 
 def test_a_page():
-    incident = {"text": SHORT, "job": None, "since": None, "notified_at": None}
+    incident = {"text": SHORT, "job": None, "since": None, "notified_at": None, "history": "", "flapping": False,
+                "acknowledged_at": None, "muted": False, "output": [], "to_do": []}  # fmt: skip
     page = templating.page(
         a_request("/incidents"), "incidents.html", incidents=[incident], notices=[], names=[]
     )
