@@ -19,6 +19,7 @@ FIELDS = 7
 # digits for the distance in minutes, one for the number of ticks at this distance, two to recognize the others.
 RHYTHM = 10**7
 ENOUGH = 3  # ticks at one distance: from then on more are expected
+DEADMAN = b"deadman"  # in the state directory: a link to the file that shows a monitor that ticks come
 LATE = 15 * 10**9  # nanoseconds; how much later than its minute a tick of cron begins on a busy machine
 
 
@@ -270,5 +271,18 @@ def is_idle(argv: list[str]) -> bool:
             return False
         posix.utime(snapshot, ns=(now_ns, beat(posix.stat(snapshot).st_mtime_ns, now_ns)))
     except OSError:
+        return False
+    return _touched(found[1] + b"/" + DEADMAN)
+
+
+def _touched(link: bytes) -> bool:
+    """Touch the file to which *link* points, if there is such a link; return False if a full tick has to repair it."""
+    try:
+        posix.utime(link)
+    except OSError:
+        try:
+            posix.lstat(link)
+        except OSError:
+            return True  # no file is configured
         return False
     return True

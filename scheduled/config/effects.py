@@ -30,6 +30,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post",
+         "heartbeat_url",  # it gets the end of the output, and its source may be a command
          "fails_if"),  # it searches the output before secrets are masked: its answer is one about them
         "executes",
     ),
@@ -64,7 +65,8 @@ SETTINGS: dict[str, Kind] = {
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
-         "compat.timeout", "wake.command"), "executes",
+         "compat.timeout", "wake.command",
+         "notify.heartbeat_url", "notify.deadman"), "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")

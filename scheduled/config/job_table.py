@@ -20,6 +20,7 @@ from scheduled.config.values import (
     ionice,
     kill_after,
     known_zone,
+    monitor,
     nice,
     seconds,
     secret_source,
@@ -56,6 +57,7 @@ OFF = frozenset(
         "only_if",
         "secrets",
         "umask",
+        "heartbeat_url",
     ]
 )
 
@@ -129,6 +131,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         limits=limits(raw.limits),
         options=raw.options,
         output_limit=size("output_limit", raw.output_limit),
+        heartbeat_url=monitor("heartbeat_url", raw.heartbeat_url),
         warnings=when.warnings,
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from scheduled.config.secret_urls import URLS, is_secret_url
 from scheduled.masking import MASKED, is_secret_name, without_secrets
 
 ANOTHER = f"{MASKED} (another)"  # in a diff: a secret that the edit changes
@@ -28,13 +29,16 @@ Found = dict[KeyPath, Any]
 
 
 def masked_table(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table with the secrets in its `env` masked."""
+    """Return a job's table, or one of the settings, with its secrets masked: those in its `env`, and addresses."""
     env = written.get("env")
-    return {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
+    shown = {**written, "env": without_secrets(env)} if isinstance(env, dict) else dict(written)
+    return shown | {key: MASKED for key in URLS if is_secret_url(shown.get(key))}
 
 
 def unmasked(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *changes* with each mask in `env` replaced by the secret that the job's *table* has there."""
+    """Return *changes* with each mask replaced by the secret that the job's *table* has there."""
+    urls = {key: table[key] for key in URLS if changes.get(key) in (MASKED, ANOTHER) and key in table}
+    changes = {**changes, **urls}
     env, old = changes.get("env"), table.get("env")
     if not isinstance(env, Mapping) or not isinstance(old, Mapping):
         return dict(changes)
@@ -80,9 +84,8 @@ def _masked(text: bytes | None, known: Found, *, comments: bool) -> str:
 
 
 def _mask(document: Mapping[str, Any], known: Found) -> None:
-    for path, env in _environments(document):
-        for key in filter(is_secret_name, tuple(env)):
-            env[key] = MASKED if known.get((*path, key), env[key]) == env[key] else ANOTHER
+    for path, table, key in tuple(_secret_places(document)):
+        table[key] = MASKED if known.get((*path, key), table[key]) == table[key] else ANOTHER
 
 
 def _read(text: bytes | None) -> dict[str, Any]:
@@ -90,18 +93,23 @@ def _read(text: bytes | None) -> dict[str, Any]:
 
 
 def _secrets(document: Mapping[str, Any]) -> Found:
-    found = _environments(document)
-    return {(*path, key): value for path, env in found for key, value in env.items() if is_secret_name(key)}
+    return {(*path, key): table[key] for path, table, key in _secret_places(document)}
 
 
-def _environments(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+def _secret_places(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
+    """Yield the tables with a secret, each with its path, and the key of the secret."""
+    for path, table in _tables(document):
+        env = table.get("env")
+        if isinstance(env, dict) and path != ("notify",):
+            yield from (((*path, "env"), env, key) for key in filter(is_secret_name, tuple(env)))
+        yield from ((path, table, key) for key in URLS if is_secret_url(table.get(key)))
+
+
+def _tables(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     jobs = document.get("jobs")
-    tables: Found = {("defaults",): document.get("defaults")}
+    tables: Found = {(name,): document.get(name) for name in ("defaults", "notify")}
     tables |= {("jobs", name): job for name, job in jobs.items()} if isinstance(jobs, dict) else {}
-    for path, found in tables.items():
-        env = found.get("env") if isinstance(found, dict) else None
-        if isinstance(env, dict):
-            yield (*path, "env"), env
+    yield from ((path, found) for path, found in tables.items() if isinstance(found, dict))
 
 
 def _masks(text: bytes | None) -> list[str]:
@@ -113,4 +121,4 @@ def _masks(text: bytes | None) -> list[str]:
 
 
 def _is_mask(key: str, value: Any) -> bool:
-    return is_secret_name(key) and value in (MASKED, ANOTHER)
+    return (is_secret_name(key) or key in URLS) and value in (MASKED, ANOTHER)

@@ -93,6 +93,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     wake: bool = False
     limits: LimitsTable = msgspec.field(default_factory=LimitsTable)
     output_limit: int | str = "1M"
+    heartbeat_url: str | None = None
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -120,6 +121,7 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
 class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     """[notify]: the sender of the mails that `scheduled` sends, their recipients, and the command that they name.
 
+    *heartbeat_url* is the monitor of the ticks, *deadman* a file that each of them touches.
     The default of the recipients depends on the form of the workspace (`Form.recipients`).
     """
 
@@ -128,6 +130,8 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     reports_to: str | None = None
     critical_to: str | None = None
     footer_command: str = FOOTER_COMMAND
+    heartbeat_url: str | None = None
+    deadman: str | None = None
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
     with_changing_targets: list[str]
     with_gate: list[str]
     waking: list[str]
+    with_heartbeat: list[str]
     counts_from_end: bool
     delays_starts: bool
     longest_delay: Seconds
@@ -48,6 +49,7 @@ def index_of(jobs: Collection[Job]) -> JobIndex:
         with_changing_targets=[job.name for job in jobs if job.has_changing_targets],
         with_gate=[job.name for job in jobs if job.only_if is not None],
         waking=[job.name for job in jobs if job.wake],
+        with_heartbeat=[job.name for job in jobs if job.heartbeat_url],
         counts_from_end=any(counts_from_end(job.schedules) for job in jobs),
         delays_starts=any(job.start_delay for job in jobs),
         longest_delay=max((job.delay for job in jobs), default=0),
@@ -164,6 +166,11 @@ class Jobs(MutableMapping[str, Job]):
     def waking(self) -> Sequence[str]:
         """The names of the jobs that wake the machine."""
         return self.index.waking
+
+    @property
+    def with_heartbeat(self) -> Sequence[str]:
+        """The names of the jobs that have a monitor."""
+        return self.index.with_heartbeat
 
     @property
     def counts_from_end(self) -> bool:

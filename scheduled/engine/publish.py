@@ -40,6 +40,7 @@ def snapshot(
         # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
         known = (delivery, alarm, ledger.next_due())
         others = [*(at for at in known if at is not None), *_lists_due(runtime, int(now))]
+        others += _pings_due(runtime, ledger, int(now))
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
@@ -76,6 +77,15 @@ def _lists_due(runtime: Runtime, now: int) -> list[int]:
     from scheduled.core.targets import next_listed
 
     return next_listed(runtime.config.jobs, now)
+
+
+def _pings_due(runtime: Runtime, ledger: Ledger, now: int) -> list[int]:
+    """Return when a heartbeat has to be sent, which an idle tick does not do."""
+    if runtime.pings is None:
+        return []
+    from scheduled.engine import pings
+
+    return pings.next_due(runtime, ledger, now)
 
 
 def _newest(now: float, *beats: int | None) -> int:

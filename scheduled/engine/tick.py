@@ -24,6 +24,7 @@ from scheduled.engine import (
     edits,
     event_spool,
     expiry,
+    facts,
     follow_ups,
     gaps,
     heartbeat,
@@ -39,6 +40,7 @@ from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
+from scheduled.engine.watched import watched
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import outbox, problems
 from scheduled.schedules.zones import Instant
@@ -87,7 +89,21 @@ def tick(
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
     result = Result(tick=claimant.tick, started_at=now)
     runtime.bus.subscribe(Event, result.events.append)
-    only = () if manual else only
+    with watched(runtime, result, unattended=unattended):
+        _run(runtime, claimant, result, only=() if manual else only, manual=manual, unattended=unattended)
+    return result
+
+
+def _run(
+    runtime: Runtime,
+    claimant: Claimant,
+    result: Result,
+    *,
+    only: Collection[str] | None,
+    manual: Sequence[ManualRequest],
+    unattended: bool,
+) -> None:
+    now = result.started_at
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
         asked, lists = _prepare(runtime, ledger, dispatcher, now, manual, only)
         requested = _claim(
@@ -107,10 +123,11 @@ def tick(
         news = [*result.unrecorded, *undelivered, *disabled]
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         fired = result.events if runtime.config.compat.trigger else None
+        if runtime.pings is not None:
+            runtime.pings.settle(ledger)
         news = _finish(runtime, ledger, asked, news, dispatcher, heartbeat=beat, fired=fired)
         result.problems = unfinished + stopped + news
     result.exit_code = _exit_code(runtime, result, undelivered)
-    return result
 
 
 def _prepare(
@@ -179,6 +196,7 @@ def _claim(
         requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
         able = dispatcher.take(ledger, due.starts, requested)
         planning.record_unclaimed(ledger, due, dispatcher.claimed, dispatcher.untaken)
+        facts.note(ledger, runtime, [*collected.events, *given_up, *due.events, *dispatcher.events])
     if runtime.claimed is not None and able and (requested or not manual):
         # From here on the request can't be refused: a waiting caller may return.
         runtime.claimed(_run_ids(dispatcher, requested))
@@ -334,6 +352,18 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    if runtime.pings is not None:
+        from scheduled.engine import pings
+
+        found |= pings.troubles(runtime, ledger, now)
+    if config.notify.deadman or runtime.paths.has_deadman():
+        from scheduled.engine import deadman
+
+        found |= deadman.prepare(runtime)
+    if new or runtime.unrecorded:
+        from scheduled.engine import last_error
+
+        last_error.note_tick(ledger, new or runtime.problems, now)
     return problems.news(ledger, found, now)
 
 

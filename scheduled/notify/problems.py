@@ -23,6 +23,7 @@ OF_JOB = (
     "skipped",
     "gate",
     "targets",
+    "heartbeat",
 )  # the kinds of problem that concern one job, or one target of it
 OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 
