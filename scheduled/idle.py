@@ -170,8 +170,8 @@ def _home(variable: bytes, default: bytes) -> bytes | None:
     return home + default if home.startswith(b"/") else None
 
 
-def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
-    """Return the paths (scheduled.toml, state directory) for the arguments of a plain `run`; None for other arguments."""
+def paths(argv: list[str], plain: list[str] | None = None) -> tuple[bytes, bytes] | None:
+    """Return the paths (scheduled.toml, state directory) if the arguments are *plain* (`run`); None for other arguments."""
     config = posix.environ.get(b"SCHEDULED_CONFIG") or None
     state = posix.environ.get(b"SCHEDULED_STATE") or None
     words = iter(argv)
@@ -190,7 +190,9 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
     )
     config = config or (config_home and config_home + b"/scheduled/scheduled.toml")
     state = state or (state_home and state_home + b"/scheduled")
-    if verbs != ["run"] or not (config and state and config.startswith(b"/") and state.startswith(b"/")):
+    if verbs != (plain or ["run"]) or not (
+        config and state and config.startswith(b"/") and state.startswith(b"/")
+    ):
         return None
     return config, state
 

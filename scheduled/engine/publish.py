@@ -5,6 +5,7 @@ import os
 from scheduled import idle
 from scheduled.core import planner
 from scheduled.core.planner import Plan
+from scheduled.engine import brief_file
 from scheduled.engine.event_spool import has_files
 from scheduled.engine.heartbeat import last
 from scheduled.engine.runtime import Runtime
@@ -44,6 +45,7 @@ def snapshot(
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
+        shown = brief_file.content(ledger, beat or None)
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
         # The spool is read after the fingerprint, which has what is in it now: an event may have come during the tick.
@@ -52,6 +54,7 @@ def snapshot(
         if runtime.config.problems or again or runtime.paths.has_secrets() or has_files(runtime.paths):
             due = int(now)  # the next tick must not be skipped as idle
         content.write(due, edited, beat)
+        brief_file.write(runtime.paths.root, shown)
 
 
 class _Content:
@@ -106,13 +109,14 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
         if not path.exists():
             return
         beat, due = last(ledger, path) or 0, document.header(path)[1]
-        content = _Content(runtime, ledger, now)
+        content, shown = _Content(runtime, ledger, now), brief_file.content(ledger, beat or None)
         ledger.close()
         edited = _edited(runtime)
         # `audit` reads the due instant as the time up to which slots are accounted for: never move it
         # forward.
         due = int(now) if due is None else min(due, int(now))
         content.write(due, edited, beat)
+        brief_file.write(runtime.paths.root, shown)
 
 
 def _edited(runtime: Runtime) -> int:

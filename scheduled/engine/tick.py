@@ -20,6 +20,7 @@ from scheduled.core.tick_times import named
 from scheduled.engine import (
     claims,
     clock_steps,
+    cron_watch,
     dropped,
     edits,
     event_spool,
@@ -123,6 +124,7 @@ def _run(
         news = [*result.unrecorded, *undelivered, *disabled]
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         fired = result.events if runtime.config.compat.trigger else None
+        cron_watch.refresh(ledger, clock.now())
         if runtime.pings is not None:
             runtime.pings.settle(ledger)
         news = _finish(runtime, ledger, asked, news, dispatcher, heartbeat=beat, fired=fired)
@@ -352,6 +354,7 @@ def _news(runtime: Runtime, ledger: Ledger, new: list[str], now: float) -> list[
         from scheduled.engine import target_lists
 
         found |= problems.of_kind("targets", target_lists.problems(ledger, config.jobs))
+    found |= cron_watch.troubles(ledger)
     if runtime.pings is not None:
         from scheduled.engine import pings
 
