@@ -274,13 +274,13 @@ def is_idle(argv: list[str]) -> bool:
         posix.utime(snapshot, ns=(now_ns, beat(posix.stat(snapshot).st_mtime_ns, now_ns)))
     except OSError:
         return False
-    return _touched(found[1] + b"/" + DEADMAN)
+    return _touched(found[1] + b"/" + DEADMAN, now_ns)
 
 
-def _touched(link: bytes) -> bool:
-    """Touch the file to which *link* points, if there is such a link; return False if a full tick has to repair it."""
+def _touched(link: bytes, now_ns: int) -> bool:
+    """Set the time of the file to which *link* points, if there is such a link; return False if a full tick has to repair it."""
     try:
-        posix.utime(link)
+        posix.utime(link, ns=(now_ns, now_ns))
     except OSError:
         try:
             posix.lstat(link)

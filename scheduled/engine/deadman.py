@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduled import idle
+from scheduled import clock, idle
 from scheduled.core.troubles import Trouble
 from scheduled.paths import Paths
 
@@ -41,7 +41,8 @@ def prepare(runtime: "Runtime") -> dict[str, Trouble]:
 def touch(paths: Paths) -> None:
     """Set the modification time of the file to now. `prepare` has reported what is wrong with it."""
     with suppress(OSError):
-        os.utime(_link(paths))
+        now = int(clock.now() * 1e9)
+        os.utime(_link(paths), ns=(now, now))
 
 
 def _link(paths: Paths) -> Path:
