@@ -48,6 +48,11 @@ def _run() -> int:
     words = sys.argv[1:]
     if idle.is_idle(words):
         return 0
+    if "--brief" in words:
+        from scheduled import brief
+
+        if (code := brief.run(words)) is not None:
+            return code
     if sys.flags.no_site:
         _add_site_packages()
     import gc

@@ -19,6 +19,7 @@ FIELDS = 7
 # digits for the distance in minutes, one for the number of ticks at this distance, two to recognize the others.
 RHYTHM = 10**7
 ENOUGH = 3  # ticks at one distance: from then on more are expected
+DEADMAN = b"deadman"  # in the state directory: a link to the file that shows a monitor that ticks come
 LATE = 15 * 10**9  # nanoseconds; how much later than its minute a tick of cron begins on a busy machine
 
 
@@ -169,8 +170,8 @@ def _home(variable: bytes, default: bytes) -> bytes | None:
     return home + default if home.startswith(b"/") else None
 
 
-def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
-    """Return the paths (scheduled.toml, state directory) for the arguments of a plain `run`; None for other arguments."""
+def paths(argv: list[str], plain: list[str] | None = None) -> tuple[bytes, bytes] | None:
+    """Return the paths (scheduled.toml, state directory) if the arguments are *plain* (`run`); None for other arguments."""
     config = posix.environ.get(b"SCHEDULED_CONFIG") or None
     state = posix.environ.get(b"SCHEDULED_STATE") or None
     words = iter(argv)
@@ -189,7 +190,9 @@ def paths(argv: list[str]) -> tuple[bytes, bytes] | None:
     )
     config = config or (config_home and config_home + b"/scheduled/scheduled.toml")
     state = state or (state_home and state_home + b"/scheduled")
-    if verbs != ["run"] or not (config and state and config.startswith(b"/") and state.startswith(b"/")):
+    if verbs != (plain or ["run"]) or not (
+        config and state and config.startswith(b"/") and state.startswith(b"/")
+    ):
         return None
     return config, state
 
@@ -270,5 +273,18 @@ def is_idle(argv: list[str]) -> bool:
             return False
         posix.utime(snapshot, ns=(now_ns, beat(posix.stat(snapshot).st_mtime_ns, now_ns)))
     except OSError:
+        return False
+    return _touched(found[1] + b"/" + DEADMAN, now_ns)
+
+
+def _touched(link: bytes, now_ns: int) -> bool:
+    """Set the time of the file to which *link* points, if there is such a link; return False if a full tick has to repair it."""
+    try:
+        posix.utime(link, ns=(now_ns, now_ns))
+    except OSError:
+        try:
+            posix.lstat(link)
+        except OSError:
+            return True  # no file is configured
         return False
     return True

@@ -91,6 +91,10 @@ class Paths:
         except OSError:
             return False
 
+    def has_deadman(self) -> bool:
+        """Return whether an idle tick touches a file for a monitor; see `idle`."""
+        return os.path.lexists(self.root / "deadman")
+
     @staticmethod
     def run_of(file: Path) -> str:
         """Return the id of the run to which *file*, a report, an order or a file of secrets, belongs."""

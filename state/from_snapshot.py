@@ -1,7 +1,7 @@
 """A lost ledger, and what the snapshot has of it."""
 
 from scheduled.paths import Paths
-from scheduled.state import essentials, snapshot
+from scheduled.state import essentials, last_error, snapshot
 from scheduled.state.sqlite.ledger import SqliteLedger, closed_on_error
 
 
@@ -16,6 +16,8 @@ def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
         ledger.override(key, enabled)
     for key, until in overrides.paused.items():
         ledger.pause(key, until)
+    if error := last_error.restored(snapshot.current(paths.snapshot) or {}):
+        ledger.remember(last_error.META, error)
     restored = []
     if jobs:
         restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")

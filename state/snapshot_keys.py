@@ -33,6 +33,7 @@ OWN: dict[str, Any] = {
         "last_run": WHOLE,
         "last_status": {"healthy": WHOLE, "warnings": WHOLE, "errors": WHOLE},
     },
+    "last_error": WHOLE,
     "jobs": {ANY: dict.fromkeys(_JOB, WHOLE)},
     "generation": WHOLE,
     "overridden": WHOLE,

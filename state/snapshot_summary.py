@@ -7,6 +7,7 @@ from scheduled.clock import local
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.schedules.zones import Instant
+from scheduled.state import last_error
 from scheduled.state.ledger import Ledger
 
 ALL = "*"  # the name of all jobs among the pauses
@@ -51,6 +52,7 @@ def summary(
             "last_run": iso(_last(health), zone),
             "last_status": {key: status.get(key, 0) for key in ("healthy", "warnings", "errors")},
         },
+        "last_error": last_error.shown(ledger, zone),
         "jobs": {str(row.key): _job(row, zone) for row in rows},
         "overridden": {str(key): enabled for key, enabled in ledger.overrides().items()},
         "generation": generation,

@@ -59,6 +59,14 @@ class _HealthCheck(msgspec.Struct, frozen=True):
     last_status: _Counts = _Counts()
 
 
+class _LastError(msgspec.Struct, frozen=True):
+    text: str
+    at: datetime
+    job: str | None = None
+    target: str | None = None
+    run_id: str | None = None
+
+
 class _Own(msgspec.Struct, frozen=True):
     """The keys of `snapshot_keys.OWN`; the header `_idle` has a checksum of its own."""
 
@@ -69,6 +77,7 @@ class _Own(msgspec.Struct, frozen=True):
     memory_rollover: _MemoryRollover = _MemoryRollover()
     mail_cleanup: _MailCleanup = _MailCleanup()
     health_check: _HealthCheck = _HealthCheck()
+    last_error: _LastError | None = None
     jobs: dict[str, Any] = {}
     generation: int = 0
     overridden: dict[str, bool] = {}

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.real_workspace",
     "tests.fixtures.sample_workspace",
     "tests.fixtures.later_workspace",  # imports the one before
+    "tests.fixtures.monitor",
     "tests.fixtures.web",
     "tests.fixtures.world",
     "tests.fixtures.zone_files",

@@ -95,16 +95,32 @@ def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as
 
 
 @click.command()
+@click.option(
+    "--brief", is_flag=True, help="Print one line if something is wrong, otherwise nothing (for .bashrc)."
+)
 @as_json
 @subcommand
 @from_ledger
-def status(instance: Instance, as_json: bool) -> int:
+def status(instance: Instance, brief: bool, as_json: bool) -> int:
     """Show current problems, the last tick and the jobs. Exit with 1 if there is a problem."""
     from scheduled import service
 
+    if brief:  # with other options, or relative paths: the command alone does not come here, see `brief`
+        return _print_brief(instance, as_json=as_json)
     document = service.status(instance)
     show(document, "status", as_json=as_json, module="render_status", notes=instance.notes)
     return EXIT_OK if document["healthy"] else EXIT_FAILED
+
+
+def _print_brief(instance: Instance, *, as_json: bool) -> int:
+    import os
+
+    from scheduled import brief
+
+    if as_json:
+        raise click.UsageError("--brief and --json: give only one of them")
+    paths = [os.fsdecode(path) for path in (instance.config_file, instance.paths.root)]
+    return brief.run(["--config", paths[0], "--state", paths[1], *brief.VERBS]) or EXIT_OK
 
 
 @click.command()

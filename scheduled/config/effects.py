@@ -30,6 +30,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post",
+         "heartbeat_url",  # it gets the end of the output, and its source may be a command
          "fails_if", "expect"),  # they search the output before secrets are masked: their answers are some about them
         "executes",
     ),
@@ -66,7 +67,7 @@ SETTINGS: dict[str, Kind] = {
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
          "compat.timeout", "wake.command",
          # They start commands, decide where secrets of notices are sent, and what agents read in them.
-         "notify.channels", "notify.routes", "notify.subject", "notify.body", "web.external_url"), "executes",
+         "notify.channels", "notify.routes", "notify.subject", "notify.body", "web.external_url", "notify.heartbeat_url", "notify.deadman"), "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")

@@ -20,6 +20,7 @@ from scheduled.config.values import (
     ionice,
     kill_after,
     known_zone,
+    monitor,
     nice,
     recipients,
     seconds,
@@ -59,6 +60,7 @@ OFF = frozenset(
         "only_if",
         "secrets",
         "umask",
+        "heartbeat_url",
     ]
 )
 
@@ -135,6 +137,7 @@ def _job(name: str, raw: JobTable, when: reading.When, on: str, source: Path) ->
         output_limit=size("output_limit", raw.output_limit),
         mail_output=raw.mail_output,
         notify=recipients("notify", raw.notify or ()),
+        heartbeat_url=monitor("heartbeat_url", raw.heartbeat_url),
         warnings=when.warnings,
         approve=approve(raw.approve),
     )

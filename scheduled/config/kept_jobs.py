@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from scheduled.config.secret_urls import is_secret_url
 from scheduled.core.configured_jobs import JobIndex, Jobs
 from scheduled.core.jobs import Job
 from scheduled.masking import is_secret_name
@@ -20,8 +21,10 @@ class JobList(msgspec.Struct, frozen=True):
 
 
 def encode(jobs: Jobs) -> tuple[JobList, bytes] | None:
-    """Return *jobs*, encoded; None if one has a secret in its `env`, or a value that can't be encoded without a difference."""
+    """Return *jobs*, encoded; None if one has a secret, or a value that can't be encoded without a difference."""
     if any(is_secret_name(name) for job in jobs.values() for name in job.env):
+        return None
+    if any(is_secret_url(job.heartbeat_url) for job in jobs.values()):
         return None
     bodies = [msgspec.msgpack.encode(job) for job in jobs.values()]
     listed, data = JobList(list(jobs), [*accumulate(map(len, bodies))], jobs.index), b"".join(bodies)

@@ -20,6 +20,7 @@ from scheduled import clock, idle
 from scheduled.config import kept_jobs
 from scheduled.config.config import Config, give_jobs, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
+from scheduled.config.secret_urls import URLS, is_secret_url
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
 from scheduled.config.written import Tables, Written
@@ -166,11 +167,13 @@ def _changed_at(path: str) -> int:
 
 
 def _has_secrets(settings: Mapping[str, Any]) -> bool:
-    """Return whether `env` of [defaults], or a channel, has a secret, which is kept in no file of the state."""
-    env = (settings.get("defaults") or {}).get("env") or {}
-    if any(map(is_secret_name, env)):
+    """Return whether [defaults] or [notify] has a secret, which is kept in no file of the state."""
+    tables = [settings.get(name) or {} for name in ("defaults", "notify")]
+    env = tables[0].get("env") or {}
+    urls = (table.get(key) for table in tables for key in URLS)
+    if any(map(is_secret_name, env)) or any(map(is_secret_url, urls)):
         return True
-    channels = (settings.get("notify") or {}).get("channels") or {}
+    channels = tables[1].get("channels") or {}
     if not channels:
         return False
     from scheduled.core.channels import may_be_secret  # many configurations have no channels

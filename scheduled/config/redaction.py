@@ -14,6 +14,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from scheduled.config.secret_urls import URLS, is_secret_url
 from scheduled.core.channels import may_be_secret
 from scheduled.masking import MASKED, is_secret_name, without_secrets
 
@@ -30,13 +31,13 @@ Found = dict[KeyPath, Any]
 
 
 def masked_table(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's table, or one of the settings, with the secrets in its `env` and its `channels` masked."""
+    """Return a job's table, or one of the settings, with the secrets in its `env` and its `channels` masked, and addresses."""
     found = dict(written)
     if isinstance(env := found.get("env"), dict):
         found["env"] = without_secrets(env)
     if isinstance(channels := found.get("channels"), dict):
         found["channels"] = {name: _masked_channel(value) for name, value in channels.items()}
-    return found
+    return found | {key: MASKED for key in URLS if is_secret_url(found.get(key))}
 
 
 def _masked_channel(written: Any) -> Any:
@@ -46,8 +47,9 @@ def _masked_channel(written: Any) -> Any:
 
 
 def unmasked(changes: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *changes* with each mask in `env` and `channels` replaced by the secret that *table* has there."""
-    found = dict(changes)
+    """Return *changes* with each mask replaced by the secret that *table* has there."""
+    urls = {key: table[key] for key in URLS if changes.get(key) in MASKS and key in table}
+    found = {**changes, **urls}
     for name, restored in (("env", _restored), ("channels", _restored_channel)):
         new, old = changes.get(name), table.get(name)
         if isinstance(new, Mapping) and isinstance(old, Mapping):
@@ -104,7 +106,7 @@ def _masked(text: bytes | None, known: Found, *, comments: bool) -> str:
 
 
 def _mask(document: Mapping[str, Any], known: Found) -> None:
-    for path, table, key in tuple(_places(document)):
+    for path, table, key in tuple(_secret_places(document)):
         table[key] = MASKED if known.get((*path, key), table[key]) == table[key] else ANOTHER
 
 
@@ -113,13 +115,20 @@ def _read(text: bytes | None) -> dict[str, Any]:
 
 
 def _secrets(document: Mapping[str, Any]) -> Found:
-    return {(*path, key): table[key] for path, table, key in _places(document)}
+    return {(*path, key): table[key] for path, table, key in _secret_places(document)}
 
 
-def _places(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
-    """Yield the path, the table and the key of each secret in *document*."""
-    for path, env in _environments(document):
-        yield from ((path, env, key) for key in env if is_secret_name(key))
+def _secret_places(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
+    """Yield the tables with a secret, each with its path, and the key of the secret."""
+    for path, table in _tables(document):
+        env = table.get("env")
+        if isinstance(env, dict) and path != ("notify",):
+            yield from (((*path, "env"), env, key) for key in filter(is_secret_name, tuple(env)))
+        yield from ((path, table, key) for key in URLS if is_secret_url(table.get(key)))
+    yield from _channels(document)
+
+
+def _channels(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
     notify = document.get("notify")
     channels = notify.get("channels") if isinstance(notify, dict) else None
     for name, written in channels.items() if isinstance(channels, dict) else ():
@@ -129,14 +138,11 @@ def _places(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any, str]]:
             yield ("notify", "channels"), channels, name
 
 
-def _environments(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+def _tables(document: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     jobs = document.get("jobs")
-    tables: Found = {("defaults",): document.get("defaults")}
+    tables: Found = {(name,): document.get(name) for name in ("defaults", "notify")}
     tables |= {("jobs", name): job for name, job in jobs.items()} if isinstance(jobs, dict) else {}
-    for path, found in tables.items():
-        env = found.get("env") if isinstance(found, dict) else None
-        if isinstance(env, dict):
-            yield (*path, "env"), env
+    yield from ((path, found) for path, found in tables.items() if isinstance(found, dict))
 
 
 def _masks(text: bytes | None) -> list[str]:

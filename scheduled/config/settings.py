@@ -7,7 +7,7 @@ from typing import Any
 from scheduled.config.convert import converted
 from scheduled.config.notice_times import check_times
 from scheduled.config.tables import DefaultsTable, SettingsTable
-from scheduled.config.values import known_zone, seconds
+from scheduled.config.values import absolute, known_zone, monitor, seconds
 from scheduled.errors import ConfigError
 
 
@@ -21,6 +21,8 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
         settings = converted(tables, SettingsTable)
         seconds("compat.timeout", settings.compat.timeout)
         check_times(settings.notify)
+        monitor("notify.heartbeat_url", settings.notify.heartbeat_url)
+        absolute("notify.deadman", settings.notify.deadman)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     if settings.max_parallel < 1:

@@ -115,6 +115,7 @@ class DefaultsTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     notify: list[str] | None = None
     expect: ExpectTable | None = None
     approve: bool | ApproveTable = False
+    heartbeat_url: str | None = None
 
 
 class ForEachTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -163,6 +164,7 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
 
     The default of the recipients depends on the form of the workspace (`Form.recipients`). *channels* and *routes* lead
     notices to people, *subject* and *body* are the templates of their texts.
+    *heartbeat_url* is the monitor of the ticks, *deadman* a file that each of them touches.
     """
 
     sender: str = "@trigger"
@@ -177,6 +179,8 @@ class NotifyTable(msgspec.Struct, forbid_unknown_fields=True):
     routes: list[RouteTable] = []
     subject: str | None = None
     body: str | None = None
+    heartbeat_url: str | None = None
+    deadman: str | None = None
 
 
 class CatchUpTable(msgspec.Struct, forbid_unknown_fields=True):

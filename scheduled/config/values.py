@@ -10,6 +10,7 @@ from scheduled.schedules.schedule import ScheduleError
 
 EVENT = re.compile(r"[A-Za-z]\w{0,99}")
 RECIPIENT = re.compile(r"[A-Za-z][\w.-]{0,63}|@[\w.-]{1,100}")
+SERVER = re.compile(r"https?://[^/?#]+(/[^#]*)?(\?[^#]*)?\Z")
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 LONGEST_KILL_AFTER = 3600
 LEAST_NICE, MOST_NICE = -20, 19
@@ -118,6 +119,28 @@ def recipients(key: str, names: Iterable[str]) -> tuple[str, ...]:
                 '"ops", "memory" or "@flow"'
             )
     return tuple(dict.fromkeys(names))
+
+
+def monitor(key: str, value: str | None) -> str:
+    """Return the address of a monitor, or its source; '' for None. A wrong one is not shown: it may be a secret."""
+    if value is None:
+        return ""
+    from scheduled.core.secret_sources import read_source  # most jobs have no monitor
+
+    plain = value.isprintable() and " " not in value and value.isascii()
+    if read_source(value) is None and not (plain and SERVER.match(value)):
+        raise ConfigError(
+            f"{key}: must be an address that begins with https:// or http://, without blanks and without a fragment (#); "
+            'or where it comes from: "file:PATH", "command:LINE" or "credential:NAME"'
+        )
+    return value
+
+
+def absolute(key: str, value: str | None) -> str | None:
+    """Return the path of a file, which must not depend on the directory of the process that uses it."""
+    if value is not None and (not value.startswith(("/", "~/")) or "\0" in value):
+        raise ConfigError(f"{key}: must be an absolute path, or begin with ~/, got {value!r}")
+    return value
 
 
 def codes(raw: list[int]) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ class JobIndex(msgspec.Struct, frozen=True, kw_only=True):
     with_gate: list[str]
     waking: list[str]
     expecting: list[str]
+    with_heartbeat: list[str]
     counts_from_end: bool
     delays_starts: bool
     longest_delay: Seconds
@@ -54,6 +55,7 @@ def index_of(jobs: Collection[Job]) -> JobIndex:
         with_gate=[job.name for job in jobs if job.only_if is not None],
         waking=[job.name for job in jobs if job.wake],
         expecting=[job.name for job in jobs if job.expect is not None and job.expect.is_about_time],
+        with_heartbeat=[job.name for job in jobs if job.heartbeat_url],
         counts_from_end=any(counts_from_end(job.schedules) for job in jobs),
         delays_starts=any(job.start_delay for job in jobs),
         longest_delay=max((job.delay for job in jobs), default=0),
@@ -178,6 +180,11 @@ class Jobs(MutableMapping[str, Job]):
     def expecting(self) -> Sequence[str]:
         """The names of the jobs of which something is expected over time, see `core.expectations`."""
         return self.index.expecting
+
+    @property
+    def with_heartbeat(self) -> Sequence[str]:
+        """The names of the jobs that have a monitor."""
+        return self.index.with_heartbeat
 
     @property
     def counts_from_end(self) -> bool:

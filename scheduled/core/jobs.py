@@ -182,6 +182,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     probably not intended. *secrets* are sources of secrets by the names of their variables, as in
     `core.secret_sources`. *labels* are texts for other programs.
     A slot that was due before the first tick of a boot starts *start_delay* seconds after the boot at the earliest.
+    *heartbeat_url* is the address of its monitor, or the source of it.
     *between* is the window of a job with `once_per`; *not_between* is then the time outside of it.
     With *approve* each run that no person started waits until one approves it.
     """
@@ -236,6 +237,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output_limit: int = OUTPUT_LIMIT
     mail_output: MailOutput = "on_failure"
     notify: tuple[str, ...] = ()
+    heartbeat_url: str = ""
     warnings: tuple[str, ...] = ()
     approve: Approve | None = None
 

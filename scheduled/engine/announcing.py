@@ -10,6 +10,7 @@ from scheduled.core.conditions import Priority
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
 from scheduled.core.troubles import Trouble
+from scheduled.engine import cron_watch
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.notify import problems
@@ -61,6 +62,10 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
     Must be called inside a transaction.
     """
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
+    if (wrong := [*facts.messages, *facts.undelivered]) or runtime.unrecorded:
+        from scheduled.engine import last_error
+
+        last_error.note_tick(ledger, wrong or runtime.problems, now)
     if runtime.config.jobs.expecting:
         from scheduled.engine import expecting  # most configurations expect nothing
 
@@ -96,6 +101,15 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import textfile
 
         found |= textfile.problems(ledger)
+    found |= cron_watch.troubles(ledger)
+    if runtime.pings is not None:
+        from scheduled.engine import pings
+
+        found |= pings.troubles(runtime, ledger, now)
+    if config.notify.deadman or runtime.paths.has_deadman():
+        from scheduled.engine import deadman
+
+        found |= deadman.prepare(runtime)
     if (url := config.interfaces.web.external_url) is not None:
         found = _with_links(runtime, ledger, url, found)
     undelivered = map(printable, facts.undelivered)

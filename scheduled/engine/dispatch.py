@@ -18,7 +18,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim
 from scheduled.core.starts import Start, asks
-from scheduled.engine import claims, lost_steps, recovery, settle
+from scheduled.engine import claims, facts, lost_steps, recovery, settle
 from scheduled.engine.executors import EXECUTORS
 from scheduled.engine.expiry import expire
 from scheduled.engine.follow_ups import FollowUps
@@ -134,6 +134,11 @@ class Dispatcher:
         self._replacing = self._replacing or Replacing(self._runtime)
         self._replacing.request(ledger, [start for start in starts if start.replaces], int(now))
         return [start for start in starts if not start.replaces]
+
+    @property
+    def events(self) -> "Sequence[Event]":
+        """The events of claims that are not published yet."""
+        return self._events
 
     @property
     def _waits_for_end(self) -> bool:
@@ -321,6 +326,7 @@ class Dispatcher:
                 self._take(
                     ledger, self._follow_ups.starts(ledger, ended, events, answered=answered, free=free)
                 )
+            facts.note(ledger, self._runtime, [*events, *self._events])
         self._runtime.publish(events)
         self._publish_events()
         self._submit(supervisor, ledger)
@@ -336,6 +342,7 @@ class Dispatcher:
         recovery.record_large_reports(ledger, self._runtime)
         with self._runtime.settling(ledger):
             events = recovery.settle_ended(ledger, self._runtime, clock.now())
+            facts.note(ledger, self._runtime, events)
         self._runtime.publish(events)
         self._problems.append(
             "this tick's supervisor was killed; a command that still runs is left to end, but its result can't be known:"

@@ -5,6 +5,7 @@ import os
 from scheduled import idle
 from scheduled.core import planner
 from scheduled.core.planner import Plan
+from scheduled.engine import brief_file
 from scheduled.engine.announcing import DUE as NOTICES_DUE
 from scheduled.engine.event_spool import has_files
 from scheduled.engine.heartbeat import last
@@ -44,9 +45,11 @@ def snapshot(
         # The plan may be that of the jobs which had to be planned; the ledger has when the others are due.
         known = (delivery, alarm, broken_at, ledger.next_due(), int(ledger.meta(NOTICES_DUE) or 0) or None)
         others = [*(at for at in known if at is not None), *_lists_due(runtime, int(now))]
+        others += _pings_due(runtime, ledger, int(now))
         due = planner.next_due(plan.jobs.values(), others)
         under_way = any(run.status != "waiting_retry" for run in ledger.open_runs())
         beat = _newest(now, last(ledger, runtime.paths.snapshot), heartbeat)
+        shown = brief_file.content(ledger, beat or None)
         ledger.close()  # checkpoints SQLite's write-ahead log, which would change the fingerprint below later
         edited = _edited(runtime)
         # The spool is read after the fingerprint, which has what is in it now: an event may have come during the tick.
@@ -55,6 +58,7 @@ def snapshot(
         if runtime.config.problems or again or runtime.paths.has_secrets() or has_files(runtime.paths):
             due = int(now)  # the next tick must not be skipped as idle
         content.write(due, edited, beat)
+        brief_file.write(runtime.paths.root, shown)
 
 
 class _Content:
@@ -82,6 +86,15 @@ def _lists_due(runtime: Runtime, now: int) -> list[int]:
     return next_listed(runtime.config.jobs, now)
 
 
+def _pings_due(runtime: Runtime, ledger: Ledger, now: int) -> list[int]:
+    """Return when a heartbeat has to be sent, which an idle tick does not do."""
+    if runtime.pings is None:
+        return []
+    from scheduled.engine import pings
+
+    return pings.next_due(runtime, ledger, now)
+
+
 def _newest(now: float, *beats: int | None) -> int:
     """Return the newest of *beats* (nanoseconds), 0 if there is none; one after *now* comes from a wrong clock."""
     return max((beat for beat in beats if beat is not None and beat <= now * 1e9), default=0)
@@ -100,13 +113,14 @@ def changed(runtime: Runtime, ledger: Ledger, now: float) -> None:
         if not path.exists():
             return
         beat, due = last(ledger, path) or 0, document.header(path)[1]
-        content = _Content(runtime, ledger, now)
+        content, shown = _Content(runtime, ledger, now), brief_file.content(ledger, beat or None)
         ledger.close()
         edited = _edited(runtime)
         # `audit` reads the due instant as the time up to which slots are accounted for: never move it
         # forward.
         due = int(now) if due is None else min(due, int(now))
         content.write(due, edited, beat)
+        brief_file.write(runtime.paths.root, shown)
 
 
 def _edited(runtime: Runtime) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scheduled import clock, idle
 from scheduled.config.kept_zone import ZONE
+from scheduled.engine import brief_file
 from scheduled.engine.log import Log
 from scheduled.errors import ForeignStateError, ScheduledError
 from scheduled.instance import Instance
@@ -29,6 +30,7 @@ def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> No
         directories.prepare(instance.paths)
         if regular and not _is_foreign(instance):
             _beat(instance.paths.snapshot)
+            brief_file.refused(root, reason)
         zone = _new_zone(instance) if regular else ""
         line = f"the configuration was refused, so no job ran: {reason}{zone}"
         Log.of(root, None, clock.local_zone()).write(clock.now(), "ERROR", line)

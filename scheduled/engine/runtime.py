@@ -30,6 +30,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
     from scheduled.engine.journal import Journal
+    from scheduled.engine.pings import Pings
     from scheduled.execution.report_file import Reported
     from scheduled.install.environment import Layer
     from scheduled.notify.adapter import Adapter
@@ -47,7 +48,7 @@ class Runtime:
     they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
     the commit, see `settling`; *reports* are those that were read before the transaction that settles their run. A
     configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
-    host's. *config* is used instead of reading the files, if it is given. *next_starts* predicts when a tick starts the given
+    host's. *pings* are the heartbeats of a tick, if any is configured. *config* is used instead of reading the files, if it is given. *next_starts* predicts when a tick starts the given
     jobs: predictions are made on a higher level.
     """
 
@@ -78,6 +79,7 @@ class Runtime:
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
         self.next_starts: NextStarts = _none
+        self.pings: Pings | None = None
         self.bus = Bus(self.problems.append)
         self.bus.subscribe(Event, self._log_event)
         self.bus.subscribe(Event, Announcer(self.config.timezone))

@@ -21,10 +21,12 @@ from scheduled.engine import (
     announcing,
     claims,
     clock_steps,
+    cron_watch,
     dropped,
     edits,
     event_spool,
     expiry,
+    facts,
     follow_ups,
     gaps,
     heartbeat,
@@ -41,6 +43,7 @@ from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
+from scheduled.engine.watched import watched
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.notify import outbox, problems
 from scheduled.schedules.zones import Instant
@@ -92,7 +95,21 @@ def tick(
     claimant = Claimant(tick=_name(now), boot=clock.boot_id(), host="")
     result = Result(tick=claimant.tick, started_at=now)
     runtime.bus.subscribe(Event, result.events.append)
-    only = () if manual else only
+    with watched(runtime, result, unattended=unattended):
+        _run(runtime, claimant, result, only=() if manual else only, manual=manual, unattended=unattended)
+    return result
+
+
+def _run(
+    runtime: Runtime,
+    claimant: Claimant,
+    result: Result,
+    *,
+    only: Collection[str] | None,
+    manual: Sequence[ManualRequest],
+    unattended: bool,
+) -> None:
+    now = result.started_at
     with closing(Dispatcher(runtime, claimant, now, only)) as dispatcher, runtime.ledger() as ledger:
         asked, lists = _prepare(runtime, ledger, dispatcher, now, manual, only)
         requested = _claim(
@@ -109,12 +126,14 @@ def tick(
         result.stopped = bool(stopped)
         facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
+        cron_watch.refresh(ledger, clock.now())
+        if runtime.pings is not None:
+            runtime.pings.settle(ledger)
         announced = _finish(runtime, ledger, asked, facts, dispatcher, heartbeat=beat)
         result.problems = unfinished + stopped + announced.problems
         result.recoveries, result.outputs = announced.recoveries, announced.outputs
         undelivered += announced.undelivered
     result.exit_code = _exit_code(runtime, result, undelivered)
-    return result
 
 
 def _prepare(
@@ -183,6 +202,7 @@ def _claim(
         requested, result.busy = claims.manual_starts(ledger, runtime.config, manual, claimant, int(now))
         able = dispatcher.take(ledger, due.starts, requested)
         planning.record_unclaimed(ledger, due, dispatcher.claimed, dispatcher.untaken)
+        facts.note(ledger, runtime, [*collected.events, *given_up, *due.events, *dispatcher.events])
     if runtime.claimed is not None and able and (requested or not manual):
         # From here on the request can't be refused: a waiting caller may return.
         runtime.claimed(_run_ids(dispatcher, requested))

@@ -27,6 +27,7 @@ OF_JOB = (
     "targets",
     "late",
     "slow",
+    "heartbeat",
 )  # the kinds of problem that concern one job, or one target of it
 UNMET = ("late", "slow")  # the kinds that `expectations` finds
 OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger

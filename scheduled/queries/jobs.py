@@ -11,13 +11,14 @@ from scheduled import question
 from scheduled.actions import registry
 from scheduled.clock import stamp
 from scheduled.config.named import each_target, known_key
+from scheduled.config.secret_urls import is_secret_url
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
 from scheduled.errors import UnknownError
 from scheduled.instance import Instance
-from scheduled.masking import without_secrets
+from scheduled.masking import MASKED, without_secrets
 from scheduled.queries import assumptions, describe, expectation_words
 from scheduled.queries.next_run import next_run
 from scheduled.queries.of_targets import of_all
@@ -187,6 +188,8 @@ def job(instance: Instance, name: str) -> dict[str, Any]:
 
 def _settings(job: Job) -> dict[str, Any]:
     shown: dict[str, Any] = {"env": without_secrets(job.env)}
+    if is_secret_url(job.heartbeat_url):
+        shown["heartbeat_url"] = MASKED
     for hook, action in (("pre", job.pre), ("post", job.post)):
         if action is not None:
             shown[hook] = registry.describe(action)

@@ -14,6 +14,7 @@ from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.troubles import Trouble
+from scheduled.engine import cron_watch
 from scheduled.engine.heartbeat import Cadence
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -28,7 +29,7 @@ from scheduled.queries.tasks import queue
 from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, opened_record
-from scheduled.state.ledger import Conditions
+from scheduled.state.ledger import Ledger
 from scheduled.state.open import exists, read_only
 from scheduled.state.space import full_or_read_only
 
@@ -152,14 +153,34 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     }
 
 
-def _problems(ledger: Conditions, found: Ticks, zone: str, failing: Mapping[JobKey, Trouble]) -> list[str]:
-    missing = ticks.problem(found, zone)
+def _problems(ledger: Ledger, found: Ticks, zone: str, failing: Mapping[JobKey, Trouble]) -> list[str]:
+    missing, looked = ticks.problem(found, zone), _cron(ledger, found)
     recorded = [
         in_words(item.condition)
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
+        and (looked is None or not item.condition.key.startswith(f"{cron_watch.KIND}:"))
     ]
-    return [text for text in (missing, *(trouble.text for trouble in failing.values()), *recorded) if text]
+    return [
+        text
+        for text in (
+            missing,
+            *(looked or {}).values(),
+            *(trouble.text for trouble in failing.values()),
+            *recorded,
+        )
+        if text
+    ]
+
+
+def _cron(ledger: Ledger, found: Ticks) -> dict[str, str] | None:
+    """Return why cron starts no ticks, by keys; None if that is not looked at, so that what a tick found counts.
+
+    An interface executes no command for a question, and lists no crontab.
+    """
+    if question.is_limited() or not cron_watch.is_watched(ledger):
+        return None
+    return cron_watch.look(stopped=not found.running)
 
 
 def _state_problems(paths: Paths) -> list[str]:

@@ -13,6 +13,7 @@ DEFAULTS = {
     "cwd": "/usr", "env": {"A": "b"}, "env_file": "/etc/environment", "expect": {"within": "2d"}, "fails_if": {"stderr": True}, "gate_deadline": "1h",
     "grace": "1h", "group": "g", "ionice": "idle", "limits": {"cpu": "1m"}, "nice": 5, "not_between": ["22:00", "06:00"], "notify": ["ops"],
     "only_if": {"path": "/x"}, "secrets": {"TOK": "file:/x"}, "umask": "077",
+    "heartbeat_url": "https://example.org/{job}",
 }  # fmt: skip
 
 

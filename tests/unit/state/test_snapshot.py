@@ -318,6 +318,7 @@ def test_the_document_has_the_keys_that_other_programs_read(ledger):
         "memory_rollover": {"notified_files": [], "last_check": None},
         "mail_cleanup": {"last_run": None, "stats": {"auto_opened_total": 0, "auto_closed_total": 0}},
         "health_check": {"last_run": None, "last_status": {"healthy": 0, "warnings": 0, "errors": 0}},
+        "last_error": None,
         "jobs": {
             "job": {
                 "next_run": None,
