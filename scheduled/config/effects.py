@@ -59,12 +59,14 @@ SETTINGS: dict[str, Kind] = {
     ),
     **dict.fromkeys(
         ("history.keep_days", "history.keep_runs", "notify.sender", "notify.assistant", "notify.reports_to",
-         "notify.critical_to"), "describes",
+         "notify.critical_to", "metrics.labels", "metrics.max_jobs", "log.format", "log.journald"), "describes",
     ),
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
-         "compat.timeout", "wake.command"), "executes",
+         "compat.timeout", "wake.command",
+         "metrics.textfile"),  # a file outside of the state is written
+        "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")
