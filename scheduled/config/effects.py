@@ -60,14 +60,17 @@ SETTINGS: dict[str, Kind] = {
     ),
     **dict.fromkeys(
         ("history.keep_days", "history.keep_runs", "notify.sender", "notify.assistant", "notify.reports_to",
-         "notify.critical_to", "notify.remind_every", "notify.quiet", "notify.digest"), "describes",
+         "notify.critical_to", "notify.remind_every", "notify.quiet", "notify.digest", "metrics.labels",
+         "metrics.max_jobs", "log.format", "log.journald"), "describes",
     ),
     **dict.fromkeys(
         ("workspace", "workspace_layout", "notify.footer_command", "mcp.allow", "mcp.add_commands",
          "dbus.add_commands", "web.allow_edit", "web.hosts", "compat.trigger", "compat.send", "compat.python",
          "compat.timeout", "wake.command",
          # They start commands, decide where secrets of notices are sent, and what agents read in them.
-         "notify.channels", "notify.routes", "notify.subject", "notify.body", "web.external_url", "notify.heartbeat_url", "notify.deadman"), "executes",
+         "notify.channels", "notify.routes", "notify.subject", "notify.body", "web.external_url", "notify.heartbeat_url", "notify.deadman",
+         "metrics.textfile"),  # a file outside of the state is written
+        "executes",
     ),
 }  # fmt: skip
 POLICIES = ("rerun", "skip", "ask")
