@@ -132,7 +132,7 @@ def test_what_was_not_checked_is_no_success_if_the_supervisor_is_killed(world: W
 
 
 @pytest.mark.parametrize(("choice", "status"), [("skip", "skipped"), ("rerun", "success")])
-def test_what_was_not_searched_is_no_success_if_the_supervisor_is_killed(
+def test_what_was_not_searched_is_no_success_if_everything_is_killed(
     world: World, until, choice: str, status: str
 ) -> None:
     slow = "a" * 40
@@ -146,9 +146,7 @@ def test_what_was_not_searched_is_no_success_if_the_supervisor_is_killed(
     world.run("emit", "go")
     runner = world.start("run")
     until((world.root / "started").exists)
-    os.kill(supervisor_of(world, runner.pid), signal.SIGKILL)
-    runner.kill()
-    runner.wait()
+    world.kill_all(runner)  # also the search
     until(lambda: world.run("run").returncode == 0 and ended(world)[0][0] not in ("running", "claimed"))
 
     assert ended(world)[0][0] == status
