@@ -5,7 +5,6 @@ slot; its last success may be `within` ago; and a run may take `duration`.
 """
 
 from collections.abc import Callable, Sequence
-from statistics import median
 
 import msgspec
 
@@ -103,6 +102,8 @@ def limit(expect: Expect, before: Sequence[Success]) -> float | None:
     took = [success.took for success in before if success.took is not None][:NEWEST]
     if expect.times is None or len(took) < ENOUGH:
         return None
+    from statistics import median  # few jobs compare their runs
+
     return expect.times * median(took)
 
 

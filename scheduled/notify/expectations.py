@@ -1,6 +1,6 @@
 """Find jobs that did not succeed or took too long, against `by`, `within` and `duration` of their `expect`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -35,20 +35,25 @@ def find(ledger: Ledger, jobs: Jobs, now: float, lasts: Callable[[OpenRun], floa
 
     A disabled or paused job expects nothing.
     """
-    found = Found(troubles={}, next=None)
+    enabled = [key for name in jobs.expecting if jobs[name].enabled for key in enabled_keys_of(jobs[name])]
     pauses = ledger.pauses(int(now))
-    keys = [
-        key
-        for name in jobs.expecting
-        if jobs[name].enabled
-        for key in enabled_keys_of(jobs[name])
-        if not pauses_of(key, pauses)
-    ]
+    paused = {key: ends for key in enabled if (ends := pauses_of(key, pauses))}
+    keys = [key for key in enabled if key not in paused]
+    found = Found(troubles={}, next=_resumed([*paused.values()]))
     rows = {row.key: row for row in ledger.job_rows(keys)}
     running = {run.key: run for run in ledger.open_runs() if run.status in UNDER_WAY}
     for key, state in ledger.job_states(keys).items():
         _find(found, jobs, _known(ledger, key, state, rows.get(key)), running.get(key), now, lasts)
     return found
+
+
+def _resumed(paused: Sequence[Mapping[JobKey, Instant | None]]) -> Instant | None:
+    """Return when the first of some jobs, each with all its pauses and their ends, is paused no longer; None if none ever is."""
+    ends = [[*pauses.values()] for pauses in paused]
+    return min(
+        (max(known) for each in ends if len(known := [at for at in each if at is not None]) == len(each)),
+        default=None,
+    )
 
 
 def _find(

@@ -467,3 +467,14 @@ def test_the_page_of_a_job_shows_the_settings_that_show_shows(world, connect):
     }
     assert {name: rows.get(name) for name in wanted} == wanted
     assert "Not between" not in rows
+
+
+def test_the_page_of_a_job_shows_what_is_expected_and_what_is_broken(world, browser):
+    world.configure(JOBS + '[jobs.job]\ncommand = "sleep 1.1"\nexpect = { within = "2d", duration = "1s" }\n')
+    world.run("run", "job")
+    page = browser.get("/jobs/job").text
+
+    assert "its last success is at most 2d ago; a run takes at most 1s" in page
+    assert "Not as expected: job: its last success took " in page
+    assert "its last success took" in browser.get("/incidents").text
+    assert "its last success took" in browser.get("/").text

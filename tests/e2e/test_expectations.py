@@ -131,6 +131,28 @@ def test_what_was_not_checked_is_no_success_if_the_supervisor_is_killed(world: W
     assert world.json("audit")["problems"] == []
 
 
+@pytest.mark.parametrize(("choice", "status"), [("skip", "skipped"), ("rerun", "success")])
+def test_what_was_not_searched_is_no_success_if_everything_is_killed(
+    world: World, until, choice: str, status: str
+) -> None:
+    slow = "a" * 40
+    world.configure(f"""
+        [jobs.job]
+        on = "go"
+        command = "test $SCHEDULED_ATTEMPT = 2 && echo saved || printf {slow}!; echo x > {world.root}/started"
+        expect = {{ output = "saved|(a+)+$", fresh = "{world.root}/started" }}
+        on_interrupted = "{choice}"
+        """)
+    world.run("emit", "go")
+    runner = world.start("run")
+    until((world.root / "started").exists)
+    world.kill_all(runner)  # also the search
+    until(lambda: world.run("run").returncode == 0 and ended(world)[0][0] not in ("running", "claimed"))
+
+    assert ended(world)[0][0] == status
+    assert world.sql("SELECT status FROM attempts ORDER BY attempt")[0] == ("interrupted",)
+
+
 def test_an_idle_tick_does_not_sleep_through_the_deadline(world: World) -> None:
     configure(world, 'by = "09:00"')
     assert next_due(world) == "2026-12-01T03:00:00+00:00"

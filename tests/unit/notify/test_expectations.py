@@ -88,6 +88,19 @@ def test_a_paused_job_expects_nothing(ledger, paused):
     assert find(ledger, 20 * DAY) == expectations.Found(troubles={}, next=None)
 
 
+def test_a_tick_comes_when_the_last_pause_ends(ledger):
+    from scheduled.core.keys import ALL_JOBS
+
+    with ledger.transaction():
+        ledger.pause(ALL_JOBS, 12 * DAY)
+        ledger.pause(KEY, 11 * DAY)
+
+    assert find(ledger, 10 * DAY + 4 * HOUR).next == 12 * DAY
+    with ledger.transaction():
+        ledger.pause(KEY, None)
+    assert find(ledger, 10 * DAY + 4 * HOUR).next is None
+
+
 def test_a_disabled_job_or_target_expects_nothing(ledger):
     with ledger.transaction():
         for target in ("a", "b"):

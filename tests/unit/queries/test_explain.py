@@ -474,7 +474,8 @@ def test_the_facts_leave_out_the_keys_that_have_their_default(tmp_path):
     found = explained_in(tmp_path, 'cron = "0 * * * *"', SLOT)
 
     assert {
-        found[key] for key in ("fails_if", "kill_after", "overlap", "start_delay", "between", "wake")
+        found[key]
+        for key in ("fails_if", "expect", "unmet", "kill_after", "overlap", "start_delay", "between", "wake")
     } == {None}
 
 

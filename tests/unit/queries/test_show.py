@@ -20,6 +20,7 @@ pre = "echo a"
 post = ["echo", "b"]
 secrets = { TOKEN = "file:/etc/token" }
 fails_if = { stderr = true }
+expect = { by = "9:30", within = "36h", duration = "2.5x", output = "^ok", fresh = "~/x", command = ["test", "a b"] }
 only_if = { network = "default", else = "skip" }
 retry = { max_attempts = 2, delay = "40m" }
 limits = { memory = "1M", cpu = "1h" }
@@ -46,12 +47,23 @@ def shown(tmp_path):
         ("post", "echo b"),
         ("secrets", "TOKEN = file:/etc/token"),
         ("fails_if", "it writes to standard error"),
+        (
+            "expect",
+            "it succeeds by 09:30; its last success is at most 1d12h ago; a run takes at most 2.5 times the median of its runs; "
+            "a line of its output matches \"^ok\"; a run changes ~/x; `test 'a b'` succeeds after it",
+        ),
         ("only_if", "there is a network, else the slot is skipped"),
     ],
 )
 def test_a_setting_is_named_as_it_is_written(shown, name, text):
     assert shown["settings_words"][name] == text
     assert name not in shown["defaults"]
+
+
+def test_what_is_expected_is_listed_as_it_is_written(shown):
+    assert shown["settings"]["expect"] == {
+        "by": "09:30", "within": "1d12h", "duration": "2.5x", "output": "^ok", "fresh": "~/x", "command": "test 'a b'",
+    }  # fmt: skip
 
 
 def test_durations_and_sizes_within_a_setting_have_units(shown):
