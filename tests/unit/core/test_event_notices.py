@@ -1,4 +1,4 @@
-"""The notices about events: to whom, with which headline, sentence, priority and link."""
+"""The notices about events: their recipients, with which headline, sentence, priority and link."""
 
 import pytest
 
