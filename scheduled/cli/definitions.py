@@ -95,6 +95,7 @@ def _options_of_actions() -> list[click.Parameter]:
     ("stdin", "TEXT", "What the command reads from its standard input."),
     ("pre", "LINE", "A command before that of the job; if it fails, the run fails."),
     ("post", "LINE", "A command after that of the job, however it ended."),
+    ("notify", "NAMES", "Who gets notices about its incidents: channels and addresses (ops,@flow)."),
     ("retry-delay", "DURATION", "Delay before the second attempt."),
 )
 @click.option("--max-attempts", type=click.IntRange(1), help="Largest number of attempts.")
@@ -129,7 +130,7 @@ def add(
 
 def _lists(table: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the entries of *table* that are lists in a job table, and texts on the command line."""
-    names = [key for key in ("after", "for_each") if table.get(key) not in (None, "branches", "*")]
+    names = [key for key in ("after", "for_each", "notify") if table.get(key) not in (None, "branches", "*")]
     times = [key for key in ("between", "not_between") if key in table]
     return {
         **{key: [name.strip() for name in str(table[key]).split(",")] for key in names},

@@ -124,11 +124,12 @@ def _of_table(key: str, name: str, table: ChannelTable) -> Channel:
     timeout = seconds(f"{key}.timeout", table.timeout)
     if timeout > LONGEST_TIMEOUT:
         raise ConfigError(f"{key}.timeout: must be at most 5m, because a tick waits for it; write less")
-    found = _of_path(key, name, table.path or "")
     if table.url is not None:
         found = _of_url(f"{key}.url", name, table.url)
     elif table.command is not None:
         found = _of_command(f"{key}.command", name, table.command)
+    else:
+        found = _of_path(key, name, table.path or "")
     return msgspec.structs.replace(found, timeout=timeout)
 
 

@@ -140,7 +140,7 @@ class JobTable(DefaultsTable, forbid_unknown_fields=True, kw_only=True):
     post: str | list[str] | None = None
 
 
-class ChannelTable(msgspec.Struct, forbid_unknown_fields=True):
+class ChannelTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A channel of [notify.channels] as a table: where it leads, and how long one notice may take."""
 
     url: str | None = None

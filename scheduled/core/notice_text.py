@@ -47,13 +47,16 @@ def unknown_placeholders(template: str) -> list[str]:
 def rendered(notice: Notice, host: str, templates: Templates) -> Rendered:
     """Return the text of *notice*, sent from *host*. It has no control characters, and no line break in the subject.
 
-    A notice that a handler wrote, without a kind, is not put into the templates.
+    A notice that a handler wrote, without a kind, is not put into the templates. No body is empty: mail and chat services
+    refuse such a notice.
     """
-    if not notice.kind:
-        return Rendered(_one_line(notice.subject), _bounded(printable_lines(notice.body), LONGEST_BODY))
-    values = _values(notice, host)
-    subject = _filled(templates.subject, values) or notice.subject
-    return Rendered(_one_line(subject), _bounded(_paragraphs(_filled(templates.body, values)), LONGEST_BODY))
+    subject, body = notice.subject, notice.body
+    if notice.kind:
+        values = _values(notice, host)
+        subject = _filled(templates.subject, values).strip() or subject
+        body = _paragraphs(_filled(templates.body, values))
+    subject = _one_line(subject)
+    return Rendered(subject, _bounded(printable_lines(body), LONGEST_BODY) or subject)
 
 
 def last_lines(output: str) -> str:
@@ -98,7 +101,7 @@ def _parts(template: str, values: dict[str, str]) -> Iterator[str]:
 
 def _paragraphs(text: str) -> str:
     """Return *text* with one empty line at most between its paragraphs: a placeholder may have been empty."""
-    lines = [line.rstrip() for line in printable_lines(text).split("\n")]
+    lines = [line.rstrip() for line in text.split("\n")]
     kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
     return "\n".join(kept).strip("\n")
 

@@ -76,3 +76,22 @@ def test_an_undelivered_notice_stays_and_a_delivered_one_is_removed(ledger):
         ledger.delivered("b")
 
     assert [(item.id, item.tries, item.next_try) for item in ledger.outbox()] == [("a", 1, 400)]
+
+
+def test_a_due_notice_is_claimed_once(ledger):
+    with ledger.transaction():
+        ledger.post("a", a_notice(), 7.0)
+        claims = [ledger.claim_notice("a", now, 90, "sent") for now in (6, 8, 8)]
+        gone = ledger.claim_notice("b", 8, 90, "sent")
+
+    (item,) = ledger.outbox()
+    assert (claims, gone, item.tries, item.next_try) == ([False, True, False], False, 1, 90)
+
+
+def test_a_notice_is_put_off_without_counting_an_attempt(ledger):
+    with ledger.transaction():
+        ledger.post("a", a_notice(), 7.0)
+        ledger.put_off("a", 50, "later")
+
+    (item,) = ledger.outbox()
+    assert (item.tries, item.next_try, ledger.next_delivery()) == (0, 50, 50)

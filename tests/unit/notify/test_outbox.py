@@ -3,8 +3,11 @@
 import pytest
 
 from scheduled.core.conditions import Notice
+from scheduled.core.event_notices import EventRoutes
+from scheduled.core.events import Event
+from scheduled.core.routing import Rule
 from scheduled.notify import outbox
-from scheduled.notify.routes.base import UndeliverableError
+from scheduled.notify.routes.base import UndeliverableError, WaitingError
 from scheduled.schedules.zones import DAY
 from tests.fixtures.ledgers import LEDGERS
 
@@ -165,3 +168,98 @@ def test_a_newer_notice_with_the_same_key_replaces_one_that_waits(ledger):
         outbox.post(ledger, "id4", notice("again"), 9.0)
 
     assert [item.notice.subject for item in ledger.outbox()] == ["other", "none", "to b", "new"]
+
+
+def to_channel(ledger, *ids, recipient="ops"):
+    with ledger.transaction():
+        for number, item_id in enumerate(ids):
+            ledger.post(item_id, Notice(recipient=recipient, subject=item_id, body=""), float(number))
+
+
+def test_a_notice_to_a_channel_is_claimed_before_it_is_sent(ledger):
+    to_channel(ledger, "a")
+    seen = []
+
+    def send(_item):
+        (now,) = ledger.outbox()
+        seen.append(
+            (now.tries, now.next_try, outbox.deliver(ledger, lambda: Route(seen.append), 100, seen.append))
+        )
+        raise OSError("refused")
+
+    assert deliver(ledger, send, 100) == ["ops: 'a' not delivered: refused"]
+    assert seen == [(1, 100 + outbox.FIRST_RETRY, [])]
+    assert [(item.tries, item.next_try) for item in ledger.outbox()] == [(1, 100 + outbox.FIRST_RETRY)]
+
+
+def test_a_notice_that_another_tick_has_claimed_is_not_sent(ledger):
+    to_channel(ledger, "a", "b")
+    sent = []
+
+    def send(item):
+        sent.append(item.id)
+        with ledger.transaction():  # another tick sends the second one now
+            assert item.id != "a" or ledger.claim_notice("b", 100, 400, "")
+
+    assert (deliver(ledger, send, 100), sent) == ([], ["a"])
+    assert [item.id for item in ledger.outbox()] == ["b"]
+
+
+def test_a_channel_that_failed_twice_gets_no_more_notices_in_this_tick_and_two_bad_notices_block_no_others(
+    ledger,
+):
+    to_channel(ledger, "bad1", "bad2", "good1", "good2")
+    sent = []
+
+    def send(item):
+        sent.append(item.id)
+        if item.id.startswith("bad"):
+            raise OSError("refused")
+
+    deliver(ledger, send, 100)
+    first, now = [*sent], 100
+    for _ in range(3):
+        now += outbox.FIRST_RETRY
+        deliver(ledger, send, now)
+
+    assert first == ["bad1", "bad2"]
+    assert {"good1", "good2"} <= {*sent}
+    assert [item.id for item in ledger.outbox()] == ["bad1", "bad2"]
+
+
+def test_other_channels_and_mailboxes_are_not_held_up_by_one_that_fails(ledger):
+    to_channel(ledger, "a", "b", "c", recipient="dead")
+    to_channel(ledger, "x", recipient="ops")
+    posted(ledger, "@flow")
+    sent = []
+
+    def send(item):
+        if item.notice.recipient == "dead":
+            raise OSError("refused")
+        sent.append(item.notice.recipient)
+
+    assert (len(deliver(ledger, send, 100)), sorted(sent)) == (2, ["@flow", "ops"])
+
+
+def test_a_notice_that_waits_is_no_error_and_is_dropped_with_a_line_in_the_log_after_about_a_day(ledger):
+    to_channel(ledger, "a", recipient="desktop")
+    log, errors, now = [], [], 100
+
+    def send(_item):
+        raise WaitingError("no session bus")
+
+    while found := ledger.outbox():
+        now = max(now, found[0].next_try)
+        errors += deliver(ledger, send, now, log)
+
+    assert (errors, log) == ([], ["notice dropped: desktop: 'a': no session bus"])
+    assert DAY * 0.8 < now < DAY * 2
+
+
+def test_events_of_one_instant_have_notices_of_their_own(ledger):
+    routes = EventRoutes(rules=(Rule(on=("*",), to=("ops", "@flow")),))
+    with ledger.transaction():
+        for _ in range(2):
+            outbox.announce(ledger, routes, Event(name="disk_full"), 5.0)
+
+    assert sorted(item.notice.recipient for item in ledger.outbox()) == ["@flow", "@flow", "ops", "ops"]

@@ -1,0 +1,230 @@
+"""Notices reach real receivers: a mail server, a webhook, a command, session memory. One that fails holds up no other."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.fixtures.receivers import MailServer, Webhook, free_port
+
+TOKEN = "k3yT0kenOfTheWebhook"
+JOB = '[jobs.backup]\ncommand = "echo copying; echo disk is full >&2; exit 3"\n'
+EVENTS = '[[notify.routes]]\non = ["disk_*"]\nto = [{}]\n'
+ROUTE = '[[notify.routes]]\non = ["job_failed"]\nto = [{}]\n'
+
+
+@pytest.fixture
+def mail():
+    server = MailServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def hook():
+    server = Webhook()
+    yield server
+    server.close()
+
+
+def configure(world, channels, *names, more=""):
+    lines = "".join(f"{name} = {value}\n" for name, value in channels.items())
+    to = ", ".join(f'"{name}"' for name in names or channels)
+    world.configure(f"[notify.channels]\n{lines}{ROUTE.format(to)}{more}{JOB}")
+
+
+def make_due(world):
+    """Let the pause before the next attempt of every notice be over."""
+    world.sql("UPDATE outbox SET next_try = 0")
+
+
+def waiting(world):
+    return [(one["recipient"], one["tries"]) for one in world.json("notices")]
+
+
+def test_a_failed_job_arrives_as_a_mail(world, mail):
+    configure(world, {"ops": f'"{mail.url}"'}, more='[web]\nexternal_url = "https://jobs.example.org"\n')
+
+    done = world.run("run", "backup")
+
+    (found,) = mail.mails
+    (run,) = world.json("history")
+    assert found["subject"].startswith("backup failed (")
+    assert found["to"] == "ops@example.org"
+    text = found.get_body(("plain", "html")).get_content()
+    assert "exit code 3" in text and f"https://jobs.example.org/runs/{run['run_id']}" in text
+    assert (done.returncode, waiting(world)) == (1, [])
+
+
+def test_a_webhook_gets_text_in_the_form_of_slack(world, hook):
+    configure(world, {"slack": f'"{hook.url(TOKEN)}"'})
+
+    world.run("run", "backup")
+
+    (found,) = hook.posts
+    assert "backup failed" in found["text"] and "exit code 3" in found["text"]
+
+
+def test_the_url_may_come_from_a_file_and_from_a_command(world, hook):
+    secret = world.root / "url"
+    secret.write_text(f"{hook.url(TOKEN)}\n")
+    secret.chmod(0o600)
+    configure(world, {"one": f'"file:{secret}"', "two": f'{{ url = "command:cat {secret}" }}'})
+
+    world.run("run", "backup")
+
+    assert len(hook.posts) == 2
+
+
+def test_a_refused_notice_is_retried_later_and_its_secret_is_nowhere(world, hook):
+    configure(world, {"slack": f'"{hook.url(TOKEN)}"'})
+    hook.answer = 500
+
+    failed = world.run("run", "backup")
+    again = world.run("run")
+    make_due(world)
+    hook.answer = 200
+    world.run("run")
+
+    assert "slack: 'backup failed' not delivered: " in failed.stderr and "500" in failed.stderr
+    assert (again.stdout, again.stderr) == ("", "")
+    assert (len(hook.posts), len(hook.seen), waiting(world)) == (1, 2, [])
+    files = [path for path in world.state.rglob("*") if path.is_file()]
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+    assert TOKEN not in failed.stderr
+
+
+def test_a_channel_that_fails_does_not_stop_the_others(world, hook):
+    got = world.root / "got"
+    configure(
+        world,
+        {
+            "dead": f'"json://127.0.0.1:{free_port()}/x"',
+            "broken": '"command:echo no paper >&2; exit 5"',
+            "printer": f'"command:cat > {got}"',
+            "slack": f'"{hook.url(TOKEN)}"',
+        },
+        "dead", "broken", "gone", "printer", "memory", "slack",
+    )  # fmt: skip
+
+    done = world.run("run", "backup")
+
+    assert got.read_text().startswith("backup failed (")
+    assert len(hook.posts) == 1
+    (line,) = (world.state / "memory/session_log.jsonl").read_text().splitlines()
+    assert json.loads(line)["job"] == "backup"
+    assert "dead: 'backup failed' not delivered: " in done.stderr and "refused" in done.stderr
+    assert (
+        "broken: 'backup failed' not delivered: its command ended with exit code 5: no paper" in done.stderr
+    )
+    assert "gone: 'backup failed' dropped: no channel has the name gone" in done.stderr
+    assert sorted(waiting(world)) == [("broken", 1), ("dead", 1)]
+
+
+def test_a_receiver_that_never_answers_is_left_after_its_timeout_and_delays_no_job(world):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        configure(world, {"hole": f'{{ url = "json://127.0.0.1:{port}/?rto=60", timeout = "2s" }}'})
+        started = time.monotonic()
+        done = world.run("run", "backup")
+        took = time.monotonic() - started
+
+    (run,) = world.json("history")
+    assert "hole: 'backup failed' not delivered: no end within 2 s" in done.stderr
+    assert run["status"] == "failed" and run["duration_ms"] < 2000 < took * 1000
+
+
+def test_after_two_failures_of_a_channel_the_rest_waits_for_a_later_tick(world, hook):
+    configure(
+        world,
+        {"slack": f'"{hook.url(TOKEN)}"'},
+        more=EVENTS.format('"slack"'),
+    )
+    hook.answer = 500
+    for number in range(5):
+        world.run("emit", f"disk_{number}")
+
+    done = world.run("run")
+    seen = len(hook.seen)
+    hook.answer = 200
+    make_due(world)
+    world.run("run")
+
+    assert (done.stderr.count("not delivered"), seen, len(hook.posts), waiting(world)) == (2, 2, 5, [])
+
+
+def test_a_tick_that_is_killed_while_it_sends_does_not_send_again_at_once(world):
+    got = world.root / "got"
+    configure(world, {"printer": f'"command:echo x >> {got}; test $(wc -l < {got}) -gt 1 || kill -9 $PPID"'})
+
+    killed = world.run("run", "backup")
+    world.run("run")
+    at_once = got.read_text()
+    make_due(world)
+    world.run("run")
+
+    assert (killed.returncode, at_once, got.read_text(), waiting(world)) == (-9, "x\n", "x\nx\n", [])
+
+
+def test_of_two_ticks_one_sends_a_notice(world, until):
+    got, go = world.root / "got", world.root / "go"
+    configure(world, {"printer": f'"command:echo x >> {got}; until test -e {go}; do sleep 0.05; done"'})
+    world.run("emit", "other")
+    first = world.start("run", "backup")
+    until(got.exists)
+
+    second = world.run("run")
+    go.touch()
+
+    assert (first.wait(timeout=20), second.returncode) == (1, 0)
+    assert (got.read_text(), waiting(world)) == ("x\n", [])
+
+
+def test_notices_about_events_are_posted_with_the_event(world):
+    configure(
+        world,
+        {"unused": '"command:true"'},
+        "memory",
+        more=EVENTS.format('"memory"'),
+    )
+
+    world.run("emit", "disk_full", "free=3 MB", "priority=critical")
+    before = waiting(world)
+    world.run("run")
+    lines = (world.state / "memory/session_log.jsonl").read_text().splitlines()
+
+    (found,) = map(json.loads, lines)
+    assert before == [("memory", 0)]
+    assert (found["kind"], found["priority"], found["text"]) == ("disk_full", "critical", "free 3 MB")
+
+
+def test_a_command_that_hangs_is_killed_with_its_children(world):
+    mark = world.root / "mark"
+    configure(world, {"slow": f'{{ command = "(sleep 60; touch {mark}) & sleep 60", timeout = "1s" }}'})
+
+    done = world.run("run", "backup")
+
+    assert "its command did not end within 1 s, and was killed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("printer", 0, "printer (command): delivered"),
+        ("1", 1, "dead (command): not delivered: its command ended with exit code 1"),
+        ("pages", 1, "printer (command): delivered"),
+        ("@flow", 1, "@flow (mailbox): not delivered: no mailboxes"),
+        ("nothing", 2, "no channel or route is called nothing"),
+    ],
+)
+def test_notify_sends_a_test_notice_to_a_channel_an_address_or_a_route(world, name, code, words):
+    channels = '[notify.channels]\nprinter = "command:cat"\ndead = "command:false"\n'
+    world.configure(f'{channels}[[notify.routes]]\nname = "pages"\nto = ["printer", "dead"]\n')
+
+    dry = world.run("notify", "--test", name, "--dry-run")
+    done = world.run("notify", "--test", name)
+
+    assert words in done.stdout + done.stderr
+    assert (done.returncode, dry.returncode) == (code, 2 if code == 2 else 0)
+    assert waiting(world) == []
