@@ -75,7 +75,7 @@ JOBS = st.builds(
     not_between=st.sampled_from([None, None, None, Window(6 * 60, 9 * 60), Window(23 * 60, 60)]),
     only_if=st.sampled_from([None, None, Gate(path="/somewhere")]),
     gate_deadline=st.sampled_from([None, 30 * MINUTE]),
-    approve=st.sampled_from([None, None, None, Approve(), Approve(HOUR), Approve(HOUR, "approve")]),
+    approve=st.sampled_from([None, Approve(), Approve(HOUR), Approve(HOUR, "approve")]),
 )
 # The fate of a run that a tick claimed: it ends, it outlives the tick ("lives"), or it is never started.
 FATES = st.sampled_from(
@@ -93,7 +93,7 @@ STEPS = st.tuples(
         {
             "gates": st.booleans(),
             "budget": st.sampled_from([None, None, 0, 1]),
-            "answer": st.sampled_from([None, None, "approve", "deny"]),
+            "answer": st.sampled_from([None, None, None, "approve", "deny"]),
         }
     ),
     # When the edit was made, in percent of the pause; whether by a command; and the zone of the host.
