@@ -263,10 +263,14 @@ def _busy(
     held: bool,
     holds: Holds,
 ) -> JobPlan:
-    """Return the plan of a job that is running, or of which the group is. A slot that may start now may stop the run."""
+    """Return the plan of a job that is running, or of which the group is. A slot that may start now may stop the run.
+
+    One that would only ask for approval does not.
+    """
     if not job_state.busy:
         return JobPlan(waits="group", next_due=now, skips=skips)
-    if job.overlap == "replace" and due is not None and not held and holds.starts_slots(job.name):
+    replaces = job.overlap == "replace" and job.approve is None
+    if replaces and due is not None and not held and holds.starts_slots(job.name):
         from scheduled.core import overlap  # only for jobs with this key
 
         start = overlap.replacing(job, job_state, due)

@@ -282,6 +282,11 @@ def test_check_warns_of_an_approve_without_an_effect_and_of_a_deadline_that_neve
         every = "1h"
         command = "true"
         approve = { by = "2h" }
+        [jobs.stops]
+        every = "1h"
+        command = "true"
+        overlap = "replace"
+        approve = true
         [jobs.step]
         command = "true"
         approve = true
@@ -294,5 +299,6 @@ def test_check_warns_of_an_approve_without_an_effect_and_of_a_deadline_that_neve
         ("manual", "has no effect"),
         ("often", "its deadline"),
     ]
+    assert 'jobs.stops: overlap: "replace" has no effect with `approve`' in world.run("check").stdout
     world.configure('[jobs.job]\ncommand = "true"\napprove = { default = "approve" }\n')
     assert "approve: has default = " in world.run("check").stdout

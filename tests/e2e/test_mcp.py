@@ -121,6 +121,8 @@ CHANGES = {
     "rerun": ("run", {"run_id": "RUN"}),
     "skip": ("run", {"job": "hourly"}),
     "stop": ("run", {"run_id": "SLEEPER"}),
+    "approve": ("run", {"run_id": "ASKS"}),
+    "deny": ("run", {"run_id": "ASKS"}),
     "scheduler_restart_daemon": ("run", {}),
     "cron_enable": ("override", {"name": "hourly", "enabled": False}),
     "pause": ("override", {"jobs": ["greet"], "until": "+2h"}),
@@ -162,7 +164,7 @@ def test_a_change_is_refused_without_its_permission_and_nothing_happens(agent, w
 
 
 @pytest.mark.parametrize("tool", CHANGES)
-def test_a_change_needs_only_its_own_permission(agent, until, tool):
+def test_a_change_needs_only_its_own_permission(agent, world, until, tool):
     permission, arguments = CHANGES[tool]
     if tool == "scheduler_start_daemon":  # to write the crontab needs more
         agent("override", add_commands=True).ask(tool)
@@ -172,6 +174,9 @@ def test_a_change_needs_only_its_own_permission(agent, until, tool):
         arguments = dict.fromkeys(arguments, "own")
     if "RUN" in arguments.values():
         run = {"run_id": interface.ask("history")[0]["run_id"]}
+    if "ASKS" in arguments.values():
+        run = {"run_id": interface.ask("history")[0]["run_id"]}
+        world.sql("UPDATE runs SET status = 'waiting_retry', retry_at = NULL")
     if "SLEEPER" in arguments.values():
         interface.ask("cron_run_now", name="sleeper", wait_seconds=0)
         run = {"run_id": until(lambda: interface.ask("history", status="running"))[0]["run_id"]}

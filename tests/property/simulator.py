@@ -8,12 +8,13 @@ import random
 from datetime import UTC, datetime
 
 from scheduled.config.last_targets import recall
+from scheduled.core.approvals import needs_decision
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.engine import planning
 from scheduled.engine import tick as runner
 from scheduled.state import directories
-from tests.fixtures import random_features, random_jobs, sessions
+from tests.fixtures import asking_jobs, random_features, random_jobs, sessions
 from tests.fixtures.eras import keys
 from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
@@ -37,10 +38,10 @@ def _next_tick_time(instant):
 class Simulation(FeatureChanges):
     """One history, completely determined by its *seed*. *disturbances* is their average number in a month.
 
-    With *features*, there are also the jobs of `random_features`.
+    With *features*, there are also the jobs of `random_features`; *asking*: those of `asking_jobs`.
     """
 
-    def __init__(self, seed, directory, patch, jobs=6, disturbances=6.0, *, features=False):
+    def __init__(self, seed, directory, patch, jobs=6, disturbances=6.0, *, features=False, asking=False):
         self.seed, self.random = seed, random.Random(f"{seed} history")
         self.disturbances = disturbances
         self.directory = directory
@@ -54,6 +55,8 @@ class Simulation(FeatureChanges):
             self.tables |= random_features.draw(self.features)
             self.oracle.max_sessions = random_features.MAX_SESSIONS
             sessions.add(patch)
+        if asking:
+            self.tables |= asking_jobs.draw(random.Random(f"{seed} asking"))
         self.stepped, self.ticking, self.finishing, self.removed = False, True, False, {}
         self.host_zone = self.random.choice(HOST_ZONES)
         set_up(
@@ -374,14 +377,12 @@ class Simulation(FeatureChanges):
                 self.machine.go_on(runner)
 
     def answer(self):
-        """Rerun the interrupted runs that wait for the user."""
-        interrupted = [
-            run for run in self.ledger.open_runs() if run.status == "waiting_retry" and run.retry_at is None
-        ]
+        """Start the runs that wait for the user, one of each job: they were interrupted, or ask for approval."""
+        asking = {run.key: run for run in self.ledger.open_runs() if needs_decision(run)}
         jobs = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger).config.jobs
         requests = [
             ManualRequest(run.job, run_id=run.run_id, target=run.target)
-            for run in interrupted
+            for run in asking.values()
             if run.job in jobs
         ]
         if requests:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import msgspec
@@ -18,12 +19,15 @@ from hypothesis import strategies as st
 
 from scheduled.config import files
 from scheduled.config.files import load_config
+from scheduled.core import approvals
 from scheduled.core.audit import audit
 from scheduled.core.configured_jobs import Jobs
-from scheduled.core.jobs import Action, Gate, Job, Retry, Window
+from scheduled.core.jobs import Action, Approve, Gate, Job, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import FAILED, AttemptResult
+from scheduled.core.starts import asks
 from scheduled.engine import claims, gaps, planning
+from scheduled.engine.giving_up import give_up
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import SettleContext, settle_attempt, settle_superseded
 from scheduled.execution.report_file import Reported
@@ -71,6 +75,7 @@ JOBS = st.builds(
     not_between=st.sampled_from([None, None, None, Window(6 * 60, 9 * 60), Window(23 * 60, 60)]),
     only_if=st.sampled_from([None, None, Gate(path="/somewhere")]),
     gate_deadline=st.sampled_from([None, 30 * MINUTE]),
+    approve=st.sampled_from([None, Approve(), Approve(HOUR), Approve(HOUR, "approve")]),
 )
 # The fate of a run that a tick claimed: it ends, it outlives the tick ("lives"), or it is never started.
 FATES = st.sampled_from(
@@ -84,7 +89,13 @@ STEPS = st.tuples(
     st.lists(FATES, min_size=3, max_size=3),
     st.tuples(st.integers(0, 2), EDITS),
     st.booleans(),
-    st.fixed_dictionaries({"gates": st.booleans(), "budget": st.sampled_from([None, None, 0, 1])}),
+    st.fixed_dictionaries(
+        {
+            "gates": st.booleans(),
+            "budget": st.sampled_from([None, None, 0, 1]),
+            "answer": st.sampled_from([None, None, None, "approve", "deny"]),
+        }
+    ),
     # When the edit was made, in percent of the pause; whether by a command; and the zone of the host.
     st.tuples(st.integers(0, 100), st.booleans(), st.sampled_from([None, None, None, *ZONES])),
 )  # fmt: skip
@@ -170,6 +181,7 @@ class World:
         self.alive = {}
         self.ticks = []
         self.tried, self.failures = Counter(), Counter()
+        self.approved, self.unstarted = set(), set()
         for job in self.configured.values():
             job.source.touch()
 
@@ -278,7 +290,31 @@ class World:
     def expected(self, name):
         return [slot for era in self.eras[name] for slot in era.slots(self.now)]
 
-    def tick(self, fates, moment, *, gates, budget):
+    def answer(self, answer):
+        """Give the *answer* of a person to the runs that wait for approval; without one, the default if its time has come."""
+        with self.ledger.transaction():
+            for run in filter(approvals.is_asked, self.ledger.open_runs()):
+                assert self.taken[run.run_id, 1] == 0, "a run without approval has started"
+                denied_at = approvals.denied_at(self.configured[run.job], run)
+                if answer == "approve":
+                    self.ledger.retry_now(run.run_id, self.now)
+                    self.approved.add(run.run_id)
+                elif answer == "deny" or (denied_at is not None and denied_at <= self.now):
+                    runtime = SimpleNamespace(config=self.config, zone="UTC")
+                    give_up(self.ledger, runtime, run, approvals.DENIED, self.now)
+
+    def asks(self, start):
+        """Return whether *start* only waits for approval; let its run wait then."""
+        job = self.config.jobs[start.claim.job]
+        if start.again and job.approve is not None and start.claim.attempt == 1:
+            by_default = job.approve.default == "approve"
+            assert by_default or start.claim.run_id in self.approved or start.claim.run_id in self.unstarted
+        if not asks(job, start):
+            return False
+        self.ledger.park(start.claim.run_id)
+        return True
+
+    def tick(self, fates, moment, *, gates, budget, answer):
         """Start the due runs, and the runs that follow runs that have ended, as a tick does."""
         self.ticks.append(self.now)
         claimant, fates, ended = Claimant(tick=f"tick{len(self.ticks)}", boot="", host=""), iter(fates), None
@@ -290,6 +326,7 @@ class World:
         self.last, self.kept = self.now, self.zone
         with self.ledger.transaction():
             planning.register(self.ledger, config, self.now)
+        self.answer(answer)
         while ended is None or ended:
             with self.ledger.transaction():
                 plan = planning.plan_and_record(
@@ -299,7 +336,7 @@ class World:
                     gaps.remember_tick(self.ledger, self.config.jobs, self.now)
                 started = claims.take(self.ledger, plan.starts, claimant, self.now)
                 self.hear(settle_superseded(self.ledger, self.context(), started))
-                taken = [start.claim for start in started]
+                taken = [start.claim for start in started if not self.asks(start)]
             assert self.problems() == [], "an audit during a tick finds problems"
             budget = budget if budget is None else budget - len(taken)
             ended = {claim.key for claim in taken if self.begin(claim, next(fates, "success"))}
@@ -327,6 +364,7 @@ class World:
             del self.alive[job]
             if fate == "unstarted" and run.status == "claimed":
                 self.ledger.unclaim(run.run_id)
+                self.unstarted.add(run.run_id)
                 return
             attempt_result = AttemptResult(
                 run_id=run.run_id, attempt=run.attempt, status="failed" if fate == "unstarted" else fate,

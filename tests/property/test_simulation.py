@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from scheduled.core.approvals import NOT_IN_TIME
 from tests.fixtures.in_process_cli import NIGHTLY
 from tests.fixtures.seed import seed
 from tests.property.simulator import Simulation
@@ -17,6 +18,7 @@ LONG = seed("SIMULATION_SEED")
 YEARS = float(os.environ.get("SIMULATION_YEARS", "10"))
 FIXED = (1, 2, 3, 4)  # each of them has found a bug
 FEATURED = (2, 8, 434) if AGAIN is None else (LONG,)
+ASKING = (3, 4, 5) if AGAIN is None else (LONG,)
 
 
 def simulate(seed, years, directory, patch, **options):
@@ -24,6 +26,7 @@ def simulate(seed, years, directory, patch, **options):
     simulation = Simulation(seed, directory, patch, **options)
     try:
         simulation.run(years)
+        simulation.reasons = {run.reason for run in simulation.ledger.history(limit=-1)}
     except BaseException:
         print(*simulation.machine.diary, sep="\n")
         raise
@@ -54,6 +57,15 @@ def test_half_a_year_with_many_disturbances(seed, tmp_path, monkeypatch):
 @pytest.mark.parametrize("seed", FEATURED)
 def test_a_season_with_targets_and_chains_and_edits(seed, tmp_path, monkeypatch):
     simulate(seed, 0.12, tmp_path, monkeypatch, jobs=1, disturbances=20.0, features=True)
+
+
+@pytest.mark.parametrize("seed", ASKING)
+def test_a_season_with_jobs_that_ask_for_approval(seed, tmp_path, monkeypatch):
+    simulation = simulate(seed, 0.15, tmp_path, monkeypatch, jobs=2, disturbances=20.0, asking=True)
+
+    assert NOT_IN_TIME in simulation.reasons
+    started = {run_id.partition("-")[0] for run_id in simulation.oracle.attempts}
+    assert started > {"deploy", "sign"}
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="SCHEDULED_NIGHTLY=1 selects it")

@@ -148,6 +148,18 @@ def test_a_newer_slot_that_is_held_back_leaves_the_older_one_waiting():
     assert (found.start, found.waits, found.next_due) == (None, "ask", NINE + 2 * HOUR)
 
 
+def test_no_run_is_stopped_for_a_slot_that_only_asks():
+    job = a_job(overlap="replace")
+    run = OpenRun(run_id="job-1", job="job", slot=NINE, status="running", attempt=1, slots=1, trigger="schedule",
+                  tick="", boot="", started_at=NINE)  # fmt: skip
+    found = plan_job(job, a_state(job, open_run=run, busy=True), NINE + HOUR)
+
+    assert (found.start, found.waits) == (None, "queued")
+    assert plan_job(
+        replace(job, approve=None), a_state(job, open_run=run, busy=True), NINE + HOUR
+    ).start.replaces
+
+
 def test_a_slot_does_not_ask_in_quiet_hours():
     job = a_job(not_between=Window(9 * 60, 11 * 60))
 

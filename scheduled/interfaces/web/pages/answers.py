@@ -61,5 +61,5 @@ def _linked(instance: Instance, run_id: str, until: str, digest: str) -> dict[st
         raise
     except ScheduledError:
         raise RefusedError(
-            503, "no run can be answered here now; `scheduled explain` gives the reason"
+            503, "no run can be answered here now; the owner of this server can find out why"
         ) from None
