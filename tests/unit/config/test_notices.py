@@ -74,7 +74,7 @@ def test_desktop_and_memory_need_no_configuration(loaded):
         ('[[notify.routes]]\nname = "x"\nto = ["a"]\n[[notify.routes]]\nname = "x"\nto = ["a"]', "notify.routes[1].name: 'x' is used twice"),
         ('[notify]\nsubject = "{jobs}"', "notify.subject: {jobs} is not known; write one of {headline}, {text}"),
         ('[notify]\nbody = "{"', "notify.body: "),
-        ('[web]\nexternal_url = "jobs.example.org"', "web.external_url: 'jobs.example.org' is not the address of a site"),
+        ('[web]\nexternal_url = "jobs.example.org"', "web.external_url: 'jobs.example.org' is not the address of this server"),
         ('[web]\nexternal_url = "https://me:pw@x"', "web.external_url: "),
     ],
 )  # fmt: skip
