@@ -8,7 +8,7 @@ import msgspec
 
 from scheduled.clock import stamp
 from scheduled.printable import printable
-from scheduled.state.contract.meta import Meta
+from scheduled.state.ledger import Meta
 from scheduled.state.validation import is_instant
 
 META = "last_error"

@@ -20,7 +20,6 @@ from scheduled import clock, idle
 from scheduled.config import kept_jobs
 from scheduled.config.config import Config, give_jobs, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
-from scheduled.config.secret_urls import URLS, is_secret_url
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
 from scheduled.config.written import Tables, Written
@@ -168,6 +167,11 @@ def _changed_at(path: str) -> int:
 
 def _has_secrets(settings: Mapping[str, Any]) -> bool:
     """Return whether [defaults] or [notify] has a secret, which is kept in no file of the state."""
+    from scheduled.config.secret_urls import (  # a tick with a kept configuration asks nothing
+        URLS,
+        is_secret_url,
+    )
+
     tables = [settings.get(name) or {} for name in ("defaults", "notify")]
     env = tables[0].get("env") or {}
     urls = (table.get(key) for table in tables for key in URLS)

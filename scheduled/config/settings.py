@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from scheduled.config.convert import converted
-from scheduled.config.notice_times import check_times
 from scheduled.config.tables import DefaultsTable, SettingsTable
 from scheduled.config.values import absolute, known_zone, monitor, seconds
 from scheduled.errors import ConfigError
@@ -20,7 +19,7 @@ def read_settings(path: Path, tables: dict[str, Any]) -> SettingsTable:
     try:
         settings = converted(tables, SettingsTable)
         seconds("compat.timeout", settings.compat.timeout)
-        check_times(settings.notify)
+        _check_times(settings)
         monitor("notify.heartbeat_url", settings.notify.heartbeat_url)
         absolute("notify.deadman", settings.notify.deadman)
     except ConfigError as error:
@@ -55,6 +54,12 @@ def zone_of(path: Path, settings: SettingsTable, of_host: Callable[[], str]) -> 
         return known_zone(settings.timezone or of_host())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _check_times(settings: SettingsTable) -> None:
+    from scheduled.config.notice_times import check_times  # a tick with a kept configuration needs no check
+
+    check_times(settings.notify)
 
 
 def _check_defaults(path: Path, settings: SettingsTable) -> None:
