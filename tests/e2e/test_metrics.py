@@ -201,3 +201,14 @@ def test_no_metrics_are_made_without_the_key(world):
         False,
     )
     assert json.loads(world.run("metrics", "--json").stdout)
+
+
+def test_check_warns_of_a_directory_that_does_not_exist(metered):
+    shutil.rmtree(metered.file.parent)
+    warnings = metered.json("check")["warnings"]
+    metered.file.parent.mkdir()
+
+    assert [text for text in warnings if "metrics" in text] == [
+        f"{metered.config}: metrics.textfile: {metered.file.parent} is not a directory; create it, or change the key"
+    ]
+    assert [text for text in metered.json("check")["warnings"] if "metrics" in text] == []
