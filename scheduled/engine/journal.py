@@ -54,6 +54,15 @@ class Journal:
                     yield f"SCHEDULED_{name.upper()}", words
 
 
+def doubts(source: str) -> Iterator[str]:
+    """Yield a warning if there is no journal; *source* names the configuration."""
+    try:
+        with _connected():
+            return
+    except OSError as error:
+        yield f"{source}: log.journald: {SOCKET}: {error.strerror}; without systemd, remove the key"
+
+
 @contextmanager
 def _connected() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:

@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+from collections.abc import Iterator
 
 from scheduled.config.metrics_settings import file_of
 from scheduled.core.troubles import Trouble
@@ -88,6 +89,15 @@ def _refuse_other(path: str, remark: str) -> None:
             f"{path}: has the metrics of another instance, {first.removeprefix(REMARK)}; "
             "name another file, with the suffix .prom, in [metrics] textfile"
         )
+
+
+def doubts(source: str, textfile: str) -> Iterator[str]:
+    """Yield a warning about the file that *textfile* means, if a tick could not write it; *source* names the configuration."""
+    directory = file_of(textfile).parent
+    if not directory.is_dir():
+        yield f"{source}: metrics.textfile: {directory} is not a directory; create it, or change the key"
+    elif not os.access(directory, os.W_OK | os.X_OK):
+        yield f"{source}: metrics.textfile: this user may not write to {directory}; change its mode, or the key"
 
 
 def labels_of(configured: Labels | None) -> Labels:

@@ -32,7 +32,11 @@ def check(instance: Instance) -> dict[str, Any]:
     except ForeignStateError as error:  # the configuration may be valid, and is meant for another state
         found = with_lines(check_alone(instance.config_file, environment=given))
         return {**found, "warnings": [*found["warnings"], str(error)]}
-    warnings = [*_of_wake(config, given.get("PATH", CRON_PATH)), *_of_zones(instance, config)]
+    warnings = [
+        *_of_wake(config, given.get("PATH", CRON_PATH)),
+        *_of_zones(instance, config),
+        *_of_monitoring(config),
+    ]
     return {**found, "warnings": [*found["warnings"], *warnings]}
 
 
@@ -42,6 +46,18 @@ def _of_wake(config: Config, path: str) -> Iterator[str]:
         from scheduled.engine.rtc import Rtc
 
         yield from Rtc(config.wake_command).doubts(path)
+
+
+def _of_monitoring(config: Config) -> Iterator[str]:
+    """Yield why the metrics or the journal can't be written, if the configuration wants them."""
+    if config.metrics.textfile:
+        from scheduled.engine import textfile
+
+        yield from textfile.doubts(str(config.path), config.metrics.textfile)
+    if config.log.journald:
+        from scheduled.engine import journal
+
+        yield from journal.doubts(str(config.path))
 
 
 def _of_zones(instance: Instance, config: Config) -> Iterable[str]:

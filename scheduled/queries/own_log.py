@@ -14,6 +14,7 @@ from scheduled.errors import require_between
 from scheduled.instance import Instance
 from scheduled.queries.last_known import config_of
 from scheduled.queries.log_lines import as_text, parsed
+from scheduled.state import directories
 from scheduled.state.files import open_regular, read_open
 
 POLL = 0.3  # seconds between two looks at the file
@@ -58,6 +59,7 @@ def _entry(line: str, zone: str) -> dict[str, Any]:
 def _path(instance: Instance, config: Config) -> Path:
     """Return the path of the log. In a workspace, lines about a refused configuration are in the state directory."""
     root = instance.paths.root
+    directories.refuse_unreadable(instance.paths)
     path = log_path(root, config.workspace)
     own = root / path.name
     if path != own and own.exists():

@@ -201,3 +201,32 @@ def test_no_metrics_are_made_without_the_key(world):
         False,
     )
     assert json.loads(world.run("metrics", "--json").stdout)
+
+
+def test_check_warns_of_a_directory_that_does_not_exist(metered):
+    shutil.rmtree(metered.file.parent)
+    warnings = metered.json("check")["warnings"]
+    metered.file.parent.mkdir()
+
+    assert [text for text in warnings if "metrics" in text] == [
+        f"{metered.config}: metrics.textfile: {metered.file.parent} is not a directory; create it, or change the key"
+    ]
+    assert [text for text in metered.json("check")["warnings"] if "metrics" in text] == []
+
+
+def test_a_full_file_system_is_named_and_the_old_file_stays(metered):
+    """On a file system of its own, which only this test fills."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("NOT RUN: needs root and unshare to mount a disk of its own")
+    verb = " ".join(metered.command("run", "good"))
+    script = f"""
+        mount -t tmpfs -o size=64k tmpfs {metered.file.parent}
+        {verb}; cp {metered.file} {metered.root}/first
+        head -c 1000000 /dev/zero > {metered.file.parent}/fill 2>/dev/null
+        {verb}; echo "$?"; cmp {metered.file} {metered.root}/first && ls -A {metered.file.parent}
+        rm {metered.file.parent}/fill; {verb}; echo "$?"
+    """
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["1", "fill", "scheduled.prom", "0"]
+    assert done.stderr == f"scheduled: metrics: can't be written: {metered.file}: No space left on device\n"

@@ -14,7 +14,7 @@ ARGUMENTS = {
     "add": "b --every 1h --command true", "apply": "{config} --dry-run", "audit": "", "check": "", "daily-report": "",
     "disable": "a", "edit": "a", "emit": "x", "enable": "a", "env": "a", "explain": "a",
     "forecast": "--from 2030-01-01 --to 2030-01-02", "history": "", "incidents": "", "install": "", "jobs": "",
-    "logs": "a", "next": "", "notices": "", "pause": "a", "remove": "a --dry-run", "report": "", "rerun": "a-1",
+    "log": "", "logs": "a", "metrics": "", "next": "", "notices": "", "pause": "a", "remove": "a --dry-run", "report": "", "rerun": "a-1",
     "resume": "a", "run": "", "show": "a", "skip": "a", "state": "backup {root}/kept.tgz", "status": "", "stop": "a-1",
     "web": "--port 0", "approve": "a-1", "deny": "a-1",
 }  # fmt: skip

@@ -73,7 +73,7 @@ READING = {
     "status": "status", "jobs": "jobs", "show good": "job_or_run", "show all": "job_or_run", "show each": "job_or_run", "explain each": "explain", "explain each@d": "explain", "show RUN": "job_or_run",
     "next": "upcoming", "env good": "environment", "env good --diff-shell": "environment", "explain good": "explain", "explain bad": "explain", "history": "history", "audit": "audit",
     "forecast --from 2026-01-01 --to 2026-01-03": "forecast", "check": "check", "run --dry-run": "dry_run",
-    "report": "report",
+    "report": "report", "log": "log", "log --json": "log", "metrics --json": "metrics",
 }  # fmt: skip
 CHANGING = {
     "pause good": "pause", "pause each@d": "pause", "skip each": "skip", "disable each@d": "disable", "resume good": "resume", "disable good": "disable", "enable good": "enable",

@@ -137,3 +137,11 @@ def test_a_journal_that_stops_is_noted_once(receiver, tmp_path):
     assert found.lines == ["one", found.journal_problem, "two", "three"]
     assert found.problems == [found.journal_problem]
     assert os.strerror(errno.ECONNREFUSED) in found.journal_problem
+
+
+def test_check_warns_if_there_is_no_journal(receiver):
+    assert list(journal.doubts("f.toml")) == []
+    receiver.close()
+
+    [warning] = journal.doubts("f.toml")
+    assert warning.startswith(f"f.toml: log.journald: {journal.SOCKET}: Connection refused; ")
