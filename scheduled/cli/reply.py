@@ -199,7 +199,10 @@ def _print_announced(document: Mapping[str, Any]) -> None:
     outputs = list(document["outputs"])
     for text in (*document["problems"], *document["recoveries"]):
         print_errors([text])
-        for output in [one for one in outputs if one["text"] == text]:
+        belonging = [one for one in outputs if one["text"] == text]
+        for output in belonging:
+            if len(belonging) > 1:
+                print_line(f"  {output['run_id']}:", err=True)
             _print_quoted(output["output"])
             outputs.remove(output)
     for output in outputs:

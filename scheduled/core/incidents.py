@@ -11,6 +11,7 @@ import msgspec
 
 from scheduled.core.conditions import Priority
 from scheduled.core.keys import JobKey, Keyed
+from scheduled.core.routing import PRIORITIES
 from scheduled.core.runs import FAILED
 from scheduled.core.troubles import Trouble
 from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant, Seconds
@@ -92,6 +93,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     incidents: tuple[Incident, ...]
     followers: tuple[Incident, ...] = ()
+
+    @property
+    def priority(self) -> Priority:
+        """The priority of the most urgent one of its incidents."""
+        return max((one.priority for one in self.incidents), key=PRIORITIES.index)
 
 
 def advanced(

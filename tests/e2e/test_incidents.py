@@ -118,7 +118,7 @@ def test_a_chain_that_fails_with_its_step_is_part_of_the_notice(world: World) ->
     assert [line for line in printed.splitlines() if line.startswith("scheduled: ")] == [
         line
         for line in printed.splitlines()
-        if "backup: failed" in line and line.endswith("; because of it also: nightly")
+        if "backup: failed" in line and "; because of it also: nightly (scheduled " in line
     ]
     assert printed.count("scheduled: ") == 1
 
