@@ -107,7 +107,7 @@ def tick(
         # The answers of the interfaces have the status of the run itself.
         stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
         result.stopped = bool(stopped)
-        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events)
+        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         announced = _finish(runtime, ledger, asked, facts, dispatcher, heartbeat=beat)
         result.problems = unfinished + stopped + announced.problems
@@ -290,6 +290,7 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             announced = announcing.announce(runtime, ledger, facts, now)
+    announcing.clean(runtime, ledger)
     for text in set(announced.problems).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
     if announced.posted:
