@@ -1,5 +1,7 @@
 """The configuration and the state directory that a request is about."""
 
+import os
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ class Instance:
     what the last prediction assumed, or why the last list is empty; the command line prints them below it. *claimed* is
     called with the ids of the requested runs as soon as they are claimed. With *without_config* the queries that can do so
     answer from the ledger if the configuration cannot be read; *config_error* is then the reason. *shows_comments*: the diff of
-    an edit has the comments of the file.
+    an edit has the comments of the file. *prints*: the caller prints the result of a tick, and then calls `printed`.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -29,12 +31,21 @@ class Instance:
         self.without_config = False
         self.config_error = ""
         self.shows_comments = True
+        self.prints = False
 
     def for_client(self) -> "Instance":
         """Return an Instance for one call of an interface: its client does not see comments, which may have secrets."""
         found = Instance(self.config, self.state)
         found.shows_comments = False
         return found
+
+    def printed(self) -> None:
+        """Record that the caller has what the tick announced: no later tick prints it once more."""
+        while self.paths.unprinted:
+            path, lock = self.paths.unprinted.pop()
+            with suppress(OSError):  # if it stays, a later tick prints the announcement again
+                path.unlink(missing_ok=True)
+            os.close(lock)
 
     @property
     def config_file(self) -> Path:

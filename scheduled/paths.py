@@ -10,6 +10,7 @@ from scheduled.errors import BadNameError
 STOP = ".stop"  # the suffix of an order to end an attempt
 REPLACED = ".replaced"  # the suffix of a note that a tick ends an attempt
 SECRETS = ".secrets"  # the suffix of a file with the secrets of an attempt
+UNPRINTED = ".unprinted"  # of the file of a tick that has not printed what it announced
 LONGEST_NAME = 255  # bytes of a file name
 LONGEST_ID = 235  # bytes of a run id: with `.1000.report.damaged` those that a file name may have
 
@@ -36,6 +37,8 @@ class Paths:
         self.trials = root / "trials"
         # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
+        # The file that shows that a tick of this process has still to print what it announced, and its open descriptor.
+        self.unprinted: list[tuple[Path, int]] = []
         # The message that the ledger is lost, if an answer was restored from the snapshot; the command line exits with 1.
         self.lost: str | None = None
 
@@ -99,6 +102,10 @@ class Paths:
     def run_of(file: Path) -> str:
         """Return the id of the run to which *file*, a report, an order or a file of secrets, belongs."""
         return file.stem.rpartition(".")[0]
+
+    def unprinted_of(self, tick: str) -> Path:
+        """Return the path of the file that exists until a tick has printed what it announced. The tick holds it locked."""
+        return self.root / _name(f"{tick}{UNPRINTED}")
 
     def results_of(self, tick: str) -> Path:
         """Return the path of the result file of a tick. It is locked while the supervisor of the tick runs."""

@@ -27,7 +27,7 @@ def approve(instance: Instance, run: str, dry_run: bool, verbose: bool, as_json:
         show(service.dry_run_of_approve(instance, run), "planned_starts", as_json=as_json)
         return EXIT_OK
     return run_tick(
-        lambda progress: service.approve(instance, run, progress), verbose=verbose, as_json=as_json
+        instance, lambda progress: service.approve(instance, run, progress), verbose=verbose, as_json=as_json
     )
 
 

@@ -18,7 +18,7 @@ def _tick(instance: Instance) -> int:
     advice.use(instance.config_file, instance.paths.root)
     from scheduled import service
 
-    return run_tick(lambda progress: service.run(instance, on_event=progress))
+    return run_tick(instance, lambda progress: service.run(instance, on_event=progress))
 
 
 def _import_msgspec() -> None:

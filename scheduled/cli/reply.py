@@ -15,6 +15,7 @@ from typing import Any
 
 from scheduled.advice import complete, complete_in
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, ScheduledError
+from scheduled.instance import Instance
 from scheduled.printable import printable, printable_in, printable_json, printable_lines
 
 FULL = frozenset(
@@ -172,8 +173,14 @@ def print_errors(messages: Iterable[str]) -> bool:
     return printed
 
 
-def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as_json: bool = False) -> int:
-    """Run a tick, print its result and return its exit code.
+def run_tick(
+    instance: Instance,
+    tick: Callable[[Any], dict[str, Any]],
+    *,
+    verbose: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run a tick of *instance*, print its result and return its exit code.
 
     *tick* is called with the subscriber that prints progress, or None. Without a terminal and without *verbose* only
     problems are printed, on stderr, because cron mails all output.
@@ -184,6 +191,7 @@ def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as
         from scheduled.cli import render
 
         progress = render.progress
+    instance.prints = True
     document = tick(progress)
     if verbose or as_json:
         show(document, "tick", as_json=as_json)
@@ -191,6 +199,7 @@ def run_tick(tick: Callable[[Any], dict[str, Any]], *, verbose: bool = False, as
         [f"{name}: it, or another job of its group, is already running" for name in document["busy"]]
     )
     _print_announced(document)
+    instance.printed()
     return int(document["exit_code"])
 
 
@@ -199,7 +208,10 @@ def _print_announced(document: Mapping[str, Any]) -> None:
     outputs = list(document["outputs"])
     for text in (*document["problems"], *document["recoveries"]):
         print_errors([text])
-        for output in [one for one in outputs if one["text"] == text]:
+        belonging = [one for one in outputs if one["text"] == text]
+        for output in belonging:
+            if len(belonging) > 1:
+                print_line(f"  {output['run_id']}:", err=True)
             _print_quoted(output["output"])
             outputs.remove(output)
     for output in outputs:

@@ -56,7 +56,7 @@ def rerun(instance: Instance, run_id: str, dry_run: bool, verbose: bool, as_json
         show(service.dry_run_of_rerun(instance, run_id), "planned_starts", as_json=as_json)
         return EXIT_OK
     return run_tick(
-        lambda progress: service.rerun(instance, run_id, progress), verbose=verbose, as_json=as_json
+        instance, lambda progress: service.rerun(instance, run_id, progress), verbose=verbose, as_json=as_json
     )
 
 

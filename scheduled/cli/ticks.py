@@ -64,6 +64,7 @@ def run(
         show(service.dry_run(instance, jobs, slot), "planned_starts", as_json=as_json, notes=instance.notes)
         return EXIT_USAGE if print_errors(instance.problems) else EXIT_OK
     return run_tick(
+        instance,
         lambda progress: service.run(instance, jobs, slot, progress, inherit_env=inherit_env),
         verbose=verbose,
         as_json=as_json,
@@ -88,6 +89,7 @@ def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as
         show(service.dry_run_of_report(instance, due=due), "planned_starts", as_json=as_json)
         return EXIT_OK
     return run_tick(
+        instance,
         lambda progress: service.daily_report(instance, due=due, on_event=progress),
         verbose=verbose,
         as_json=as_json,

@@ -212,6 +212,8 @@ def _ticked(
         raise
     if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
         _explain_failures(runtime, done, requested)
+    if not instance.prints:
+        instance.printed()
     return _document(runtime, done)
 
 

@@ -4,16 +4,17 @@ An incident begins with its trouble and is closed once the notice of its recover
 follows from the recorded incidents and the present troubles, so that ticks and crashes in between change nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import msgspec
 
 from scheduled.core.conditions import Priority
 from scheduled.core.keys import JobKey, Keyed
+from scheduled.core.routing import PRIORITIES
 from scheduled.core.runs import FAILED
 from scheduled.core.troubles import Trouble
-from scheduled.schedules.zones import DAY, HOUR, Instant, Seconds
+from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant, Seconds
 
 # A trouble that appears this often within WINDOW is flapping: it gets no further notices until it has rested.
 FLAPS, WINDOW = 3, DAY
@@ -86,6 +87,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether *key*, or the job of a target, is muted."""
         return key in self.muted or JobKey(key.job) in self.muted
 
+    def is_quiet(self, incident: "Incident") -> bool:
+        """Return whether notices about *incident* wait until `quiet_until`."""
+        return self.quiet_until is not None and incident.priority != "critical"
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A notice to make about *incidents*: one, or several with the same sign. *followers* are those that follow from them."""
@@ -93,6 +98,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     incidents: tuple[Incident, ...]
     followers: tuple[Incident, ...] = ()
+
+    @property
+    def priority(self) -> Priority:
+        """The priority of the most urgent one of its incidents."""
+        return max((one.priority for one in self.incidents), key=PRIORITIES.index)
 
 
 def advanced(
@@ -103,14 +113,30 @@ def advanced(
     *recovered* are the names of those that end well. One that ends otherwise, for example because its job was disabled, is
     closed without a notice. Closed ones are forgotten after WINDOW.
     """
+    known = {name: _not_after(incident, now) for name, incident in known.items()}
     found = {name: _with_trouble(known.get(name), name, trouble, now) for name, trouble in troubles.items()}
     for name, incident in known.items():
-        if name not in found and not (incident.closed and not now - WINDOW < _ended(incident) <= now):
+        if name not in found and not (incident.closed and now >= ended(incident) + WINDOW):
             found[name] = _ended_now(incident, now, well=name in recovered)
     return found
 
 
-def _ended(incident: Incident) -> float:
+def _not_after(incident: Incident, now: float) -> Incident:
+    """Return *incident* without instants after *now*: if the clock was set back, time counts from now on."""
+    if max(incident.since, incident.noticed_at or 0, incident.ended_at or 0) <= now:
+        return incident
+    noticed_at, ended_at = incident.noticed_at, incident.ended_at
+    return msgspec.structs.replace(
+        incident,
+        since=min(incident.since, now),
+        openings=tuple(min(at, now) for at in incident.openings),
+        noticed_at=None if noticed_at is None else min(noticed_at, now),
+        ended_at=None if ended_at is None else min(ended_at, now),
+    )
+
+
+def ended(incident: Incident) -> float:
+    """Return when the trouble of *incident* ended; if it is open, when it appeared."""
     return incident.since if incident.ended_at is None else incident.ended_at
 
 
@@ -170,11 +196,10 @@ def follows(incident: Incident, incidents: Mapping[str, Incident]) -> bool:
 
 def due(incident: Incident, incidents: Mapping[str, Incident], policy: Policy, now: float) -> Kind | None:
     """Return which notice about *incident* is due at *now*, if any."""
-    silent = policy.quiet_until is not None and incident.priority != "critical"
-    if incident.closed or silent or policy.is_muted(incident.key):
+    if incident.closed or policy.is_quiet(incident) or policy.is_muted(incident.key):
         return None
     if not incident.is_open:
-        rested = not incident.flapping or now >= _ended(incident) + rest_of(incident)
+        rested = not incident.flapping or now >= ended(incident) + rest_of(incident)
         return "recovery" if rested else None
     if follows(incident, incidents):
         return None
@@ -182,29 +207,13 @@ def due(incident: Incident, incidents: Mapping[str, Incident], policy: Policy, n
         return "flapping" if incident.flapping else "first"
     if incident.priority == "critical" != incident.noticed_priority:
         return "urgent"
-    again = not incident.noticed_at <= now < incident.noticed_at + policy.remind_every
+    again = now >= reminder_at(incident.noticed_at, policy)
     return "reminder" if again and incident.acknowledged_at is None else None
 
 
-def next_due(incidents: Iterable[Incident], policy: Policy) -> Instant | None:
-    """Return when a notice is due next, if nothing else changes. *policy* is that of the last tick."""
-    found = [instant for incident in incidents for instant in _instants(incident, policy)]
-    return min(found, default=None)
-
-
-def _instants(incident: Incident, policy: Policy) -> Iterable[Instant]:
-    if incident.closed:
-        return
-    ends = [policy.muted.get(key) for key in (incident.key, JobKey(incident.job))]
-    yield from (end for end in ends if end is not None)
-    if policy.is_muted(incident.key):
-        return
-    if policy.quiet_until is not None:
-        yield policy.quiet_until
-    elif not incident.is_open:
-        yield int(_ended(incident)) + rest_of(incident)
-    elif incident.noticed_at is not None and incident.acknowledged_at is None:
-        yield int(incident.noticed_at) + policy.remind_every
+def reminder_at(noticed_at: float, policy: Policy) -> Instant:
+    """Return when the reminder after a notice is due: at the start of its minute, so that it does not come one tick later each day."""
+    return int(noticed_at // MINUTE * MINUTE) + policy.remind_every
 
 
 def messages(incidents: Mapping[str, Incident], policy: Policy, now: float) -> list[Message]:

@@ -19,6 +19,7 @@ REPLACED = "stopped for a newer slot"
 UNTIL_NEXT_SLOT = "it was deferred until its next slot"
 BY_HAND = "by hand"  # with `skip`
 
+BY_NEWER = "superseded by "
 OF_POST = "; post: "  # before what `post` adds to the reason of an attempt
 
 # The status of a run by the status of its last attempt; for all others it is `failed`.
@@ -75,12 +76,17 @@ def judge_superseded(run: OpenRun, by: str, *, coalesced: bool) -> Judgement:
         verdict: Verdict = "coalesced" if coalesced else "skipped"
         return Judgement(status="stopped", verdict=verdict, reason=f"replaced by {by}")
     tried = run.attempt > run.deferrals
-    reason = f"superseded by {by}{_of_last_attempt(run) if tried else ''}"
+    reason = f"{BY_NEWER}{by}{_of_last_attempt(run) if tried else ''}"
     if coalesced:
         return Judgement(status="failed" if tried else "skipped", verdict="coalesced", reason=reason)
     if tried:
         return Judgement(status="failed", verdict="failed", reason=reason)
     return Judgement(status="skipped", verdict="skipped", reason=SUPERSEDED)
+
+
+def without_newer(reason: str) -> str:
+    """Return the *reason* of a failed run without the id of the run that superseded it, if one did."""
+    return reason.partition(": ")[2] if reason.startswith(BY_NEWER) else reason
 
 
 def _of_last_attempt(run: OpenRun) -> str:

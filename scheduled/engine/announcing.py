@@ -18,6 +18,7 @@ from scheduled.printable import printable
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
+KEPT = "unprinted"  # in the ledger's meta: what ticks announced, and may not have printed
 DUE = "notices_due"  # in the ledger's meta: when a notice is due, if nothing else changes
 OF_JOBS: Mapping[str, Priority] = {"critical": "critical", "high": "high", "medium": "normal", "low": "low"}
 ENDS = ("job_completed", "job_failed", "job_retry_scheduled", "job_interrupted")
@@ -49,11 +50,12 @@ class Announcement(msgspec.Struct, kw_only=True):
 
 
 class TickFacts(NamedTuple):
-    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far."""
+    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name."""
 
     messages: list[str]
     undelivered: list[str]
     events: list[Event]
+    tick: str
 
 
 def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> Announcement:
@@ -61,6 +63,10 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
 
     Must be called inside a transaction.
     """
+    for name in ledger.drop_damaged_incidents():
+        runtime.add_problem(
+            "WARNING", f"{runtime.paths.ledger}: the record of the incident {name} was damaged: begun anew"
+        )
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
     if (wrong := [*facts.messages, *facts.undelivered]) or runtime.unrecorded:
         from scheduled.engine import last_error
@@ -82,7 +88,19 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         from scheduled.engine import mail_output  # most jobs have the default
 
         found.outputs += mail_output.of_all(runtime, facts.events, {one.run_id for one in found.outputs})
+    if found.problems or found.recoveries or found.outputs or ledger.meta(KEPT):
+        from scheduled.engine import unprinted  # most ticks print nothing
+
+        unprinted.keep(runtime, ledger, facts.tick, found)
     return found
+
+
+def clean(runtime: Runtime, ledger: Ledger) -> None:
+    """Remove files that the commit of `announce` has made obsolete."""
+    if ledger.meta(KEPT) is not None:
+        from scheduled.engine import unprinted  # only a state in which a tick has announced something
+
+        unprinted.forget_printed(ledger, runtime)
 
 
 def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> dict[str, Trouble]:

@@ -64,9 +64,7 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output:
     for recipient in recipients:
         notice = _notice(runtime, message, recipient, text, output)
         if notice.priority == "low" and runtime.config.notify.digest is not None:
-            digest.add(
-                ledger, notice, digest.next_time(runtime.config.notify.digest, runtime.zone, int(now)), now
-            )
+            digest.add(ledger, notice, runtime.config.notify.digest, runtime.zone, now)
         else:
             names = sorted(one.name for one in message.incidents)
             outbox.post(ledger, outbox.notice_id(recipient, message.kind, str(now), *names), notice, now)
@@ -74,12 +72,12 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output:
 
 
 def _notice(runtime: Runtime, message: Message, recipient: str, text: str, output: str) -> Notice:
-    first = message.incidents[0]
+    first, priority = message.incidents[0], message.priority
     return Notice(
         recipient=recipient,
         subject=f"{PREFIX * is_mailbox(recipient)}{incident_texts.headline(message)}",
         body=text,
-        priority="normal" if message.kind == "recovery" and first.priority != "low" else first.priority,
+        priority="normal" if message.kind == "recovery" and priority != "low" else priority,
         upsert_key=f"incident:{first.name}",
         kind="recovery" if message.kind == "recovery" else "incident",
         job=first.job,

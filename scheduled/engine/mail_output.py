@@ -17,13 +17,17 @@ NAMED = 3  # runs of a notice about many that are printed
 
 
 def of_incidents(runtime: Runtime, ledger: Ledger, text: str, message: Message) -> list[Printed]:
-    """Return the last output of the runs that *message*, with this *text*, is about; none with `mail_output = "never"`."""
-    found = []
+    """Return the last output of the runs that *message*, with this *text*, is about; none with `mail_output = "never"`.
+
+    Output that several of them have is returned once.
+    """
+    found = list[Printed]()
     for incident in message.incidents[:NAMED]:
         job, run = job_of(runtime.config.jobs, incident.key), ledger.run(incident.run_id)
         if job is not None and run is not None and job.mail_output != "never":
             printed = _printed(runtime, text, incident.key, run.run_id, run.attempt)
-            found += [printed] if printed.output else []
+            known = ("", *(one.output for one in found))
+            found += [] if printed.output in known else [printed]
     return found
 
 

@@ -54,7 +54,7 @@ def snapshot(
         edited = _edited(runtime)
         # The spool is read after the fingerprint, which has what is in it now: an event may have come during the tick.
         again = under_way or runtime.is_ledger_replaced()
-        again = again or runtime.paths.has_trials()
+        again = again or runtime.paths.has_trials() or bool(runtime.paths.unprinted)
         if runtime.config.problems or again or runtime.paths.has_secrets() or has_files(runtime.paths):
             due = int(now)  # the next tick must not be skipped as idle
         content.write(due, edited, beat)

@@ -124,7 +124,7 @@ def _run(
         # The answers of the interfaces have the status of the run itself.
         stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
         result.stopped = bool(stopped)
-        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events)
+        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         cron_watch.refresh(ledger, clock.now())
         if runtime.pings is not None:
@@ -310,6 +310,7 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             announced = announcing.announce(runtime, ledger, facts, now)
+    announcing.clean(runtime, ledger)
     if runtime.config.metrics.textfile:
         _export(runtime, ledger, facts, now, heartbeat, announced)
     logged = [*messages(runtime.config).values(), runtime.journal_problem]

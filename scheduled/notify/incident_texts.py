@@ -13,18 +13,26 @@ NAMED = 5  # jobs that a text names
 def text(message: Message, now: float, zone: str) -> str:
     """Return the sentence about *message*, with instants in *zone* (an IANA name)."""
     if message.kind == "recovery":
-        return _recovered(message.incidents, now)
+        return _recovered(message.incidents, now, zone)
     first, *others = message.incidents
-    found = _several(message.incidents) if others else first.text
+    what, advice = _split(_several(message.incidents) if others else first.text)
+    if message.kind == "urgent":
+        what += "; it is critical now"
     if message.kind == "flapping":
-        found += f"; flapping: {_times(first, now)}; the next notice comes when it has rested for {about(rest_of(first))}"
-    if message.kind == "reminder":
-        found += (
+        what += f"; flapping: {_times(first, now)}; the next notice comes when it has rested for {about(rest_of(first))}"
+    elif message.kind != "first" or now - first.since >= MINUTE:
+        what += (
             f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
         )
     if message.followers:
-        found += f"; because of it also: {_names(message.followers)}"
-    return found
+        what += f"; because of it also: {_names(message.followers)}"
+    return f"{what}{advice}"
+
+
+def _split(sentence: str) -> tuple[str, str]:
+    """Return *sentence* without the commands at its end, and these, in parentheses."""
+    what, opening, advice = sentence.rpartition(" (scheduled ")
+    return (what, f"{opening}{advice}") if advice.endswith(")") else (sentence, "")
 
 
 def headline(message: Message) -> str:
@@ -59,15 +67,17 @@ def _several(incidents: Sequence[Incident]) -> str:
     return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
 
 
-def _recovered(incidents: Sequence[Incident], now: float) -> str:
+def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
     first, *others = incidents
+    ended = max(one.ended_at or now for one in incidents)
     lasted = about(max((one.ended_at or now) - one.since for one in incidents))
+    when = f"{f' since {_at(ended, zone)},' if now - ended >= MINUTE else ''} after {lasted}"
     failures = _failures(incidents)
     if others:
-        return f"{len(incidents)} jobs up again: {_names(incidents)}: after {lasted}{failures}"
+        return f"{len(incidents)} jobs up again: {_names(incidents)}:{when}{failures}"
     if first.is_about_failing:
-        return f"{name(first)}: up again after {lasted}{failures}"
-    return f"{name(first)}: over after {lasted}: {first.text}"
+        return f"{name(first)}: up again{when}{failures}"
+    return f"{name(first)}: over{when}: {_split(first.text)[0].removeprefix(f'{name(first)}: ')}"
 
 
 def _failures(incidents: Sequence[Incident]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from scheduled.core import incidents as rules
+from scheduled.core import next_notice
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
@@ -46,7 +47,7 @@ def advance(
 
 def next_due(ledger: Incidents, policy: Policy) -> Instant | None:
     """Return when a notice about a recorded incident is due next, if nothing else changes."""
-    return rules.next_due(ledger.incidents().values(), policy)
+    return next_notice.next_due(ledger.incidents().values(), policy)
 
 
 def _ends_well(jobs: Jobs, incident: Incident) -> bool:

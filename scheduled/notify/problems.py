@@ -9,7 +9,7 @@ from scheduled.core.conditions import Condition, in_words
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
 from scheduled.core.jobs import job_of, keys_of
-from scheduled.core.judgement import decides_health
+from scheduled.core.judgement import decides_health, without_newer
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, KnownCondition, RunRow
 from scheduled.core.runs import FAILED
@@ -74,7 +74,7 @@ def failing(ledger: Ledger, jobs: Jobs) -> dict[JobKey, Trouble]:
                 kind=str(status),
                 subject=row.key,
                 run_id=run_id,
-                sign=f"{status}: {reason}" if reason else str(status),
+                sign=f"{status}: {why}" if (why := without_newer(reason)) else str(status),
                 failed=row.failure_count,
             )
     return found

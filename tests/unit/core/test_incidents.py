@@ -9,10 +9,10 @@ from scheduled.core.incidents import (
     Policy,
     advanced,
     messages,
-    next_due,
     noticed,
 )
 from scheduled.core.keys import JobKey
+from scheduled.core.next_notice import next_due
 from scheduled.core.troubles import Trouble
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
@@ -214,10 +214,42 @@ def test_a_sudden_trouble_has_no_recovery(ticks, kind):
     assert ticks.tick(300) == []
 
 
-def test_a_clock_that_was_set_back_suppresses_nothing(ticks):
+def test_after_the_clock_was_set_back_the_reminder_comes_when_its_time_has_passed_from_then_on(ticks):
     ticks.tick(10 * DAY, A)
 
-    assert ticks.tick(0, A) == [("reminder", "a")]
+    assert [ticks.tick(at, A) for at in (0, DAY - 300, DAY)] == [[], [], [("reminder", "a")]]
+
+
+def test_a_reminder_comes_in_the_same_minute_of_the_next_day(ticks):
+    ticks.tick(57, A)
+
+    assert (ticks.due, ticks.tick(DAY - 61, A), ticks.tick(DAY + 1, A)) == (
+        NOON // MINUTE * MINUTE + DAY, [], [("reminder", "a")],
+    )  # fmt: skip
+
+
+def test_a_critical_trouble_gets_its_reminders_in_the_quiet_window(ticks):
+    critical, window = trouble("a", priority="critical"), {"remind_every": HOUR, "quiet_until": NOON + DAY}
+    ticks.tick(0, critical, **window)
+
+    assert (ticks.due, ticks.tick(HOUR, critical, **window)) == (NOON + HOUR, [("reminder", "a")])
+
+
+def test_a_tick_is_due_when_a_trouble_has_outlasted_its_cause(ticks):
+    chain = trouble("nightly", cause="job:a")
+    ticks.tick(0, A, chain)
+    ticks.tick(HOUR, chain)
+
+    assert ticks.due == NOON + HOUR + WINDOW
+
+
+def test_no_tick_is_due_for_the_reminder_of_a_trouble_that_now_follows_from_another(ticks):
+    chain = trouble("nightly", cause="job:a")
+    ticks.tick(0, trouble("nightly"))
+    ticks.tick(HOUR, A, chain)
+
+    assert ticks.tick(DAY, A, chain) == []
+    assert ticks.due == NOON + HOUR + DAY
 
 
 def test_failed_runs_are_counted_from_the_first_one_of_the_incident(ticks):
