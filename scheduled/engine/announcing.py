@@ -58,6 +58,10 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
 
     Must be called inside a transaction.
     """
+    for name in ledger.drop_damaged_incidents():
+        runtime.add_problem(
+            "WARNING", f"{runtime.paths.ledger}: the record of the incident {name} was damaged: begun anew"
+        )
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
     known = problems.record(ledger, troubles, now)
     if troubles or ledger.incidents():

@@ -30,7 +30,12 @@ def keep(runtime: Runtime, ledger: Ledger, tick: str, found: Announcement) -> No
 
     Must be called inside a transaction; `forget_printed` after its commit.
     """
-    here = [one for one in _kept(ledger) if runtime.paths.unprinted_of(one.tick).exists()]
+    try:
+        kept = _kept(ledger)
+    except msgspec.DecodeError as error:
+        runtime.log_line("WARNING", f"{runtime.paths.ledger}: what ticks had to print was damaged: {error}")
+        kept = []
+    here = [one for one in kept if runtime.paths.unprinted_of(one.tick).exists()]
     left = [one for one in here if is_held(runtime.paths.unprinted_of(one.tick))]
     for one in here:
         if one not in left:

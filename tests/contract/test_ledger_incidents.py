@@ -1,5 +1,7 @@
 """The contract of every ledger for incidents and mutes."""
 
+import pytest
+
 from scheduled.core.incidents import Incident
 from scheduled.core.keys import JobKey
 
@@ -37,3 +39,22 @@ def test_a_mute_holds_until_its_end_or_until_it_is_undone(ledger):
     with ledger.transaction():
         ledger.mute(job, 7)
     assert ledger.mutes(0)[job] == 7
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["", "xx", "[]", "{}", '{"name": "job:a"}', '{"name": "job:a", "since": "x"}', '{"name": "job:b", "since": 1}',
+     '{"name": "job:a", "since": 1e300}', '{"name": "job:a", "since": 1, "openings": [-1e300]}',
+     '{"name": "job:a", "since": 1, "ended_at": 1e18}', "[" * 100_000],
+)  # fmt: skip
+def test_a_damaged_incident_is_dropped_by_name_and_the_others_stay(ledger, document):
+    other = Incident(name="job:b", since=2.0)
+    with ledger.transaction():
+        ledger.put_incident(FIRST)
+        ledger.put_incident(other)
+        ledger._db.execute("UPDATE incidents SET incident = ? WHERE name = 'job:a'", (document,))
+
+    assert ledger.incidents() == {"job:b": other}
+    with ledger.transaction():
+        assert [ledger.drop_damaged_incidents(), ledger.drop_damaged_incidents()] == [["job:a"], []]
+    assert ledger.incidents() == {"job:b": other}

@@ -185,3 +185,41 @@ def test_a_job_that_is_disabled_ends_its_incident_without_a_recovery(troubled: T
     troubled.world.run("disable", "backup", at=at("09:06"))
 
     assert (troubled.tick("09:10"), troubled.world.json("incidents", at=at("09:11"))) == ("", [])
+
+
+@pytest.mark.parametrize("document", ["xx", '{"name": "job:backup", "since": 1e300}'])
+def test_a_damaged_record_is_named_and_the_trouble_is_not_announced_again(
+    troubled: Troubled, document: str
+) -> None:
+    world = troubled.world
+    troubled.fail()
+    first = troubled.tick("09:05")
+    world.sql(f"UPDATE incidents SET incident = '{document}'")
+    listed = world.run("incidents", at=at("09:07"))
+    second, third = troubled.tick("09:10"), troubled.tick("09:15")
+    troubled.mend()
+
+    assert (listed.returncode, "backup: failed" in first, "backup: failed" in listed.stdout) == (
+        0,
+        True,
+        True,
+    )
+    assert "the record of the incident job:backup was damaged" in second
+    assert ("backup: failed" in second, third) == (False, "")
+    assert "backup: up again after 20m" in troubled.tick("09:25")
+
+
+def test_a_trouble_that_an_older_version_announced_is_not_announced_again(troubled: Troubled) -> None:
+    world = troubled.world
+    troubled.fail()
+    troubled.tick("09:05")
+    world.sql("DROP TABLE incidents")
+    world.sql("DROP TABLE mutes")
+    world.sql("PRAGMA user_version = 7")
+    silent = troubled.tick("09:10")
+    reminder = troubled.tick("09:05", 3)
+    troubled.mend()
+
+    assert silent == ""
+    assert "backup: failed: exit code 1; since 2026-03-02 09:05" in reminder
+    assert "backup: up again after 1d" in troubled.tick("09:10", 3)
