@@ -12,7 +12,10 @@ class Incidents(Protocol):
     """What is known of troubles and the notices about them, and about which jobs the user wants none."""
 
     def incidents(self) -> dict[str, Incident]:
-        """Return every recorded incident by name, those included that ended a short time ago."""
+        """Return every recorded incident by name, those included that ended a short time ago, without damaged ones."""
+
+    def drop_damaged_incidents(self) -> list[str]:
+        """Forget the incidents of which the record is damaged; return their names."""
 
     def put_incident(self, incident: Incident) -> None:
         """Record *incident*; it replaces the one with the same name."""

@@ -8,9 +8,23 @@ import msgspec
 
 from scheduled.core.keys import JobKey
 from scheduled.schedules.zones import Instant
+from scheduled.state.validation import is_instant
 
 if TYPE_CHECKING:
     from scheduled.core.incidents import Incident
+
+
+def _read(name: str, document: str) -> "Incident | None":
+    """Return the incident that is recorded under *name* as *document*; None if that is damaged."""
+    from scheduled.core.incidents import Incident  # most ticks find no incident
+
+    try:
+        found = msgspec.json.decode(document, type=Incident)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
+    given = (found.noticed_at, found.acknowledged_at, found.ended_at)
+    instants = (found.since, *found.openings, *(at for at in given if at is not None))
+    return found if found.name == name and all(map(is_instant, instants)) else None
 
 
 class Incidents:
@@ -23,9 +37,15 @@ class Incidents:
         rows = self._db.execute("SELECT name, incident FROM incidents ORDER BY name").fetchall()
         if not rows:
             return {}
-        from scheduled.core.incidents import Incident  # most ticks find no incident
+        read = {name: _read(name, document) for name, document in rows}
+        return {name: incident for name, incident in read.items() if incident is not None}
 
-        return {name: msgspec.json.decode(document, type=Incident) for name, document in rows}
+    def drop_damaged_incidents(self) -> list[str]:
+        """See `Incidents.drop_damaged_incidents`."""
+        rows = self._db.execute("SELECT name, incident FROM incidents ORDER BY name").fetchall()
+        damaged = [name for name, document in rows if _read(name, document) is None]
+        self.drop_incidents(damaged)
+        return damaged
 
     def put_incident(self, incident: "Incident") -> None:
         """See `Incidents.put_incident`."""
