@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduled import clock, question
 from scheduled.actions.registry import kind_of
-from scheduled.config import alike, jitter_doubts, no_effect, tick_doubts, web_hosts
+from scheduled.config import alike, heartbeat_doubts, jitter_doubts, no_effect, tick_doubts, web_hosts
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH, doubts
 from scheduled.config.files import load_config
@@ -96,6 +96,10 @@ def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str])
     ]
     warnings += alike.warnings(found.jobs)
     warnings += workspace_doubts(found)
+    warnings += (
+        f"{found.path}: {doubt}"
+        for doubt in heartbeat_doubts.of_settings(found.notify, {"PATH": CRON_PATH, **environment})
+    )
     if found.compat.trigger or found.compat.send:
         from scheduled.config import adapters  # it starts an interpreter
 
