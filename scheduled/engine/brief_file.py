@@ -18,7 +18,7 @@ def content(ledger: Ledger, beat: int | None) -> bytes:
     """Return the content of the file, with the last heartbeat *beat* (UTC nanoseconds)."""
     found = cadence(ledger, beat)
     since = None if found.source == "assumed" else installed_at(ledger) or 0
-    problems = [str(item.condition.payload.get("text", "")) for item in ledger.conditions(OWNER)]
+    problems = [printable(str(item.condition.payload.get("text", ""))) for item in ledger.conditions(OWNER)]
     return brief.text(found.seconds, since, problems)
 
 
