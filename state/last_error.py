@@ -29,7 +29,10 @@ def shown(ledger: Meta, zone: str) -> dict[str, Any] | None:
     value = ledger.meta(META)
     if value is None:
         return None
-    found = msgspec.json.decode(value, type=LastError)
+    try:
+        found = msgspec.json.decode(value, type=LastError)
+    except msgspec.MsgspecError:  # another version of the program wrote another form
+        return None
     return {
         **msgspec.to_builtins(found),
         "text": printable(found.text),

@@ -67,4 +67,6 @@ def report(instance: Instance, as_json: bool) -> int:
     else:
         none = complete("no report yet; `scheduled daily-report` writes one")
         print_lines(f"{found['text'] or none}\n")
+        if found["ticks_problem"]:
+            print_line(f"warning: {found['ticks_problem']}", err=True)
     return EXIT_OK if found["path"] else EXIT_FAILED

@@ -12,6 +12,7 @@ from scheduled.config import (
     alike,
     approval_doubts,
     expect_doubts,
+    heartbeat_doubts,
     jitter_doubts,
     no_effect,
     tick_doubts,
@@ -104,6 +105,10 @@ def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str])
     ]
     warnings += alike.warnings(found.jobs)
     warnings += workspace_doubts(found)
+    warnings += (
+        f"{found.path}: {doubt}"
+        for doubt in heartbeat_doubts.of_settings(found.notify, {"PATH": CRON_PATH, **environment})
+    )
     if found.compat.trigger or found.compat.send:
         from scheduled.config import adapters  # it starts an interpreter
 

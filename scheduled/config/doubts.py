@@ -13,7 +13,7 @@ from typing import Any, get_args
 from scheduled.actions.programs import missing, missing_file
 from scheduled.actions.registry import handler_of, kind_of
 from scheduled.actions.target_words import TARGET
-from scheduled.config import secret_doubts
+from scheduled.config import heartbeat_doubts, secret_doubts
 from scheduled.config.execution_doubts import of_execution
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import PUBLISHED
@@ -46,6 +46,8 @@ def doubts(job: Job, jobs: Jobs, environment: Mapping[str, str], table: Any = No
         yield from wake_doubts(job)
     if job.secrets:
         yield from secret_doubts.doubts(job, table, given, directory)
+    if job.heartbeat_url:
+        yield from heartbeat_doubts.doubts(job, table, given, given.get("HOME", "/"))
     if near := _nearest(job.on_interrupted, CHOICES) if job.on_interrupted not in CHOICES else "":
         yield f"on_interrupted: {job.on_interrupted} is run as a command; did you mean {near}?"
     if job.only_if and job.only_if.command:

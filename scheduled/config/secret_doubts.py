@@ -28,11 +28,12 @@ def doubts(job: Job, table: Any, environment: Mapping[str, str], directory: str)
     for name, written in job.secrets.items():
         if name in env and name in secrets:
             yield f"secrets.{name}: env has this variable too, which has no effect; remove one of them"
-        for doubt in _of_source(read_source(written), environment, directory):
+        for doubt in of_source(read_source(written), environment, directory):
             yield f"secrets.{name}: {doubt}"
 
 
-def _of_source(source: Source | None, environment: Mapping[str, str], directory: str) -> Iterator[str]:
+def of_source(source: Source | None, environment: Mapping[str, str], directory: str) -> Iterator[str]:
+    """Yield the warnings about one *source*, as `doubts` does."""
     match source:
         case Source("file", name):
             found = list(missing_file("file", name, directory, limit=MOST))

@@ -1,5 +1,6 @@
 """The file that `status --brief` reads: how often ticks come, and the problems that the last tick or command found."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from scheduled import brief
 from scheduled.engine.heartbeat import cadence, installed_at
 from scheduled.notify.problems import OWNER
 from scheduled.printable import printable
+from scheduled.state.files import write_all
 from scheduled.state.ledger import Ledger
 
 UNKNOWN = b"300 -1"  # the first line of a file that no tick has written
@@ -16,7 +18,7 @@ def content(ledger: Ledger, beat: int | None) -> bytes:
     """Return the content of the file, with the last heartbeat *beat* (UTC nanoseconds)."""
     found = cadence(ledger, beat)
     since = None if found.source == "assumed" else installed_at(ledger) or 0
-    problems = [str(item.condition.payload.get("text", "")) for item in ledger.conditions(OWNER)]
+    problems = [printable(str(item.condition.payload.get("text", ""))) for item in ledger.conditions(OWNER)]
     return brief.text(found.seconds, since, problems)
 
 
@@ -26,8 +28,12 @@ def write(root: Path, wanted: bytes) -> None:
     with suppress(OSError):
         if path.exists() and path.read_bytes() == wanted:
             return
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_bytes(wanted)
+        temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            write_all(fd, wanted)
+        finally:
+            os.close(fd)
         temporary.replace(path)
 
 

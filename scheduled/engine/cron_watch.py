@@ -1,5 +1,7 @@
 """Whether cron can start ticks, looked at once an hour by any tick, and by `status`: the crontab may change without a tick."""
 
+from contextlib import suppress
+
 import msgspec
 
 from scheduled.core.troubles import Trouble
@@ -44,8 +46,9 @@ def troubles(ledger: Meta) -> dict[str, Trouble]:
 
 
 def _seen(ledger: Meta) -> _Seen | None:
-    value = ledger.meta(META)
-    return None if value is None else _decode(value)
+    with suppress(msgspec.MsgspecError):  # another version of the program wrote another form
+        return _decode(ledger.meta(META) or "null")
+    return None
 
 
 def look(*, stopped: bool = False) -> dict[str, str]:

@@ -51,7 +51,9 @@ def _link(paths: Paths) -> Path:
 
 def _create(path: Path) -> None:
     """Create the file, if it does not exist; its content is left as it is. Raise OSError if it can't be touched."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if path.is_symlink():  # a link in a directory of others would make any file of the user a recent one
+        raise OSError(0, "it is a symbolic link")
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(0, "it is not a regular file")

@@ -95,10 +95,19 @@ class Pings:
         """Return *waiting*, in which this tick now has those of ticks that have ended; it sends these, before the *new* ones."""
         self._took_over = True
         alive = {name: name and is_held(self._runtime.paths.results_of(name)) for name in _ticks(waiting)}
-        mine = pings.to_repeat([ping for ping in waiting if not alive[ping.tick]], new)
+        left = [ping for ping in waiting if not alive[ping.tick]]
+        # A late success would hide that nothing has come since.
+        mine = pings.to_repeat([ping for ping in left if not self._is_too_old(ping)], new)
         taken = [msgspec.structs.replace(ping, tick=self._tick) for ping in mine]
         self._noted += taken
         return [*(ping for ping in waiting if alive[ping.tick]), *taken]
+
+    def _is_too_old(self, ping: Ping) -> bool:
+        """Return whether *ping* waits for too long to be sent, with a line in the log if it does."""
+        if 0 <= int(clock.now()) - ping.at < KEPT:
+            return False
+        self._runtime.log_line("WARNING", f"heartbeat given up after an hour: {ping.text}")
+        return True
 
     def _flush(self, _event: Event) -> None:
         """Send what was noted: an event is published after the commit."""
@@ -134,7 +143,9 @@ class Pings:
         if self._sender is None or not url:
             return None
         place = pings.slug(JobKey("scheduled"))
-        return self._sender.send(url, place, signal, exit_code, f"tick.{self._tick}", pings.body(text))
+        return self._sender.send(
+            url, place, signal, exit_code, f"tick.{self._tick}", pings.body(text), first=True
+        )
 
     def settle(self, ledger: Ledger) -> None:
         """Wait a while for the answers, and record what was sent and what was not. Call it after the jobs."""
@@ -165,11 +176,8 @@ class Pings:
         for ping in _read(ledger):
             if ping.tick != self._tick:
                 kept.append(ping)
-            elif ping.name + ping.signal not in sent:
-                if now - ping.at < KEPT:
-                    kept.append(msgspec.structs.replace(ping, tick=""))
-                else:
-                    self._runtime.log_line("WARNING", f"heartbeat given up after an hour: {ping.text}")
+            elif ping.name + ping.signal not in sent and not self._is_too_old(ping):
+                kept.append(msgspec.structs.replace(ping, tick=""))
         if self._sent:
             _write(ledger, kept)
         for label, number in {str(ping.key): number for number, ping in self._sent.items()}.items():
@@ -228,7 +236,9 @@ def _ticks(waiting: Iterable[Ping]) -> set[str]:
 
 
 def _read(ledger: Meta) -> list[Ping]:
-    return _waiting(ledger.meta(WAITING) or "[]")
+    with suppress(msgspec.MsgspecError):  # another version of the program wrote another form
+        return _waiting(ledger.meta(WAITING) or "[]")
+    return []
 
 
 def _write(ledger: Meta, waiting: Sequence[Ping]) -> None:
@@ -237,7 +247,9 @@ def _write(ledger: Meta, waiting: Sequence[Ping]) -> None:
 
 def failing_in(ledger: Meta) -> dict[str, tuple[Instant, str]]:
     """Return since when (UTC seconds), and why, the pings of a job or target ('': the tick) are not received."""
-    return _failing(ledger.meta(FAILING) or "{}")
+    with suppress(msgspec.MsgspecError):  # as in `_read`
+        return _failing(ledger.meta(FAILING) or "{}")
+    return {}
 
 
 def next_due(runtime: "Runtime", ledger: Meta, now: Instant) -> list[Instant]:

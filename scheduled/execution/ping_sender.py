@@ -31,7 +31,10 @@ Environment = Callable[[], Mapping[str, str]]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A ping to send: its *number*, the address or *source* of it, the *slug* for it, and what is sent."""
+    """A ping to send: its *number*, the address or *source* of it, the *slug* for it, and what is sent.
+
+    One that is *first* does not wait for others.
+    """
 
     number: int
     source: str
@@ -40,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     name: str
     body: bytes
+    first: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -72,7 +76,15 @@ class PingSender:
             end.close()
 
     def send(
-        self, source: str, slug: str, sign: Signal, exit_code: int | None, name: str, body: bytes
+        self,
+        source: str,
+        slug: str,
+        sign: Signal,
+        exit_code: int | None,
+        name: str,
+        body: bytes,
+        *,
+        first: bool = False,
     ) -> int:
         """Order a ping and return its number. If the process has died, no answer follows."""
         self._number += 1
@@ -84,6 +96,7 @@ class PingSender:
             exit_code=exit_code,
             name=name,
             body=body,
+            first=first,
         )
         with suppress(OSError):
             self._channel.sendall(encode(order) + b"\n")
@@ -203,11 +216,20 @@ class _Server:
     def _start(self) -> None:
         busy = {(child.order.source, child.order.slug) for child in self._children}
         for order in tuple(self._queue):
+            full = len(self._children) >= AT_ONCE
+            if full and not self._has_first:
+                return
             place = (order.source, order.slug)
-            if place not in busy and len(self._children) < AT_ONCE:
+            if place not in busy and (order.first or not full):
                 self._queue.remove(order)
                 self._children.append(_Child(order, self._environment))
             busy.add(place)
+
+    @property
+    def _has_first(self) -> bool:
+        return any(
+            order.first for order in self._queue[-2:]
+        )  # a tick has one at its start and one at its end
 
     def _wait(self) -> None:
         watched: list[socket.socket] = [child.channel for child in self._children]

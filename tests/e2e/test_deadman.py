@@ -83,10 +83,17 @@ def test_another_path_or_none_takes_effect_at_once(world, file):
     assert not os.path.lexists(world.state / "deadman")
 
 
-@pytest.mark.parametrize("kind", ["directory", "missing", "fifo"])
+@pytest.mark.parametrize("kind", ["directory", "missing", "fifo", "link"])
 def test_a_file_that_cannot_be_touched_is_printed_once(world, file, kind):
     path = file / "in" if kind == "missing" else file
-    {"directory": file.mkdir, "missing": lambda: None, "fifo": lambda: os.mkfifo(file)}[kind]()
+    (world.root / "target").touch()
+    make = {
+        "directory": file.mkdir,
+        "missing": lambda: None,
+        "fifo": lambda: os.mkfifo(file),
+        "link": lambda: file.symlink_to(world.root / "target"),
+    }
+    make[kind]()
     configure(world, path)
     printed = [
         done.stdout + done.stderr

@@ -50,6 +50,13 @@ def test_a_run_by_hand_does_not_hide_that_ticks_have_stopped(dead, words):
     assert dead.json("next", "-n", "1", at="2026-02-03 12:01:00")[0]["assumed"] == ["cadence"]
 
 
+def test_a_report_has_a_warning_that_ticks_have_stopped(dead):
+    text = "ticks have stopped: the last one was at 2026-02-03 10:00"
+    assert dead.json("report", at="2026-02-03 10:04:00")["ticks_problem"] is None
+    assert dead.json("report", at="2026-02-03 12:00:00")["ticks_problem"].startswith(text)
+    assert f"warning: {text}" in dead.run("report", at="2026-02-03 12:00:00").stderr
+
+
 def test_a_tick_on_a_terminal_runs_what_is_due_and_is_no_heartbeat(world):
     world.configure(JOBS)
     for _ in range(2):

@@ -260,6 +260,38 @@ def test_after_an_hour_it_is_a_trouble_and_not_repeated_any_more(world, monitor)
     )
 
 
+def test_what_is_too_late_is_not_sent_any_more(world, monitor):
+    configure(world, f"{refusing()}/a1")
+    world.run("run", at=AT)
+    assert len(waiting(world)) == 2
+    configure(world, f"{monitor.url}/a1")
+    world.run("run", at="@2026-02-03 12:00:05")
+
+    assert (monitor.pings, waiting(world)) == ([], [])
+    assert "heartbeat given up after an hour: backup: success" in log(world)
+
+
+def test_the_tick_does_not_wait_behind_its_jobs(world, monitor):
+    jobs = "".join(
+        f"[jobs.j{n}]\ncron = '0 9 * * *'\ncommand = 'true'\nheartbeat_url = 'URL/{n}'\n" for n in range(9)
+    )
+    with black_hole() as url:
+        configure(world, f"{url}/a1", more=jobs.replace("URL", url), tick=f"{monitor.url}/t1")
+        world.run("run", at=AT)
+
+    assert monitor.signals() == ["t1:start", "t1:success"]
+
+
+def test_values_of_another_version_are_no_error(world, monitor):
+    configure(world, f"{monitor.url}/a1")
+    world.run("run", at="@2026-02-03 08:00:05")
+    for key in ("pings", "pings_failing", "cron_watch", "last_error"):
+        world.sql(f"INSERT OR REPLACE INTO meta VALUES ('{key}', '[[1]')")
+    assert world.run("run", at=AT).returncode == 0
+
+    assert monitor.signals() == ["a1:start", "a1:success"]
+
+
 def test_a_black_hole_fails_nothing_and_leaves_no_process(world, until):
     with black_hole() as url:
         configure(world, f"{url}/a1", "touch done", tick=f"{url}/t1")

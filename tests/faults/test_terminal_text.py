@@ -88,7 +88,7 @@ START = {"job": "a", "target": "t", "scheduled_for": None, "reason": "b", "open_
 MADE = {  # documents that are hard to produce here
     "incidents": ("incidents", [INCIDENT]), "notices": ("notices", [NOTICE]),
     "try good": ("attempt", {**TRIAL, "steps": [TRIAL]}), "try bad": ("attempt", TRIAL),
-    "report": ("report", {"path": "a", "day": "b", "text": "c"}),
+    "report": ("report", {"path": "a", "day": "b", "text": "c", "ticks_problem": None}),
     "stop RUN": ("stop", {"run_id": "a", "status": "claimed", "pid": None, "steps": ["b"], "dry_run": False}),
     "logs good": ("as_printed", OUTPUT),
     "approve RUN": ("approve", {"exit_code": 1, "runs": [], "busy": ["a"], "problems": ["b"], "approved": "c"}),
