@@ -138,7 +138,8 @@ def test_the_reading_calls_of_the_other_dbus_interface_end_at_the_limit(instance
 
 def test_every_function_on_the_bus_either_only_reads_or_changes_something():
     changes = {"start", "start_again", "stop", "skip", "emit", "pause", "resume", "enable", "disable", "add", "edit",
-               "replace", "remove", "install", "uninstall", "ack", "mute", "unmute"}  # fmt: skip
+               "replace", "remove", "install", "uninstall", "ack", "mute", "unmute", "deny",
+               "start_approved"}  # fmt: skip
     assert set(own.NAMES) == own.READS | changes
     assert not own.READS & changes
 
