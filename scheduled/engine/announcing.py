@@ -79,6 +79,8 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         troubles |= expected.troubles
         found.broken_at = expected.next
     known = problems.record(ledger, troubles, now)
+    if runtime.config.notify.routes or any(job.notify for job in _with_handlers(runtime)):
+        troubles |= problems.found_by_handlers(ledger, runtime.config.jobs)
     if troubles or ledger.incidents():
         from scheduled.engine import incident_notices  # most ticks find no trouble
 
@@ -153,6 +155,11 @@ def _ranked(runtime: Runtime, trouble: Trouble) -> Trouble:
     job = job_of(runtime.config.jobs, trouble.subject)
     priority = trouble.priority if job is None else OF_JOBS[job.priority]
     return msgspec.structs.replace(trouble, priority=priority)
+
+
+def _with_handlers(runtime: Runtime) -> Iterator[Job]:
+    jobs = runtime.config.jobs
+    yield from (jobs[name] for names in jobs.calling.values() for name in names if name in jobs)
 
 
 def _ended_jobs(runtime: Runtime, events: Iterable[Event]) -> Iterator[Job]:

@@ -15,6 +15,7 @@ from scheduled.engine import mail_output
 from scheduled.engine.announcing import DUE, Announcement
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
+from scheduled.notify.problems import FOUND
 from scheduled.state.ledger import Ledger
 
 PREFIX = "[SCHEDULED] "  # of the subjects of all mails in the workspace
@@ -38,8 +39,9 @@ def take(
         outputs = (
             [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
         )
-        (found.recoveries if message.kind == "recovery" else found.problems).append(text)
-        found.outputs += outputs
+        if message.incidents[0].kind != FOUND:
+            (found.recoveries if message.kind == "recovery" else found.problems).append(text)
+            found.outputs += outputs
         last = "\n".join(outputs[0].output.splitlines()[-LINES:]) if outputs else ""
         found.posted |= _post(runtime, ledger, message, text, last, now)
     due = incidents.next_due(ledger, policy)

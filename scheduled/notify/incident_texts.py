@@ -4,10 +4,24 @@ from collections.abc import Sequence
 
 from scheduled.clock import stamp
 from scheduled.core.incidents import Incident, Message, rest_of
+from scheduled.notify.problems import FOUND
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
 
 NAMED = 5  # jobs that a text names
+WORDS = {  # of the headlines
+    "approval": "waits for approval",
+    "ask": "waits for a decision",
+    "config": "a problem in the configuration",
+    "cron": "cron does not start ticks",
+    "found": "errors found",
+    "gate": "its gate gave no answer",
+    "heartbeat": "heartbeats do not arrive",
+    "skipped": "does not get to run",
+    "slow": "takes long",
+    "targets": "its targets can't be read",
+    "tick": "a problem",
+}
 
 
 def text(message: Message, now: float, zone: str) -> str:
@@ -42,7 +56,7 @@ def headline(message: Message) -> str:
     first = message.incidents[0]
     if message.kind in words and (first.is_about_failing or message.kind != "reminder"):
         return f"{names}: {words[message.kind]}"
-    return f"{names}: {'still ' * (message.kind == 'reminder')}{first.kind.replace('_', ' ')}"
+    return f"{names}: {'still ' * (message.kind == 'reminder')}{WORDS.get(first.kind, first.kind.replace('_', ' '))}"
 
 
 def about(seconds: float) -> str:
@@ -64,6 +78,8 @@ def _names(incidents: Sequence[Incident], most: int = NAMED) -> str:
 
 def _several(incidents: Sequence[Incident]) -> str:
     sign = incidents[0].sign
+    if incidents[0].kind == FOUND:
+        return f"{name(incidents[0])}: found {len(incidents)} errors (scheduled incidents)"
     return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
 
 
@@ -73,6 +89,8 @@ def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
     lasted = about(max((one.ended_at or now) - one.since for one in incidents))
     when = f"{f' since {_at(ended, zone)},' if now - ended >= MINUTE else ''} after {lasted}"
     failures = _failures(incidents)
+    if others and first.kind == FOUND:
+        return f"{name(first)}: {len(incidents)} errors are over{when}"
     if others:
         return f"{len(incidents)} jobs up again: {_names(incidents)}:{when}{failures}"
     if first.is_about_failing:

@@ -29,6 +29,7 @@ OF_JOB = (
     "slow",
     "heartbeat",
 )  # the kinds of problem that concern one job, or one target of it
+FOUND, MOST = "found", 100  # the kind of what handlers found; how many of them get notices
 UNMET = ("late", "slow")  # the kinds that `expectations` finds
 OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 
@@ -127,6 +128,28 @@ def errors_found(ledger: Conditions, jobs: Jobs) -> list[str]:
         if item.condition.severity == "error" and job is not None and job.enabled:
             found.setdefault(item.key.display_name, []).append(printable(in_words(item.condition)))
     return [f"{name}: {_some(texts)} (scheduled incidents)" for name, texts in found.items()]
+
+
+def found_by_handlers(ledger: Conditions, jobs: Jobs) -> dict[str, Trouble]:
+    """Return a trouble for each error that a handler of an enabled job found, the oldest MOST of them.
+
+    They get notices, but a tick does not print them: the handler sends mails about them.
+    """
+    found = {}
+    for item in ledger.error_conditions(MOST):
+        job = job_of(jobs, item.key)
+        if job is not None and job.enabled:
+            text = f"{item.key.display_name}: {printable(in_words(item.condition))} (scheduled incidents)"
+            name = name_of_error(item)
+            found[name] = Trouble(
+                text=text, kind=FOUND, subject=item.key, sign=f"found by {item.key.display_name}"
+            )
+    return found
+
+
+def name_of_error(item: KnownCondition) -> str:
+    """Return the name of the incident that the condition *item* of a handler is."""
+    return f"{FOUND}:{item.key}:{item.condition.key}"
 
 
 def _some(texts: Sequence[str], most: int = 3) -> str:

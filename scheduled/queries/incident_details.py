@@ -15,7 +15,7 @@ from scheduled.core.records import KnownCondition
 from scheduled.core.runs import FAILED
 from scheduled.errors import ScheduledError
 from scheduled.execution import masked_output
-from scheduled.notify.problems import OWNER
+from scheduled.notify.problems import OWNER, name_of_error
 from scheduled.notify.problems import about as about_job
 from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
@@ -39,9 +39,9 @@ class Recorded(msgspec.Struct, frozen=True):
 def details(
     recorded: Recorded, ledger: Ledger, config: Config, paths: Paths, item: KnownCondition
 ) -> dict[str, Any]:
-    """Return the fields about the condition *item*. One of a handler has no incident, and fewer facts."""
+    """Return the fields about the condition *item*. One of a handler has fewer facts."""
     name, subject, zone = item.condition.key, subject_of(item), config.timezone
-    incident = recorded.incidents.get(name) if item.key == OWNER else None
+    incident = recorded.incidents.get(name if item.key == OWNER else name_of_error(item))
     known = incident if incident is not None and incident.is_open else None
     begin = known.since if known is not None else item.since
     success = _last_success(ledger, subject)

@@ -24,6 +24,9 @@ class Conditions(Protocol):
         Return those of *key*, or of all keys if it is None. `JobKey("")` holds the conditions that ticks find themselves.
         """
 
+    def error_conditions(self, limit: int) -> list[KnownCondition]:
+        """Return the conditions with the severity `error` that were true at the last check, oldest first, at most *limit*."""
+
     def condition_count(self, key: JobKey) -> int:
         """Return how many conditions of *key* were true at the last check."""
 

@@ -61,10 +61,18 @@ class Conditions:
     def conditions(self, key: JobKey | None = None) -> list[KnownCondition]:
         """See `Conditions.conditions`."""
         job, target = (None, None) if key is None else key
+        where = "WHERE :job IS NULL OR (job = :job AND target = :target)"
+        return self._known(where, {"job": job, "target": target})
+
+    def error_conditions(self, limit: int) -> list[KnownCondition]:
+        """See `Conditions.error_conditions`."""
+        return self._known("WHERE severity = 'error'", {"limit": limit}, "LIMIT :limit")
+
+    def _known(self, where: str, values: dict[str, Any], most: str = "") -> list[KnownCondition]:
         rows = self._db.execute(
-            "SELECT key, job, target, grp, payload, event, severity, since, notified_at FROM conditions"
-            " WHERE :job IS NULL OR (job = :job AND target = :target) ORDER BY since, key",
-            {"job": job, "target": target},
+            "SELECT key, job, target, grp, payload, event, severity, since, notified_at FROM conditions"  # noqa: S608 - no values
+            f" {where} ORDER BY since, key {most}",
+            values,
         )
         return [
             KnownCondition(

@@ -34,3 +34,25 @@ def test_an_incident_has_words_and_the_time_of_its_notice(swept):
     assert over["text"].startswith("FLOW.observations.json: line count ")
     assert over["notified_at"] is not None
     assert found["problem:FLOW"]["notified_at"] is None  # `status` shows it, no notice is sent
+
+
+def test_an_error_that_a_handler_found_is_an_incident_for_the_recipients_of_routes(swept, sample):
+    """It is sent once, is not printed, can be acknowledged, and its end is sent, too."""
+    inbox = swept.config.parent / "inbox"
+    inbox.touch()
+    channel = f'[notify]\nchannels.ops = "command:cat >> {inbox}; echo >> {inbox}"\n[[notify.routes]]\nto = ["ops"]\n'
+    swept.configure(swept.config.read_text().replace("[jobs.mail_cleanup]", f"{channel}[jobs.mail_cleanup]"))
+    printed = [swept.run("run", "mail_cleanup").stderr for _ in range(2)]
+    (sent,) = [line for line in inbox.read_text().splitlines() if line.startswith("mail_cleanup: FLOW")]
+    done = swept.json("ack", "mail_cleanup")
+    (found,) = [
+        item
+        for item in swept.json("incidents")
+        if item["job"] == "mail_cleanup" and item["severity"] == "error"
+    ]
+    sample.put("FLOW")
+    swept.run("run", "mail_cleanup")
+
+    assert (printed, "message bad was skipped" in sent) == (["", ""], True)
+    assert (found["kind"], found["acknowledged_at"]) == ("found", done[0]["acknowledged_at"])
+    assert "mail_cleanup: over after" in inbox.read_text()

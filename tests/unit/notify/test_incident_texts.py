@@ -86,4 +86,4 @@ def test_the_lines_of_a_digest_have_the_time_of_each_notice(ledger):
     (item,) = ledger.outbox()
 
     assert item.notice.body == "2026-01-01 12:00 a: failed\n2026-01-01 13:00 a: failed"
-    assert (item.notice.subject, item.next_try) == ("[SCHEDULED] Digest: 2 notices", NOON + 20 * HOUR)
+    assert (item.notice.subject, item.next_try) == ("Digest: 2 notices", NOON + 20 * HOUR)
