@@ -11,7 +11,7 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, RunRow
 from scheduled.core.runs import FAILED
 from scheduled.core.troubles import OF_SCHEDULED, Trouble
-from scheduled.notify import long_waits, never_run
+from scheduled.notify import long_waits, never_run, outbox
 from scheduled.printable import printable
 from scheduled.schedules.zones import DAY
 from scheduled.state.ledger import Conditions, Ledger
@@ -122,7 +122,7 @@ def current(
     """Return all current troubles at *now* (UTC seconds), by key.
 
     They are the *problems* of the configuration, by their names, the *messages* of this tick, and one for each of the *jobs* that
-    is failing, waits for a decision of the user or does not get to run.
+    is failing, waits for a decision of the user or does not get to run, and one for each channel that fails.
     """
     found = {f"config:{name}": Trouble(text=text, kind="config") for name, text in problems.items()}
     found |= {name_of(key): trouble for key, trouble in failing(ledger, jobs).items()}
@@ -136,8 +136,16 @@ def current(
                 text=text, kind="ask", subject=waiting.key, run_id=waiting.run_id
             )
     found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
+    failing_channels = outbox.failing_channels(ledger, now)
+    found |= {
+        f"channel:{name}": Trouble(text=printable(text), kind="channel")
+        for name, text in failing_channels.items()
+    }
     for text in map(printable, messages):
-        found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
+        if text not in map(
+            printable, failing_channels.values()
+        ):  # a trouble that lasts until the next attempt
+            found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
     return found
 
 
