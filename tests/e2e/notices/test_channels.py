@@ -53,7 +53,8 @@ def test_a_failed_job_arrives_as_a_mail(world, mail):
     assert found["subject"].startswith("backup failed (")
     assert found["to"] == "ops@example.org"
     text = found.get_body(("plain", "html")).get_content()
-    assert "exit code 3" in text and f"https://jobs.example.org/runs/{run['run_id']}" in text
+    assert "exit code 3" in text and "copying" in text and "disk is full" in text
+    assert f"https://jobs.example.org/runs/{run['run_id']}" in text
     assert (done.returncode, waiting(world)) == (1, [])
 
 
