@@ -253,3 +253,15 @@ def test_a_channel_that_fails_is_printed_once_until_it_works_again(world):
     assert printed[1:] == ["", ""]
     assert [text.partition(":")[0] for text in failing] == ["dead"]
     assert (world.json("incidents"), waiting(world)) == ([], [])
+
+
+def test_check_names_a_url_that_apprise_does_not_understand(world):
+    world.configure(
+        '[notify.channels]\ngood = "json://127.0.0.1/x"\nbad = "zork://abc/secret"\nhalf = "slack://x"\n'
+    )
+
+    found = world.json("check")
+
+    names = [text.partition(": apprise does not")[0].rpartition(".")[2] for text in found["warnings"]]
+    assert (found["ok"], names) == (True, ["bad", "half"])
+    assert "secret" not in str(found)
