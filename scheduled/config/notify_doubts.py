@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 
+from scheduled import question
 from scheduled.actions.programs import missing, missing_file
 from scheduled.config import notices
 from scheduled.config.config import Config
@@ -33,6 +34,8 @@ def doubts(found: Config, environment: Mapping[str, str]) -> Iterator[str]:
                 f"{found.path}: notify.channels.{name}: {doubt}"
                 for doubt in _of_channel(channel, environment)
             )
+    for name in _not_understood(channels.values(), environment):
+        yield f"{found.path}: notify.channels.{name}: apprise does not understand this URL; see the page of the service in its documentation"
     rules = notices.named_rules(found.notify)
     numbers = {rule: number for number, rule in enumerate(rules.values())}
     yield from (
@@ -63,6 +66,16 @@ def _of_channel(channel: Channel, environment: Mapping[str, str]) -> Iterator[st
             yield from missing(Action("command", line=line), environment["PATH"], home)
         case Source("credential", name) if not (environment.get(CREDENTIALS) or os.environ.get(CREDENTIALS)):
             yield f"credential:{name}: a tick that cron starts has no {CREDENTIALS}; write file: or command:"
+
+
+def _not_understood(channels: Iterable[Channel], environment: Mapping[str, str]) -> list[str]:
+    """Return the names of the channels with a URL that apprise does not understand. An interface does not ask it."""
+    urls = {channel.name: channel.url for channel in channels if channel.url}
+    if not urls or question.is_limited() or find_spec("apprise") is None:
+        return []
+    from scheduled.notify.routes.apprise_url import not_understood
+
+    return not_understood(urls, environment)
 
 
 def _of_rule(rule: Rule, found: Config) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The notices about events, for the rules of `[[notify.routes]]` that name events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -29,6 +29,7 @@ HEADLINES = {
     "skip_undone": "{}: a skip was undone",
     "event_refused": "{}: a start was refused",
 }
+ENDS = ("job_completed", "job_failed", "job_interrupted", "job_retry_scheduled")  # an attempt has ended
 # Fields that the headline, the link or the rest of the sentence has.
 KNOWN = ("job", "target", "run_id", "reason", "duration_ms", "priority")
 LONGEST_VALUE = 200
@@ -37,17 +38,27 @@ USUAL = {"attempt": 1, "missed": 0, "slots": 1}
 STATUSES = ("success", "failed", "skipped", "interrupted")  # which the headline has
 
 
+def _no_output(_run_id: str, _attempt: int) -> str:
+    return ""
+
+
 class EventRoutes(msgspec.Struct, frozen=True, kw_only=True):
-    """The *rules* that name events, and the address of the web interface for the links of their notices ("": none)."""
+    """The *rules* that name events, and the address of the web interface for the links of their notices ("": none).
+
+    *output* returns the last lines of an attempt of a run, given the id of the run.
+    """
 
     rules: tuple[Rule, ...]
     external_url: str = ""
+    output: Callable[[str, int], str] = _no_output
 
     def notices(self, event: Event) -> Iterator[Notice]:
         """Yield the notices about *event*, one for each recipient."""
         key = JobKey(_text(event.payload.get("job", "")), _text(event.payload.get("target", "")))
         matter = Matter(name=event.name, priority=_priority(event), subject=key)
-        for recipient in recipients(self.rules, matter):
+        found = recipients(self.rules, matter)
+        output = self._output_of(event) if found else ""
+        for recipient in found:
             yield Notice(
                 recipient=recipient,
                 subject=_headline(event, key),
@@ -56,9 +67,15 @@ class EventRoutes(msgspec.Struct, frozen=True, kw_only=True):
                 kind=event.name,
                 job=key.job,
                 target=key.target,
+                output=output,
                 link=link(self.external_url, _text(event.payload.get("run_id", ""))),
                 verdict=_text(event.payload.get("status", "")),
             )
+
+    def _output_of(self, event: Event) -> str:
+        run_id, attempt = event.payload.get("run_id"), event.payload.get("attempt")
+        ended = event.name in ENDS and isinstance(run_id, str) and isinstance(attempt, int)
+        return self.output(str(run_id), int(str(attempt))) if ended else ""
 
 
 def event_routes(rules: Iterable[Rule], external_url: str) -> EventRoutes | None:

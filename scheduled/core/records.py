@@ -68,7 +68,8 @@ class KnownCondition(Keyed, frozen=True, kw_only=True):
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
     """A notice in the outbox.
 
-    The recipient recognises a repeated delivery by *id*. *host* is the host that queued the notice.
+    The recipient recognises a repeated delivery by *id*. *host* is the host that queued the notice. *error* is why the last
+    attempt failed, "" before the first one.
     """
 
     id: str
@@ -76,6 +77,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     tries: int
     next_try: Instant
+    error: str = ""
 
 
 class JobRow(Keyed, frozen=True, kw_only=True):

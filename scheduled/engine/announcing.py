@@ -132,7 +132,8 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         found |= deadman.prepare(runtime)
     if (url := config.interfaces.web.external_url) is not None:
         found = _with_links(runtime, ledger, url, found)
-    undelivered = map(printable, facts.undelivered)
+    known = {trouble.text for trouble in found.values()}
+    undelivered = [text for text in map(printable, facts.undelivered) if text not in known]
     return found | problems.of_kind("notice", {f"notice:{text}": text for text in undelivered})
 
 

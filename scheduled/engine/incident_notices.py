@@ -105,4 +105,6 @@ def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:
         subject=incident.key,
         notify=job.notify if job is not None else (),
     )
-    return routing.recipients(notices.rules(runtime.config.notify), matter)
+    found = routing.recipients(notices.rules(runtime.config.notify), matter)
+    # That a channel fails is no notice for this channel.
+    return [name for name in found if incident.name != f"channel:{name}"]

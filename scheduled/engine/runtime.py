@@ -8,6 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from scheduled import clock
 from scheduled.actions.kind import ExecutionContext
 from scheduled.actions.registry import handler_of
@@ -63,6 +65,9 @@ class Runtime:
         if config is None:
             config = with_lines(parsed_file.load(self.paths, config_file, kept_zone))
         self.config = config
+        if config.jobs.event_routes is not None:
+            routes = msgspec.structs.replace(config.jobs.event_routes, output=self._last_lines)
+            config.jobs.event_routes = routes
         self.host_name = os.uname().nodename
         as_json = self.config.log.format == "json"
         self.log = Log.of(state, self.config.workspace, self.config.timezone, as_json=as_json)
@@ -315,6 +320,11 @@ class Runtime:
             environment=lambda: self.environment,
             secret=self._secret,
         )
+
+    def _last_lines(self, run_id: str, attempt: int) -> str:
+        from scheduled.engine import last_lines  # only for a notice about an event
+
+        return last_lines.of_run(self.paths, run_id, attempt)
 
     def _secret(self, source: str) -> str:
         """Return the secret of a channel from its *source*. Raise ScheduledError if it can't be had."""

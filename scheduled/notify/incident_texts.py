@@ -12,6 +12,7 @@ NAMED = 5  # jobs that a text names
 WORDS = {  # of the headlines
     "approval": "waits for approval",
     "ask": "waits for a decision",
+    "channel": "a channel does not take notices",
     "config": "a problem in the configuration",
     "cron": "cron does not start ticks",
     "found": "errors found",

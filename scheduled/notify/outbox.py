@@ -19,6 +19,8 @@ MOST = 1_000  # notices that one tick delivers
 MOST_TRIES = 30  # with growing pauses, about three weeks
 MOST_WAITS = 9  # of a notice for which there is no one to show it to, with growing pauses about a day
 MOST_FAILURES = 2  # of a channel in one tick
+# The recorded error of a notice that a tick sends now, of one that was left to a later tick, and of one that only waits.
+SENDING, LEFT, WAITS = "its tick ended while it was sent", "not tried: the channel failed", "waits: "
 
 
 def notice_id(*parts: str) -> str:
@@ -99,9 +101,9 @@ def _claimed(ledger: Ledger, item: OutboxItem, now: Instant, failures: Mapping[s
     """
     with ledger.transaction():
         if failures.get(item.notice.recipient, 0) >= MOST_FAILURES:
-            ledger.put_off(item.id, now + FIRST_RETRY, "not tried: the channel failed for other notices")
+            ledger.put_off(item.id, now + FIRST_RETRY, LEFT)
             return False
-        return ledger.claim_notice(item.id, now, now + _pause(item.tries), "its tick ended while it was sent")
+        return ledger.claim_notice(item.id, now, now + _pause(item.tries), SENDING)
 
 
 def _not_delivered(
@@ -120,10 +122,34 @@ def _not_delivered(
         elif is_mailbox(item.notice.recipient):
             ledger.undelivered(item.id, now + _pause(item.tries), str(error))
         else:
-            ledger.put_off(item.id, now + _pause(item.tries), str(error))  # counted when it was claimed
+            # Counted when it was claimed.
+            ledger.put_off(item.id, now + _pause(item.tries), f"{WAITS if waits else ''}{error}")
     if final:
         log(f"notice dropped: {named}: {error}")
-    return None if waits else f"{named} {'dropped' if final else 'not delivered'}: {error}"
+    if waits:
+        return None
+    if final or is_mailbox(item.notice.recipient):
+        return f"{named} {'dropped' if final else 'not delivered'}: {error}"
+    return failing(item.notice.recipient, str(error))
+
+
+def failing(channel: str, error: str) -> str:
+    """Return the text about a *channel* that does not take notices because of *error*."""
+    return f"{channel}: its notices are not delivered: {error} (scheduled notices)"
+
+
+def failing_channels(ledger: Conditions, now: float) -> dict[str, str]:
+    """Return a text for each channel that failed for a notice that waits, by the channel's name."""
+    if ledger.next_delivery() is None:
+        return {}
+    found: dict[str, OutboxItem] = {}
+    for item in ledger.outbox():
+        sent_now = item.error == SENDING and item.next_try > now
+        if item.tries and not (
+            is_mailbox(item.notice.recipient) or sent_now or item.error.startswith((LEFT, WAITS))
+        ):
+            found.setdefault(item.notice.recipient, item)
+    return {name: failing(name, item.error) for name, item in found.items()}
 
 
 def _pause(tries: int) -> int:

@@ -14,7 +14,7 @@ from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, KnownCondition, RunRow
 from scheduled.core.runs import FAILED
 from scheduled.core.troubles import OF_SCHEDULED, Trouble
-from scheduled.notify import long_waits, never_run
+from scheduled.notify import long_waits, never_run, outbox
 from scheduled.printable import printable
 from scheduled.state.ledger import Conditions, Ledger
 
@@ -163,7 +163,7 @@ def current(
     """Return all current troubles at *now* (UTC seconds), by key.
 
     They are the *problems* of the configuration, by their names, the *messages* of this tick, and one for each of the *jobs* that
-    is failing, waits for a decision of the user or does not get to run.
+    is failing, waits for a decision of the user or does not get to run, and one for each channel that fails.
     """
     found = {f"config:{name}": Trouble(text=text, kind="config") for name, text in problems.items()}
     found |= {name_of(key): trouble for key, trouble in failing(ledger, jobs).items()}
@@ -172,9 +172,15 @@ def current(
 
         found |= asking_runs.troubles(asking, jobs)
     found |= of_kind("skipped", long_waits.problems(ledger, jobs, now) | never_run.problems(ledger, jobs))
+    channels = outbox.failing_channels(ledger, now)
+    failing_channels = {name: printable(text) for name, text in channels.items()}
+    found |= {
+        f"channel:{name}": Trouble(text=text, kind="channel") for name, text in failing_channels.items()
+    }
     found = {name: _with_cause(jobs, trouble, found) for name, trouble in found.items()}
     for text in map(printable, messages):
-        found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
+        if text not in failing_channels.values():  # a trouble that lasts until the next attempt
+            found.setdefault(f"tick:{text}", Trouble(text=text, kind="tick"))
     return found
 
 

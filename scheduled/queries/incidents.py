@@ -94,6 +94,7 @@ def notices(instance: Instance) -> list[dict[str, Any]]:
             "body": item.notice.body,
             "tries": item.tries,
             "next_try": stamp(item.next_try, zone),
+            "error": item.error,
         }
         for item in found
     ]

@@ -162,7 +162,7 @@ class Conditions:
 
     def _outbox(self, where: str, value: int, limit: int) -> list[OutboxItem]:
         rows = self._db.execute(
-            f"SELECT id, notice, host, tries, next_try FROM outbox {where} ORDER BY created_at, id LIMIT ?",  # noqa: S608 - constants
+            f"SELECT id, notice, host, tries, next_try, last_error FROM outbox {where} ORDER BY created_at, id LIMIT ?",  # noqa: S608 - constants
             (value, limit),
         )
         return [
@@ -172,8 +172,9 @@ class Conditions:
                 host=host,
                 tries=tries,
                 next_try=next_try,
+                error=error or "",
             )
-            for item_id, notice, host, tries, next_try in rows
+            for item_id, notice, host, tries, next_try, error in rows
         ]
 
     def delivered(self, item_id: str) -> None:

@@ -37,6 +37,13 @@ def send(url: str, title: str, body: str, kind: str) -> str:
     return "" if sent else _joined(reasons.texts or ["apprise gave no reason"])
 
 
+def understands(url: str) -> bool:
+    """Return whether apprise knows the service of *url*, and has all that it needs of it."""
+    import apprise
+
+    return bool(apprise.Apprise().add(url))
+
+
 def _cause(text: str) -> str:
     """Return what the text of an exception is about: the system's words for its error, or its end."""
     known = CAUSE.search(text)

@@ -53,7 +53,8 @@ def test_a_failed_job_arrives_as_a_mail(world, mail):
     assert found["subject"].startswith("backup failed (")
     assert found["to"] == "ops@example.org"
     text = found.get_body(("plain", "html")).get_content()
-    assert "exit code 3" in text and f"https://jobs.example.org/runs/{run['run_id']}" in text
+    assert "exit code 3" in text and "copying" in text and "disk is full" in text
+    assert f"https://jobs.example.org/runs/{run['run_id']}" in text
     assert (done.returncode, waiting(world)) == (1, [])
 
 
@@ -87,7 +88,7 @@ def test_a_refused_notice_is_retried_later_and_its_secret_is_nowhere(world, hook
     hook.answer = 200
     world.run("run")
 
-    assert "slack: 'backup failed' not delivered: " in failed.stderr and "500" in failed.stderr
+    assert "slack: its notices are not delivered: " in failed.stderr and "500" in failed.stderr
     assert (again.stdout, again.stderr) == ("", "")
     assert (len(hook.posts), len(hook.seen), waiting(world)) == (1, 2, [])
     files = [path for path in world.state.rglob("*") if path.is_file()]
@@ -114,9 +115,9 @@ def test_a_channel_that_fails_does_not_stop_the_others(world, hook):
     assert len(hook.posts) == 1
     (line,) = (world.state / "memory/session_log.jsonl").read_text().splitlines()
     assert json.loads(line)["job"] == "backup"
-    assert "dead: 'backup failed' not delivered: " in done.stderr and "refused" in done.stderr
+    assert "dead: its notices are not delivered: " in done.stderr and "refused" in done.stderr
     assert (
-        "broken: 'backup failed' not delivered: its command ended with exit code 5: no paper" in done.stderr
+        "broken: its notices are not delivered: its command ended with exit code 5: no paper (" in done.stderr
     )
     assert "gone: 'backup failed' dropped: no channel has the name gone" in done.stderr
     assert sorted(waiting(world)) == [("broken", 1), ("dead", 1)]
@@ -131,7 +132,7 @@ def test_a_receiver_that_never_answers_is_left_after_its_timeout_and_delays_no_j
         took = time.monotonic() - started
 
     (run,) = world.json("history")
-    assert "hole: 'backup failed' not delivered: no end within 2 s" in done.stderr
+    assert "hole: its notices are not delivered: no end within 2 s" in done.stderr
     assert run["status"] == "failed" and run["duration_ms"] < 2000 < took * 1000
 
 
@@ -151,7 +152,7 @@ def test_after_two_failures_of_a_channel_the_rest_waits_for_a_later_tick(world, 
     make_due(world)
     world.run("run")
 
-    assert (done.stderr.count("not delivered"), seen, len(hook.posts), waiting(world)) == (2, 2, 5, [])
+    assert (done.stderr.count("not delivered"), seen, len(hook.posts), waiting(world)) == (1, 2, 5, [])
 
 
 def test_a_tick_that_is_killed_while_it_sends_does_not_send_again_at_once(world):
@@ -228,3 +229,39 @@ def test_notify_sends_a_test_notice_to_a_channel_an_address_or_a_route(world, na
     assert words in done.stdout + done.stderr
     assert (done.returncode, dry.returncode) == (code, 2 if code == 2 else 0)
     assert waiting(world) == []
+
+
+def test_a_channel_that_fails_is_printed_once_until_it_works_again(world):
+    up = world.root / "up"
+    command = f'"command:test -e {up} || {{ echo no line; exit 1; }}"'
+    configure(world, {"dead": command}, more=EVENTS.format('"dead"'))
+    printed = []
+    for number in range(3):
+        world.run("emit", f"disk_{number}")
+        done = world.run("run")
+        printed.append(done.stderr)
+        idle = world.run("run")
+        assert (idle.returncode, idle.stderr) == (0, "")
+        make_due(world)
+    failing = [one["text"] for one in world.json("incidents")]
+    up.touch()
+    world.run("run")
+
+    assert printed[0].startswith(
+        "scheduled: dead: its notices are not delivered: its command ended with exit code 1: no line ("
+    )
+    assert printed[1:] == ["", ""]
+    assert [text.partition(":")[0] for text in failing] == ["dead"]
+    assert (world.json("incidents"), waiting(world)) == ([], [])
+
+
+def test_check_names_a_url_that_apprise_does_not_understand(world):
+    world.configure(
+        '[notify.channels]\ngood = "json://127.0.0.1/x"\nbad = "zork://abc/secret"\nhalf = "slack://x"\n'
+    )
+
+    found = world.json("check")
+
+    names = [text.partition(": apprise does not")[0].rpartition(".")[2] for text in found["warnings"]]
+    assert (found["ok"], names) == (True, ["bad", "half"])
+    assert "secret" not in str(found)

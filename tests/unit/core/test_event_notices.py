@@ -75,3 +75,19 @@ def test_rules_about_incidents_alone_are_no_routes_of_events():
 
 def test_a_link_needs_an_address_and_a_run():
     assert (link("", "r"), link("https://x", "")) == ("", "")
+
+
+def test_a_notice_about_the_end_of_a_run_has_its_last_lines():
+    asked = []
+
+    def output(run_id, attempt):
+        asked.append((run_id, attempt))
+        return "disk is full"
+
+    routes = EventRoutes(rules=(Rule(on=("job_*",), to=("a", "b")),), output=output)
+    ended = list(routes.notices(Event(name="job_failed", payload=END)))
+    started = list(routes.notices(Event(name="job_started", payload=END)))
+    forged = list(routes.notices(Event(name="job_failed", payload={"run_id": "x"})))
+
+    assert [one.output for one in (*ended, *started, *forged)] == ["disk is full"] * 2 + [""] * 4
+    assert asked == [("backup@nas-1", 2)]

@@ -187,7 +187,7 @@ def test_a_notice_to_a_channel_is_claimed_before_it_is_sent(ledger):
         )
         raise OSError("refused")
 
-    assert deliver(ledger, send, 100) == ["ops: 'a' not delivered: refused"]
+    assert deliver(ledger, send, 100) == ["ops: its notices are not delivered: refused (scheduled notices)"]
     assert seen == [(1, 100 + outbox.FIRST_RETRY, [])]
     assert [(item.tries, item.next_try) for item in ledger.outbox()] == [(1, 100 + outbox.FIRST_RETRY)]
 
@@ -263,3 +263,23 @@ def test_events_of_one_instant_have_notices_of_their_own(ledger):
             outbox.announce(ledger, routes, Event(name="disk_full"), 5.0)
 
     assert sorted(item.notice.recipient for item in ledger.outbox()) == ["@flow", "@flow", "ops", "ops"]
+
+
+def test_a_channel_is_failing_as_long_as_a_notice_waits_that_it_refused(ledger):
+    to_channel(ledger, "a", "b", "c", recipient="ops")
+    to_channel(ledger, "d", recipient="desktop")
+    to_channel(ledger, "e", recipient="slow")
+    posted(ledger, "@gone")
+
+    def send(item):
+        if item.notice.recipient == "slow":
+            seen.append(outbox.failing_channels(ledger, 100))
+            return
+        raise WaitingError("no bus") if item.id == "d" else OSError(f"refused {item.id}")
+
+    seen = [outbox.failing_channels(ledger, 100)]
+    deliver(ledger, send, 100)
+    expected = {"ops": "ops: its notices are not delivered: refused a (scheduled notices)"}
+    assert [*seen, outbox.failing_channels(ledger, 200)] == [{}, expected, expected]
+    deliver(ledger, lambda _: None, 100_000)
+    assert (ledger.outbox(), outbox.failing_channels(ledger, 200)) == ([], {})

@@ -72,6 +72,7 @@ class Notice(msgspec.Struct, kw_only=True):
     recipient: str
     subject: str
     tries: int
+    error: str
 
 
 class Emitted(msgspec.Struct, kw_only=True):
