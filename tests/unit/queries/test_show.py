@@ -49,8 +49,10 @@ def shown(tmp_path):
         ("fails_if", "it writes to standard error"),
         (
             "expect",
-            "it succeeds by 09:30; its last success is at most 1d12h ago; a run takes at most 2.5 times the median of its runs; "
-            "a line of its output matches \"^ok\"; a run changes ~/x; `test 'a b'` succeeds after it",
+            (
+                "it succeeds by 09:30; its last success is at most 1d12h ago; a run takes at most 2.5 times the median of its runs; "
+                "a line of its output matches \"^ok\"; a run changes ~/x; `test 'a b'` succeeds after it"
+            ),
         ),
         ("only_if", "there is a network, else the slot is skipped"),
     ],
