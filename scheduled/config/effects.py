@@ -30,7 +30,7 @@ JOB_KEYS: dict[str, Kind] = {
     **dict.fromkeys(
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post",
-         "fails_if", "expect"),  # they search the output before secrets are masked: their answers are some about them
+         "fails_if", "expect"),  # they search the output before its secrets are masked: their answers are about these
         "executes",
     ),
     "handler": "adds",  # one that is not built in executes the code of another distribution
