@@ -31,7 +31,7 @@ JOB_KEYS: dict[str, Kind] = {
         ("command", "python", "options", "env", "env_file", "secrets", "cwd", "umask", "only_if", "inhibit_sleep",
          "for_each", "shell", "stdin", "pre", "post",
          "heartbeat_url",  # it gets the end of the output, and its source may be a command
-         "fails_if", "expect"),  # they search the output before secrets are masked: their answers are some about them
+         "fails_if", "expect"),  # they search the output before its secrets are masked: their answers are about these
         "executes",
     ),
     "handler": "adds",  # one that is not built in executes the code of another distribution

@@ -8,14 +8,15 @@ from scheduled.clock import local, stamp
 from scheduled.core.cadence import CHECKED_SLOTS
 from scheduled.core.epochs import slots_of
 from scheduled.core.expectations import deadlines
+from scheduled.core.holds import first_allowed
 from scheduled.core.jobs import Expect, Job
 from scheduled.core.tick_times import Ticks
 from scheduled.schedules.durations import duration
 from scheduled.schedules.schedule import counts_from_end
 from scheduled.schedules.zones import DAY, HOUR, Instant, Seconds
 
-DAYS = 40 * DAY  # of these the deadlines are looked at
-SPAN = 400 * DAY  # of these the distances of slots
+DAYS = 40 * DAY  # of this time the deadlines are looked at
+SPAN = 400 * DAY  # and of this the distances of the slots
 FAR = 12 * HOUR  # from a slot to a time of the next day: probably the time of the same day was meant
 
 
@@ -44,7 +45,7 @@ def _by(job: Job, ticks: Ticks, now: Instant, *, is_own: bool) -> Iterator[str]:
     last = {deadline: slots.last_until(deadline - 1) for deadline in times.between(now, now + DAYS)}
     asked = {deadline: slot for deadline, slot in last.items() if slot is not None and slot > now}
     for deadline, slot in asked.items():
-        if ticks.at_or_after(slot + job.delay) >= deadline:
+        if ticks.at_or_after(first_allowed(job, slot + job.delay)) >= deadline:
             yield (
                 f"expect.by: no tick starts the slot of {stamp(slot, job.zone)} before {stamp(deadline, job.zone)}, so it is"
                 " always late; write another time"

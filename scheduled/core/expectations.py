@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from scheduled.core.epochs import all_slots_of
+from scheduled.core.holds import first_allowed
 from scheduled.core.jobs import Expect, Job
 from scheduled.core.runs import JobState
 from scheduled.schedules.cron_timetable import cron
@@ -60,16 +61,20 @@ def late(job: Job, known: Known, now: Instant) -> Late | None:
 
 
 def next_late(job: Job, known: Known, now: Instant) -> Instant | None:
-    """Return the next deadline at which a slot up to *now* can break `by`; None if none can.
+    """Return the next deadline at which a slot can break `by`; None if none can before a tick that asks again.
 
-    A later slot is due before its deadline, and then a tick asks again.
+    A tick comes when a later slot can start, so its deadline counts only if that is not before.
     """
     times = deadlines(job)
-    slot = None if times is None else _newest_slot(known, now)
-    if times is None or slot is None or _is_met(known, slot):
+    if times is None:
         return None
-    deadline = times.next_after(slot)
-    return deadline if deadline is not None and deadline > now else None
+    slot, later = _newest_slot(known, now), all_slots_of(known.state).next_after(now)
+    found = []
+    if slot is not None and not _is_met(known, slot):
+        found.append(times.next_after(slot))
+    if later is not None and first_allowed(job, later + job.delay) >= (times.next_after(later) or 0):
+        found.append(times.next_after(later))
+    return min((deadline for deadline in found if deadline is not None and deadline > now), default=None)
 
 
 def deadlines(job: Job) -> Timetable | None:

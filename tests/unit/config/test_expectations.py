@@ -98,6 +98,7 @@ DAILY = {"cron": "0 3 * * *"}
         ({"cron": "0 10 * * *", "expect": {"by": "09:00"}}, ["expect.by: is that of the day after each slot, 23h later"]),
         ({"cron": "0 */8 * * *", "expect": {"by": "09:00"}}, []),
         ({"cron": "* * * * *", "expect": {"by": "09:00"}}, ["expect.by: no tick starts the slot of"]),
+        ({**DAILY, "not_between": ["02:00", "10:00"], "expect": {"by": "09:00"}}, ["expect.by: no tick starts the slot of"]),
         ({"cron": "58 8 * * *", "expect": {"by": "09:00"}}, ["expect.by: no tick starts the slot of"]),
         ({"cron": "50 8 * * *", "jitter": "5h", "expect": {"by": "09:00"}}, ["expect.by: no tick starts the slot of"]),
         ({"expect": {"by": "09:00"}}, ["expect.by: has no effect on a job without a schedule"]),

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from scheduled.core import expectations
 from scheduled.core.expectations import Known, Late, Success
-from scheduled.core.jobs import Action, Expect, Job
+from scheduled.core.jobs import Action, Expect, Job, Window
 from scheduled.core.runs import JobState
 from scheduled.schedules.schedule import Schedule
 
@@ -75,6 +76,15 @@ def test_by(expression, successes, now, slot, coming):
 
     assert (found and found.slot) == (slot and at(slot))
     assert expectations.next_late(job, known, at(now)) == (coming and at(coming))
+
+
+@pytest.mark.parametrize(("ends", "coming"), [(10, "2 09:00"), (8, None)])
+def test_the_deadline_of_a_slot_that_can_not_start_before_it_is_known_in_advance(ends, coming):
+    job, known = case("0 3 * * *", NINE, epoch="1 12:00")
+    job = msgspec.structs.replace(job, not_between=Window(2 * 60, ends * 60))
+
+    assert expectations.next_late(job, known, at("1 13:00")) == (coming and at(coming))
+    assert expectations.late(job, known, at("2 09:00")) == Late(slot=at("2 03:00"), deadline=at("2 09:00"))
 
 
 def test_by_is_a_local_time_also_when_the_clocks_change():
