@@ -113,6 +113,10 @@ def test_at_the_deadline_the_default_answer_decides(configured, default, ended, 
     world.run("run", at=f"{DAY} 09:01:00")
     assert world.snapshot()["next_due"] == f"{DAY}T11:01:00+00:00"
 
+    (first,) = world.json("next", "-n", "1", at=f"{DAY} 09:02:00")
+    runs_at = f"{DAY}T11:05:00+00:00" if default else None
+    assert (first["reason"], first["runs_at"]) == ("ask", runs_at)
+
     before = history(world, f"{DAY} 11:00:00")
     world.run("run", at=f"{DAY} 11:00:00")
     assert before == history(world, f"{DAY} 11:00:00") and before[0][1] == "waiting_retry"
