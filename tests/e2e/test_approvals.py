@@ -212,6 +212,21 @@ def event_run(world, more=""):
     return world.json("history")[0]["run_id"]
 
 
+def test_of_several_runs_that_wait_the_oldest_is_named_with_the_number_of_the_others(world):
+    first = event_run(world)
+    world.run("emit", "release")
+    world.run("run")
+
+    status = world.run("status").stdout
+    refused = world.run("approve", "deploy").stderr
+
+    assert (
+        f"`scheduled approve {first}` or `scheduled deny {first}`; 1 more wait (scheduled history deploy)"
+        in status
+    )
+    assert "several runs of it wait for an answer; name one of them: " in refused
+
+
 def test_two_answers_at_once_start_one_run(world):
     run_id = event_run(world)
     both = [world.start("approve", run_id) for _ in range(2)]
