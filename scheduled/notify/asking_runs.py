@@ -14,12 +14,16 @@ from scheduled.schedules.zones import Instant
 
 def troubles(runs: Iterable[OpenRun], jobs: Jobs) -> dict[str, Trouble]:
     """Return a trouble for each job or target with a run of *runs* that waits for a person, by key; it names the oldest."""
-    found: dict[str, Trouble] = {}
+    of_key: dict[str, list[OpenRun]] = {}
     for run in sorted(runs, key=lambda run: run.claimed_at):
-        kind = "approval" if is_asked(run) else "ask"
-        trouble = Trouble(text=_text(jobs[run.job], run), kind=kind, subject=run.key, run_id=run.run_id)
-        found.setdefault(f"ask:{run.key}", trouble)
-    return found
+        of_key.setdefault(f"ask:{run.key}", []).append(run)
+    return {key: _trouble(jobs[found[0].job], *found) for key, found in of_key.items()}
+
+
+def _trouble(job: Job, run: OpenRun, *others: OpenRun) -> Trouble:
+    kind = "approval" if is_asked(run) else "ask"
+    more = f"; {len(others)} more wait (scheduled history {run.key.display_name})" if others else ""
+    return Trouble(text=_text(job, run) + more, kind=kind, subject=run.key, run_id=run.run_id)
 
 
 def _text(job: Job, run: OpenRun) -> str:

@@ -14,7 +14,7 @@ from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import pauses_of
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.runs import Span, scheduled_for
+from scheduled.core.runs import OpenRun, Span, scheduled_for
 from scheduled.errors import require_between
 from scheduled.instance import Instance
 from scheduled.queries import assumptions, wake_alarm, windows
@@ -42,7 +42,7 @@ def upcoming(
 
     With *together*, one entry with `targets` is for all targets of a job that a tick treats alike in the same slot.
     Open slots and retries come first, those of paused jobs too. `scheduled_for` is null for a run without a slot. `runs_at` is the tick at which a slot runs; with `reason` "coalesced" it is covered
-    by the run of a later slot. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
+    by the run of a later slot, and with "ask" it waits for approval, which its deadline gives. `runs_at` is null if the slot does not run: `reason` is then "paused" (without an end),
     "ask", "config_error" (the configuration cannot be read, and the slots are those of the ledger) or the reason to skip it. `assumed` is as in a forecast. If the list is empty, the reason is in `instance.notes`. Raise
     ConfigError if there is no such job or *limit* is out of range.
     """
@@ -124,12 +124,18 @@ def _held(view: View, job: Job, key: JobKey, reason: str) -> Iterator[Decided]:
 
 
 def _asking(view: View, key: JobKey) -> Iterator[Decided]:
-    """Yield an entry for each run of *key* that waits for approval."""
-    state = view.job_states.get(key)
-    if state is not None:
-        runs = [*([] if state.open_run is None else [state.open_run]), *state.others]
-        for run in filter(approvals.is_asked, runs):
+    """Yield an entry for each run of *key* that waits for approval and does not start without it."""
+    for run in _asked(view, key):
+        job = view.config.jobs[key.job]
+        if approvals.deadline(job, run) is None or approvals.denied_at(job, run) is not None:
             yield view.now, _entry(view, key, scheduled_for(run), None, "ask")
+
+
+def _asked(view: View, key: JobKey) -> list[OpenRun]:
+    """Return the runs of *key* that wait for approval now."""
+    state = view.job_states.get(key)
+    runs = () if state is None else (state.open_run, *state.others)
+    return [run for run in runs if run is not None and approvals.is_asked(run)]
 
 
 def _open(view: View, job: Job, key: JobKey) -> Iterator[Instant | None]:
@@ -167,14 +173,16 @@ def _entries(view: View, step: Step) -> Iterator[Decided]:
         for slot in (*_newest_past(view, step, span), *_future(view, key, span)):
             yield step.tick, _entry(view, key, slot, step.tick, "coalesced")
     if run is not None:
-        entry = _entry(view, key, run[1], step.tick, _why(step, view.now))
+        entry = _entry(view, key, run[1], step.tick, _why(view, step))
         yield step.tick, assumptions.with_success(entry) if step.if_succeeded else entry
 
 
-def _why(step: Step, now: Instant) -> str | None:
+def _why(view: View, step: Step) -> str | None:
     """Return why a run is not simply that of the next slot."""
+    now = view.now
     if step.start is not None and step.start.again:
-        return "waiting_retry"
+        asked = [run.run_id for run in _asked(view, step.key)]
+        return "ask" if step.start.claim.run_id in asked else "waiting_retry"
     if step.start is not None and step.start.claim.slot is None:
         return "requested"
     return "open" if step.run is not None and step.run[1] is not None and step.run[1] <= now else None

@@ -113,6 +113,10 @@ def test_at_the_deadline_the_default_answer_decides(configured, default, ended, 
     world.run("run", at=f"{DAY} 09:01:00")
     assert world.snapshot()["next_due"] == f"{DAY}T11:01:00+00:00"
 
+    (first,) = world.json("next", "-n", "1", at=f"{DAY} 09:02:00")
+    runs_at = f"{DAY}T11:05:00+00:00" if default else None
+    assert (first["reason"], first["runs_at"]) == ("ask", runs_at)
+
     before = history(world, f"{DAY} 11:00:00")
     world.run("run", at=f"{DAY} 11:00:00")
     assert before == history(world, f"{DAY} 11:00:00") and before[0][1] == "waiting_retry"
@@ -206,6 +210,21 @@ def event_run(world, more=""):
     world.run("emit", "release")
     world.run("run")
     return world.json("history")[0]["run_id"]
+
+
+def test_of_several_runs_that_wait_the_oldest_is_named_with_the_number_of_the_others(world):
+    first = event_run(world)
+    world.run("emit", "release")
+    world.run("run")
+
+    status = world.run("status").stdout
+    refused = world.run("approve", "deploy").stderr
+
+    assert (
+        f"`scheduled approve {first}` or `scheduled deny {first}`; 1 more wait (scheduled history deploy)"
+        in status
+    )
+    assert "several runs of it wait for an answer; name one of them: " in refused
 
 
 def test_two_answers_at_once_start_one_run(world):

@@ -16,6 +16,7 @@ FIXED = (3, 5, 6, 7, 16, 21, 23, 29, 33, 35)  # each of them has found a fault
 DRAWN = seed("LIFE_SEED")  # another one each night
 SEEDS = [DRAWN] if "LIFE_SEED" in os.environ else [*FIXED, *([DRAWN] if DRAWN != BY_DAY else [])]
 FEATURED = [DRAWN] if "LIFE_SEED" in os.environ else [2, 4, 10]
+ASKING = [DRAWN] if "LIFE_SEED" in os.environ else [1, 2, 5]
 KINDS = [DRAWN] if "LIFE_SEED" in os.environ else [1, 3, 6, 7, *([DRAWN] if DRAWN != BY_DAY else [])]
 TRAVELS = [DRAWN] if "LIFE_SEED" in os.environ else [*range(1, 7), *([DRAWN] if DRAWN != BY_DAY else [])]
 
@@ -66,6 +67,14 @@ def test_what_the_program_predicts_for_slots_that_depend_on_earlier_runs_happens
     life = live(seed, tmp_path, monkeypatch, days=DAYS / 2, kinds=True)
 
     assert sum(life.answers.compared.values()) > 10 * DAYS
+
+
+@pytest.mark.parametrize("seed", ASKING)
+def test_what_the_program_predicts_for_jobs_that_ask_for_approval_happens(seed, tmp_path, monkeypatch):
+    life = live(seed, tmp_path, monkeypatch, days=DAYS / 2, asking=True)
+
+    assert sum(life.answers.compared.values()) > 2 * DAYS
+    assert any(event.name == "approval_requested" for _, event in life.witness.events)
 
 
 @pytest.mark.parametrize("seed", TRAVELS)

@@ -6,6 +6,7 @@ Every answer (`next`, `forecast`, `explain`, `status`, the dry run) assumes from
 - every attempt succeeds, and has ended before the next tick: also one that was under way when the question was asked;
 - what the tick that is at work starts when its runs have ended comes with the next tick;
 - no retry comes due while another tick runs than that of its last attempt;
+- a run that asks for approval gets it at once, and one that has asked before gets no answer;
 - every gate is open; the dry run evaluates gates itself and does not assume this;
 - nothing changes by hand: no edit, override, pause, resume, skip, stop or rerun;
 - the host stays in the time zone in which it is: the next tick adopts it, if the last one was in another zone;

@@ -19,6 +19,7 @@ from tests.fixtures import random_jobs
 from tests.fixtures.oracle import CADENCE
 from tests.fixtures.simulated_machine import NEVER, Machine
 from tests.fixtures.simulated_runtime import Published, set_up
+from tests.property.life import asking as asking_of_life
 from tests.property.life import features as features_of_life
 from tests.property.life import kinds as kinds_of_life
 from tests.property.life import world
@@ -65,6 +66,7 @@ class Life:
         curious=False,
         features=False,
         kinds=False,
+        asking=False,
     ):
         self.seed, self.random, self.calm = seed, random.Random(f"{seed} life"), calm
         begin = world.beginning(self.random)
@@ -79,6 +81,8 @@ class Life:
             drawn = kinds_of_life.draw(own, begin)
             self.tables |= drawn
             self.habits |= kinds_of_life.habits(own, drawn)
+        if asking:
+            self.tables |= asking_of_life.draw(random.Random(f"{seed} asking"), begin)
         self.host, self.moves = "UTC", 0
         self.travel = random.Random(f"{seed} travel") if travels else None
         if travels:
@@ -89,9 +93,11 @@ class Life:
             self.habits = dict.fromkeys(self.tables, "flaky")
             world.retry_soon(self.curious, self.tables)
         self.max_runs = self.random.choice([None, None, None, 2])
-        if features or kinds:  # with a budget, what starts depends on which of several runs ends first
+        if (
+            features or kinds or asking
+        ):  # with a budget, what starts depends on which of several runs ends first
             self.max_runs = None
-        self.witness, self.breaks = Witness(self._attempt_ended, self._claimed), Breaks()
+        self.witness, self.breaks = Witness(self._attempt_ended, self._claimed, self._asked), Breaks()
         self.machine = WatchedMachine(seed, begin, self._fate)
         self.machine.watch, self.witness.machine = self.witness, self.machine
         self.ledger, self.published = WitnessedLedger(self.machine, self.witness), Published()
@@ -220,6 +226,10 @@ class Life:
             self.broken(end.job, f"{end.run_id} attempt {end.attempt}: {end.status}")
             if self.curious and self.curious.random() < 0.4:
                 self.later(0.5 + self.curious.random(), self._ask_of_retry)
+
+    def _asked(self, job):
+        """A run of *job* waits for approval, which a prediction assumes to be given at once."""
+        self.broken(job, "it was not approved at once")
 
     def _is_first(self, end):
         return sum(one.job == end.job for one in self.witness.endings) == 1

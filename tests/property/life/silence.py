@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from scheduled import service
+from scheduled.core.approvals import NOT_IN_TIME
 from scheduled.core.audit import audit
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import read_label
@@ -69,7 +70,7 @@ class Silence:
     def _kept_from_running(self):
         """Return the enabled jobs of which the newest slots were skipped by a rule, so that a person has to look.
 
-        That is the newest slot if another job failed before it or if it was the last one, else three in a row, unless
+        That is the newest slot if another job failed before it, if it was not approved in time or if it was the last one, else three in a row, unless
         the job rests in quiet hours or a pause.
         """
         rows = defaultdict(list)
@@ -88,8 +89,9 @@ class Silence:
                     "which failed" in reasons[-1],
                     jobs[read_label(name).job].schedules[0].kind == "at",
                 )
+                unanswered = reasons[-1] == NOT_IN_TIME
                 often = len(reasons) >= IN_A_ROW and name not in resting
-                found |= {name} if behind or last or often else set()
+                found |= {name} if behind or last or unanswered or often else set()
         return found
 
     def _is_enabled(self, name):
@@ -102,9 +104,10 @@ class Silence:
         """Update the reasons of the newest skips of a job in a row."""
         reason = event.payload.get("reason")
         wanted = reason in BY_A_PERSON or (reason or "").startswith(BY_ITS_GATE)
-        if event.name == "job_skipped" and not event.payload.get("run_id") and not wanted:
+        unanswered = reason == NOT_IN_TIME and event.payload.get("slots")
+        if event.name == "job_skipped" and (unanswered or not event.payload.get("run_id")) and not wanted:
             reasons.append(reason)
-        elif event.name in ("job_completed", "job_failed") or wanted:
+        elif event.name in ("job_completed", "job_failed", "approval_requested") or wanted:
             reasons.clear()
 
     def _asking(self):

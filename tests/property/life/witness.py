@@ -42,11 +42,12 @@ class Ended(NamedTuple):
 
 
 class Witness:
-    """Watches a machine and its ledger. *on_end* is called with each `Ended`, *on_claim* with each `Claimed`."""
+    """Watches a machine and its ledger. *on_end* is called with each `Ended`, *on_claim* with each `Claimed`, *on_ask* with
+    the job of each run that begins to wait for approval."""
 
-    def __init__(self, on_end, on_claim):
+    def __init__(self, on_end, on_claim, on_ask=lambda _: None):
         self.claims, self.endings, self.events, self.log = [], [], [], []
-        self._on_end, self._on_claim = on_end, on_claim
+        self._on_end, self._on_claim, self._on_ask = on_end, on_claim, on_ask
         self.machine = None
 
     # Calls of the ledger
@@ -101,6 +102,8 @@ class Witness:
     def published(self, event):
         self.events.append((self.machine.wall(), event))
         self.machine.note(f"event {event.name} {event.payload}")
+        if event.name == "approval_requested":
+            self._on_ask(str(event.payload["job"]))
 
     def logged(self, level, message):
         self.log.append((self.machine.wall(), level, message))
