@@ -74,14 +74,21 @@ class Pings:
         owner = "" if self._sender is None else self._tick
         new = [ping for event in events if (ping := pings.ping_of(event, owner, now)) is not None]
         new = [ping for ping in new if self._is_sent(ledger, ping)]
-        if not new and (self._took_over or self._sender is None):
+        sent = self._sent_so_far()
+        if not (new or sent) and (self._took_over or self._sender is None):
             return
-        found = waiting = _read(ledger)
+        found = _read(ledger)
+        waiting = [ping for ping in found if (ping.name, ping.signal) not in sent]
         if self._sender is not None and not self._took_over:
-            waiting = self._take_over(found, new)
+            waiting = self._take_over(waiting, new)
         self._noted += new
-        if waiting != found or new:
+        if new or waiting != found:
             _write(ledger, [*waiting, *new][-pings.MOST :])
+
+    def _sent_so_far(self) -> set[tuple[str, str]]:
+        """Return the attempts and signals of the pings that have arrived: a later tick must not send them again."""
+        self._wait(self._sent.keys(), 0.0)
+        return {(ping.name, ping.signal) for number, ping in self._sent.items() if self._was_sent(number)}
 
     def _is_sent(self, ledger: Ledger, ping: Ping) -> bool:
         """Return whether *ping* is about a job with a heartbeat, and about a run that no person started."""
@@ -160,10 +167,12 @@ class Pings:
                 ledger.remember(SENT_AT, str(int(clock.now())))
 
     def _wait(self, numbers: Iterable[int], until: float) -> None:
+        """Wait for the answers to the orders *numbers* until *until*; take those that are there in any case."""
         missing = set(numbers) - self._problems.keys()
-        while missing and self._sender is not None and (left := until - time.monotonic()) > 0:
+        while missing and self._sender is not None:
+            left = max(0.0, until - time.monotonic())
             answers = self._sender.answers(left)
-            if answers is None:
+            if answers is None or (not answers and not left):
                 return
             for answer in answers:
                 self._problems[answer.number] = answer.problem
@@ -171,12 +180,12 @@ class Pings:
 
     def _record(self, ledger: Ledger, now: Instant) -> None:
         """Remove what was sent from what waits; what was not is left to the next tick, for a while."""
-        sent = {ping.name + ping.signal for number, ping in self._sent.items() if self._was_sent(number)}
+        sent = self._sent_so_far()
         kept = []
         for ping in _read(ledger):
             if ping.tick != self._tick:
                 kept.append(ping)
-            elif ping.name + ping.signal not in sent and not self._is_too_old(ping):
+            elif (ping.name, ping.signal) not in sent and not self._is_too_old(ping):
                 kept.append(msgspec.structs.replace(ping, tick=""))
         if self._sent:
             _write(ledger, kept)

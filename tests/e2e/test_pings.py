@@ -11,6 +11,7 @@ from scheduled.state.locks import is_held
 from tests.e2e.test_cli_terminals import on_a_terminal
 from tests.fixtures.monitor import black_hole, refusing
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
 AT = "@2026-02-03 09:00:05"  # the clock runs on from there
 LATER = "@2026-02-03 09:05:05"
 FAILS = "for n in 1 2 3; do echo line $n; done; exit 3"
@@ -273,7 +274,7 @@ def test_what_is_too_late_is_not_sent_any_more(world, monitor):
 
 def test_the_tick_does_not_wait_behind_its_jobs(world, monitor):
     jobs = "".join(
-        f"[jobs.j{n}]\ncron = '0 9 * * *'\ncommand = 'true'\nheartbeat_url = 'URL/{n}'\n" for n in range(9)
+        f"[jobs.j{n}]\ncron = '0 9 * * *'\ncommand = 'true'\nheartbeat_url = 'URL/{n}'\n" for n in range(20)
     )
     with black_hole() as url:
         configure(world, f"{url}/a1", more=jobs.replace("URL", url), tick=f"{monitor.url}/t1")
