@@ -13,6 +13,7 @@ from scheduled.engine import mail_output
 from scheduled.engine.announcing import DUE, Announcement
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
+from scheduled.printable import printable
 from scheduled.state.ledger import Ledger
 
 PREFIX = "[SCHEDULED]"  # of the subjects of all notices
@@ -37,8 +38,8 @@ def take(
         )
         (found.recoveries if message.kind == "recovery" else found.problems).append(text)
         found.outputs += outputs
-        last = "\n".join(outputs[0].output.splitlines()[-LINES:]) if outputs else ""
-        found.posted |= _post(runtime, ledger, message, text, last, now)
+        last = outputs[0].output.splitlines()[-LINES:] if outputs else []
+        found.posted |= _post(runtime, ledger, message, printable(text), "\n".join(map(printable, last)), now)
     due = incidents.next_due(ledger, policy)
     ledger.remember(DUE, str(due or 0))
 

@@ -63,7 +63,8 @@ def _names(incidents: Sequence[Incident], most: int = NAMED) -> str:
 
 
 def _several(incidents: Sequence[Incident]) -> str:
-    sign = incidents[0].sign
+    signs = {one.sign for one in incidents}
+    sign = incidents[0].sign if len(signs) == 1 and incidents[0].sign else "for different reasons"
     return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
 
 
