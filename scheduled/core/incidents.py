@@ -96,7 +96,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def priority(self) -> Priority:
         """The priority of the most urgent one of its incidents."""
-        return max((one.priority for one in self.incidents), key=PRIORITIES.index)
+        return PRIORITIES[max(PRIORITIES.index(one.priority) for one in self.incidents)]
 
 
 def advanced(

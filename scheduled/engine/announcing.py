@@ -60,7 +60,7 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
     """
     for name in ledger.drop_damaged_incidents():
         runtime.add_problem(
-            "WARNING", f"{runtime.paths.ledger}: the record of the incident {name} was damaged: begun anew"
+            "WARNING", f"{runtime.paths.ledger}: the record of the incident {name} was damaged: it is replaced"
         )
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
     known = problems.record(ledger, troubles, now)
