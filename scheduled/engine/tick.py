@@ -290,7 +290,7 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             announced = announcing.announce(runtime, ledger, facts, now)
-    announcing.clean(runtime, ledger)
+    announcing.clean(runtime, ledger, announced)
     for text in set(announced.problems).intersection(messages(runtime.config).values()):
         runtime.log_line("WARNING", text)
     if announced.posted:
