@@ -19,13 +19,8 @@ from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant, Seconds
 # A trouble that appears this often within WINDOW is flapping: it gets no further notices until it has rested.
 FLAPS, WINDOW = 3, DAY
 LEAST_REST, MOST_REST = HOUR, DAY
-TOGETHER = 3  # troubles with the same sign, found at once, that share a notice
-SUDDEN = (
-    "config",
-    "tick",
-    "ask",
-    "approval",
-)  # kinds that end because a person did something, or at once: no recovery
+# Kinds that end because a person did something, or at once: they have no recovery.
+SUDDEN = ("config", "tick", "notice", "ask", "approval")
 
 Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
 
@@ -102,7 +97,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def priority(self) -> Priority:
         """The priority of the most urgent one of its incidents."""
-        return max((one.priority for one in self.incidents), key=PRIORITIES.index)
+        return PRIORITIES[max(PRIORITIES.index(one.priority) for one in self.incidents)]
 
 
 def advanced(
@@ -214,35 +209,6 @@ def due(incident: Incident, incidents: Mapping[str, Incident], policy: Policy, n
 def reminder_at(noticed_at: float, policy: Policy) -> Instant:
     """Return when the reminder after a notice is due: at the start of its minute, so that it does not come one tick later each day."""
     return int(noticed_at // MINUTE * MINUTE) + policy.remind_every
-
-
-def messages(incidents: Mapping[str, Incident], policy: Policy, now: float) -> list[Message]:
-    """Return the notices that are due at *now*; incidents with the same sign share one if there are TOGETHER or more."""
-    wanted: dict[tuple[Kind, str], list[Incident]] = {}
-    for incident in incidents.values():
-        kind = due(incident, incidents, policy, now)
-        if kind is not None:
-            wanted.setdefault((kind, incident.sign), []).append(incident)
-    found = []
-    for (kind, sign), alike in wanted.items():
-        groups = [tuple(alike)] if sign and len(alike) >= TOGETHER else [(one,) for one in alike]
-        found += [
-            Message(kind=kind, incidents=group, followers=_followers(group, incidents)) for group in groups
-        ]
-    return found
-
-
-def _followers(causes: Collection[Incident], incidents: Mapping[str, Incident]) -> tuple[Incident, ...]:
-    """Return the open incidents that follow from *causes*, also through others."""
-    names, found = {cause.name for cause in causes}, list[Incident]()
-    while more := [
-        one
-        for one in incidents.values()
-        if one.is_open and one.cause in names and one.name not in names and follows(one, incidents)
-    ]:
-        found += more
-        names |= {one.name for one in more}
-    return tuple(found)
 
 
 def noticed(incident: Incident, kind: Kind, now: float) -> Incident:

@@ -37,14 +37,15 @@ class Printed(msgspec.Struct, frozen=True, kw_only=True):
 class Announcement(msgspec.Struct, kw_only=True):
     """What to print: *problems*, and *recoveries*, each a sentence, and the *outputs* that belong to them, or to no problem.
 
-    *posted*: notices were put into the outbox. *undelivered* are errors of their delivery.
-    *broken_at* is when an expectation of a job can become a trouble by itself.
+    *posted*: notices were put into the outbox. *undelivered* are errors of their delivery. *kept*: the ledger has what is to
+    be printed. *broken_at* is when an expectation of a job can become a trouble by itself.
     """
 
     problems: list[str] = []
     recoveries: list[str] = []
     outputs: list[Printed] = []
     posted: bool = False
+    kept: bool = False
     undelivered: list[str] = []
     broken_at: Instant | None = None
 
@@ -65,7 +66,8 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
     """
     for name in ledger.drop_damaged_incidents():
         runtime.add_problem(
-            "WARNING", f"{runtime.paths.ledger}: the record of the incident {name} was damaged: begun anew"
+            "WARNING",
+            f"{runtime.paths.ledger}: the record of the incident {name} was damaged: it is replaced",
         )
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
     if (wrong := [*facts.messages, *facts.undelivered]) or runtime.unrecorded:
@@ -94,13 +96,14 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         from scheduled.engine import unprinted  # most ticks print nothing
 
         unprinted.keep(runtime, ledger, facts.tick, found)
+        found.kept = True
     return found
 
 
-def clean(runtime: Runtime, ledger: Ledger) -> None:
-    """Remove files that the commit of `announce` has made obsolete."""
-    if ledger.meta(KEPT) is not None:
-        from scheduled.engine import unprinted  # only a state in which a tick has announced something
+def clean(runtime: Runtime, ledger: Ledger, found: Announcement) -> None:
+    """Remove files that the commit of `announce`, which returned *found*, has made obsolete."""
+    if found.kept:
+        from scheduled.engine import unprinted
 
         unprinted.forget_printed(ledger, runtime)
 

@@ -16,6 +16,7 @@ from scheduled.engine.announcing import DUE, Announcement
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
 from scheduled.notify.problems import FOUND
+from scheduled.printable import printable
 from scheduled.state.ledger import Ledger
 
 PREFIX = "[SCHEDULED] "  # of the subjects of all mails in the workspace
@@ -39,11 +40,11 @@ def take(
         outputs = (
             [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
         )
-        if message.incidents[0].kind != FOUND:
+        if any(one.kind != FOUND for one in message.incidents):
             (found.recoveries if message.kind == "recovery" else found.problems).append(text)
             found.outputs += outputs
-        last = "\n".join(outputs[0].output.splitlines()[-LINES:]) if outputs else ""
-        found.posted |= _post(runtime, ledger, message, text, last, now)
+        last = outputs[0].output.splitlines()[-LINES:] if outputs else []
+        found.posted |= _post(runtime, ledger, message, printable(text), "\n".join(map(printable, last)), now)
     due = incidents.next_due(ledger, policy)
     ledger.remember(DUE, str(due or 0))
 

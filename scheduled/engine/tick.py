@@ -310,7 +310,7 @@ def _finish(
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
             announced = announcing.announce(runtime, ledger, facts, now)
-    announcing.clean(runtime, ledger)
+    announcing.clean(runtime, ledger, announced)
     if runtime.config.metrics.textfile:
         _export(runtime, ledger, facts, now, heartbeat, announced)
     logged = [*messages(runtime.config).values(), runtime.journal_problem]

@@ -78,9 +78,10 @@ def _names(incidents: Sequence[Incident], most: int = NAMED) -> str:
 
 
 def _several(incidents: Sequence[Incident]) -> str:
-    sign = incidents[0].sign
-    if incidents[0].kind == FOUND:
+    signs = {one.sign for one in incidents}
+    if all(one.kind == FOUND for one in incidents) and len(signs) == 1:
         return f"{name(incidents[0])}: found {len(incidents)} errors (scheduled incidents)"
+    sign = incidents[0].sign if len(signs) == 1 and incidents[0].sign else "for different reasons"
     return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
 
 

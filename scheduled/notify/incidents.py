@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from scheduled.core import incidents as rules
-from scheduled.core import next_notice
+from scheduled.core import next_notice, notice_groups
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
@@ -33,7 +33,7 @@ def advance(
         return []
     recovered = [name for name, incident in known.items() if _ends_well(jobs, incident)]
     current = rules.advanced(known, troubles, now, recovered)
-    found = rules.messages(current, policy, now)
+    found = notice_groups.messages(current, policy, now)
     for message in found:
         current |= {one.name: rules.noticed(one, message.kind, now) for one in message.incidents}
     for name, incident in current.items():

@@ -11,11 +11,11 @@ from scheduled.core.incidents import (
     WINDOW,
     Policy,
     advanced,
-    messages,
     noticed,
 )
 from scheduled.core.keys import JobKey
 from scheduled.core.next_notice import next_due
+from scheduled.core.notice_groups import messages
 from scheduled.core.troubles import Trouble
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 

@@ -191,3 +191,14 @@ def test_a_month_of_troubles_gives_the_notices_that_a_careful_person_wants(month
     )
     assert [notice.priority for at, notice in month.delivered if at == "15 02:25"] == ["critical"]
     assert dict(month.printed)["5 10:05"].endswith(f"(scheduled incidents)\n    {NO_ROUTE}")
+
+
+def test_a_notice_has_no_control_characters_of_the_output(tmp_path, monkeypatch):
+    jobs = 'timezone = "Europe/Berlin"\n[jobs.bad]\ncron = "0 9 * * *"\ncommand = ["true"]\n'
+    month = Month(tmp_path, monkeypatch, jobs, [("bad", "1 00:00", "2 00:00", 3, "\x1b[2Jred\x07\r\nmore\n")])
+    month.go_to("1 09:10")
+    month.ledger.end()
+    (notice,) = (notice for _, notice in month.delivered)
+
+    assert notice.output == "\\x1b[2Jred\\x07\nmore"
+    assert month.printed[0][1].splitlines()[1:] == ["    \\x1b[2Jred\\x07", "    more"]

@@ -8,11 +8,11 @@ from scheduled.core.incidents import (
     WINDOW,
     Policy,
     advanced,
-    messages,
     noticed,
 )
 from scheduled.core.keys import JobKey
 from scheduled.core.next_notice import next_due
+from scheduled.core.notice_groups import messages
 from scheduled.core.troubles import Trouble
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
 
@@ -257,3 +257,12 @@ def test_failed_runs_are_counted_from_the_first_one_of_the_incident(ticks):
     ticks.tick(300, trouble("a", failed=11))
 
     assert ticks.incidents["job:a"].failures == 4
+
+
+def test_more_than_twenty_notices_of_a_kind_share_the_last_one_and_the_urgent_ones_come_first(ticks):
+    many = [trouble(f"a{number:03}", sign=f"exit code {number}") for number in range(100)]
+    found = ticks.tick(0, *many, trouble("z", priority="critical"))
+
+    assert [len(notice) for notice in found] == [2] * 19 + [83]
+    assert found[0] == ("first", "z")
+    assert len(ticks.tick(300)) == 20

@@ -273,3 +273,12 @@ def test_what_post_adds_stays_in_the_reason_of_a_run(reason, of_attempt, both):
 )  # fmt: skip
 def test_not_now_is_recognised_with_what_post_adds(reason, found):
     assert judgement.is_not_now(reason) is found
+
+
+def test_failures_of_superseded_runs_are_alike_whatever_superseded_them():
+    found = [
+        judgement.without_newer(reason)
+        for reason in ("superseded by a-1: exit code 3", "superseded by a-1", "x: y")
+    ]
+
+    assert found == ["exit code 3", "", "x: y"]

@@ -65,6 +65,12 @@ def test_a_trouble_that_is_over_is_named_once_and_without_a_command():
     assert words("recovery", skipped, after=90) == "a: over after 1m30s: skipped: b failed"
 
 
+def test_several_for_different_reasons_are_called_so():
+    other = changed(B, sign="failed: exit code 2")
+
+    assert words("first", A, other) == "2 jobs at once: a, b: for different reasons (scheduled incidents)"
+
+
 def test_a_notice_about_several_has_the_priority_of_the_most_urgent_one():
     found = Message(kind="first", incidents=(C, A, B))
 
