@@ -111,6 +111,7 @@ def test_a_denied_slot_is_skipped_and_is_no_trouble(configured):
 def test_at_the_deadline_the_default_answer_decides(configured, default, ended, trouble):
     world = configured(f'approve = {{ by = "2h"{default} }}')
     world.run("run", at=f"{DAY} 09:01:00")
+    world.run("run", at=f"{DAY} 09:01:30")  # the one before has printed something, so this one is not idle
     assert world.snapshot()["next_due"] == f"{DAY}T11:01:00+00:00"
 
     (first,) = world.json("next", "-n", "1", at=f"{DAY} 09:02:00")
