@@ -1,6 +1,7 @@
 """The notices about incidents: their recipients, their time and their text."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from scheduled.config import notices
 from scheduled.config.notice_times import notice_times
@@ -35,16 +36,18 @@ def take(
     """Record the incidents that the *troubles* are, post the notices that are due, and add what to print to *found*."""
     policy = policy_of(runtime, ledger, now)
     for message in incidents.advance(ledger, runtime.config.jobs, troubles, policy, now, known):
-        text, link = incident_texts.text(message, now, runtime.zone), _answer(message, troubles)
-        text += f"; or open {link}" if link else ""
+        text, answer = incident_texts.text(message, now, runtime.zone), _answer(message, troubles)
+        printed = f"{text}; or open {answer}" if answer else text
         outputs = (
-            [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
+            [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, printed, message)
         )
         if any(one.kind != FOUND for one in message.incidents):
-            (found.recoveries if message.kind == "recovery" else found.problems).append(text)
+            (found.recoveries if message.kind == "recovery" else found.problems).append(printed)
             found.outputs += outputs
         last = outputs[0].output.splitlines()[-LINES:] if outputs else []
-        found.posted |= _post(runtime, ledger, message, printable(text), "\n".join(map(printable, last)), now)
+        found.posted |= _post(
+            runtime, ledger, message, _Text(printable(text), "\n".join(map(printable, last)), answer), now
+        )
     due = incidents.next_due(ledger, policy)
     ledger.remember(DUE, str(due or 0))
 
@@ -61,11 +64,19 @@ def policy_of(runtime: Runtime, ledger: Ledger, now: float) -> Policy:
     return Policy(remind_every=remind_every, quiet_until=quiet_until, muted=ledger.mutes(int(now)))
 
 
-def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output: str, now: float) -> bool:
+class _Text(NamedTuple):
+    """The sentence of a notice, the last lines of output, and the address with which its recipient answers."""
+
+    body: str
+    output: str
+    answer: str
+
+
+def _post(runtime: Runtime, ledger: Ledger, message: Message, text: _Text, now: float) -> bool:
     """Put a notice about *message* for each recipient into the outbox; return whether there is one."""
     recipients = _recipients(runtime, message)
     for recipient in recipients:
-        notice = _notice(runtime, message, recipient, text, output)
+        notice = _notice(runtime, message, recipient, text)
         if notice.priority == "low" and runtime.config.notify.digest is not None:
             digest.add(ledger, notice, runtime.config.notify.digest, runtime.zone, now)
         else:
@@ -74,19 +85,20 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: str, output:
     return bool(recipients)
 
 
-def _notice(runtime: Runtime, message: Message, recipient: str, text: str, output: str) -> Notice:
+def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> Notice:
     first, priority = message.incidents[0], message.priority
+    page = link(notices.external_url(runtime.config.interfaces.web.external_url), first.run_id)
     return Notice(
         recipient=recipient,
         subject=f"{PREFIX * is_mailbox(recipient)}{incident_texts.headline(message)}",
-        body=text,
+        body=text.body,
         priority="normal" if message.kind == "recovery" and priority != "low" else priority,
         upsert_key=f"incident:{first.name}",
         kind="recovery" if message.kind == "recovery" else "incident",
         job=first.job,
         target=first.target,
-        output=output,
-        link=link(notices.external_url(runtime.config.interfaces.web.external_url), first.run_id),
+        output=text.output,
+        link=text.answer or page,
         verdict="recovered" if message.kind == "recovery" else first.kind,
     )
 

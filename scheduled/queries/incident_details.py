@@ -13,15 +13,14 @@ from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.core.runs import FAILED
-from scheduled.errors import ScheduledError
-from scheduled.execution import masked_output
+from scheduled.engine import last_lines
 from scheduled.notify.problems import OWNER, name_of_error
 from scheduled.notify.problems import about as about_job
 from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
-LINES, BYTES = 3, 4096  # of the output
+LINES = 3  # of the output
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -94,12 +93,7 @@ def _last_lines(ledger: Ledger, paths: Paths, run_id: str) -> list[str]:
     run = ledger.run(run_id)
     if run is None:
         return []
-    output = masked_output.of(paths, run_id, run.attempt)
-    try:
-        data, _ = output.end(BYTES, final=not output.is_growing())
-    except (OSError, ScheduledError):
-        return []
-    return data.decode(errors="replace").splitlines()[-LINES:]
+    return last_lines.of_run(paths, run_id, run.attempt).splitlines()[-LINES:]
 
 
 def _to_do(config: Config, known: Incident | None, subject: JobKey) -> list[str]:
