@@ -164,12 +164,12 @@ class _Child:
             else "the process that sends it was killed"
         )
 
-    def close(self) -> None:
-        """End and reap the process: without its channel it stops a command that prints the address."""
+    def close(self, within: float = GRACE) -> None:
+        """End and reap the process *within* seconds: without its channel it stops a command that prints the address."""
         self.channel.close()
         reader = os.pidfd_open(self.pid)
         try:
-            if not select.select([reader], [], [], GRACE)[0]:
+            if not select.select([reader], [], [], within)[0]:
                 os.kill(self.pid, signal.SIGKILL)
         finally:
             os.close(reader)
@@ -204,7 +204,10 @@ class _Server:
         except _GivenUpError:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for child in self._children:
-            child.close()
+            child.channel.close()  # of all before one is waited for
+        until = time.monotonic() + GRACE
+        for child in self._children:
+            child.close(max(0.0, until - time.monotonic()))
 
     def _step(self) -> None:
         self._start()

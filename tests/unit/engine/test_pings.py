@@ -4,11 +4,13 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from scheduled.core.bus import Bus
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
 from scheduled.core.jobs import Action, Job
+from scheduled.core.keys import JobKey
 from scheduled.core.pings import EVERY
 from scheduled.engine import pings
 from scheduled.engine.pings import FAILING, SENT_AT, WAITING, Pings
@@ -151,6 +153,16 @@ def test_a_trouble_begins_after_an_hour_and_ends_with_the_key(ledger, runtime):
     (one,) = pings.troubles(runtime, ledger, 1000 + 3600).values()
     assert one.text.startswith("a: its heartbeat has not been received since 1970-01-01 00:16: refused")
     assert pings.troubles(runtime, ledger, 9000).keys() == {"heartbeat:a", "tick:heartbeat"}
+
+
+def test_many_heartbeats_that_are_not_received_are_one_trouble(ledger, runtime):
+    job = runtime.config.jobs["a"]
+    runtime.config.jobs = Jobs({name: replace(job, name=name) for name in "abcd"})
+    ledger.remember(FAILING, json.dumps({name: [1000, "refused"] for name in "abcd"}))
+    ((key, one),) = pings.troubles(runtime, ledger, 9000).items()
+
+    assert (key, one.subject) == ("tick:heartbeats", JobKey(""))
+    assert one.text.startswith("4 heartbeats are not received; the first: a: its heartbeat has not been")
 
 
 def test_the_time_of_the_last_ping_of_the_tick_is_kept(ledger, runtime):
