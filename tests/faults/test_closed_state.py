@@ -16,7 +16,7 @@ ARGUMENTS = {
     "forecast": "--from 2030-01-01 --to 2030-01-02", "history": "", "incidents": "", "install": "", "jobs": "",
     "log": "", "logs": "a", "metrics": "", "next": "", "notices": "", "pause": "a", "remove": "a --dry-run", "report": "", "rerun": "a-1",
     "resume": "a", "run": "", "show": "a", "skip": "a", "state": "backup {root}/kept.tgz", "status": "", "stop": "a-1",
-    "web": "--port 0", "approve": "a-1", "deny": "a-1",
+    "notify": "--test desktop --dry-run", "web": "--port 0", "approve": "a-1", "deny": "a-1", "ack": "--all", "mute": "a", "unmute": "a",
 }  # fmt: skip
 STATELESS = {"dbus", "mcp", "try", "uninstall"}
 WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
