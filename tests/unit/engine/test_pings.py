@@ -51,8 +51,8 @@ class Ledger(SqliteLedger):
 
 
 @pytest.fixture
-def ledger():
-    found = Ledger.nothing()
+def ledger(tmp_path):
+    found = Ledger(tmp_path / "ledger.db")
     with found.transaction():
         yield found
     found.close()
