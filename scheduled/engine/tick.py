@@ -9,7 +9,6 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config import parsed_file
-from scheduled.config.config import messages
 from scheduled.config.kept_zone import ZONE
 from scheduled.core.events import Event
 from scheduled.core.manual import ManualRequest
@@ -18,40 +17,35 @@ from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import named
 from scheduled.engine import (
-    announcing,
     claims,
-    clock_steps,
     cron_watch,
     dropped,
     edits,
     event_spool,
     expiry,
     facts,
-    follow_ups,
+    finishing,
     gaps,
     heartbeat,
     intake,
     leftovers,
     planning,
     pruning,
-    publish,
     to_plan,
     unended,
 )
-from scheduled.engine.announcing import Announcement, Printed, TickFacts
+from scheduled.engine.announcing import Printed, TickFacts
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.intake import Collected
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
 from scheduled.engine.watched import watched
 from scheduled.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from scheduled.notify import outbox, problems
-from scheduled.schedules.zones import Instant
+from scheduled.notify import problems
 from scheduled.state.ledger import Ledger
 from scheduled.state.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
-    from scheduled.core.runs import OpenReason
     from scheduled.core.targets import LastTargets
     from scheduled.engine.tick_gates import TickGates
 
@@ -116,7 +110,7 @@ def _run(
             runtime, ledger, dispatcher, result, lists, only=only, manual=manual, unattended=unattended
         )
         result.unrecorded = dispatcher.follow(ledger)
-        undelivered = _deliver(runtime, ledger)
+        undelivered = finishing.deliver(runtime, ledger)
         pruning.prune(runtime, ledger, clock.now())
         disabled = problems.failed_while_disabled(runtime.config.jobs, result.events)
         unfinished = unended.messages(ledger, requested)
@@ -124,12 +118,12 @@ def _run(
         # The answers of the interfaces have the status of the run itself.
         stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
         result.stopped = bool(stopped)
-        facts = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
+        found = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         cron_watch.refresh(ledger, clock.now())
         if runtime.pings is not None:
             runtime.pings.settle(ledger)
-        announced = _finish(runtime, ledger, asked, facts, dispatcher, heartbeat=beat)
+        announced = finishing.finish(runtime, ledger, asked, found, dispatcher, heartbeat=beat)
         result.problems = unfinished + stopped + announced.problems
         result.recoveries, result.outputs = announced.recoveries, announced.outputs
         undelivered += announced.undelivered
@@ -271,119 +265,6 @@ def _run_ids(dispatcher: Dispatcher, requested: Sequence[Start]) -> list[str]:
 def _name(now: float) -> str:
     """Return a unique name for a tick that started at *now* (UTC seconds). Names sort by time."""
     return named(now, f"{os.getpid()}-{os.urandom(2).hex()}")
-
-
-def _finish(
-    runtime: Runtime,
-    ledger: Ledger,
-    asked: "TickGates | None",
-    facts: TickFacts,
-    dispatcher: Dispatcher,
-    *,
-    heartbeat: int | None,
-) -> Announcement:
-    """Record what is due next and what is wrong, and publish the snapshot; return what to print.
-
-    *asked* are the gates of the tick. *facts* are what it found; its list of events is still growing. *dispatcher* knows what
-    it left to the next tick.
-    """
-    now = clock.now()
-    wakes = bool(ledger.meta("wake")) or bool(runtime.config.jobs.waking)
-    fires = bool(runtime.config.compat.trigger)
-    at_once = not fires and not wakes
-    announced = Announcement()
-    # At once, nothing depends on it before the ledger is closed.
-    with ledger.transaction(durable=not at_once):
-        unanswered = [] if asked is None else asked.remember(ledger)
-        plan = _plan_rest(runtime, ledger, Gates() if asked is None else asked.gates, dispatcher, now)
-        if at_once:
-            announced = announcing.announce(runtime, ledger, facts, now)
-    if not dispatcher.events_left:
-        follow_ups.log_limit(runtime, plan)
-    runtime.publish(plan.events)
-    for text in unanswered:
-        runtime.log_line("WARNING", text)
-    # Outside of a transaction, since both may take until their timeout.
-    if fires:
-        runtime.fire(facts.events)
-    alarm = _set_alarm(runtime, ledger, plan) if wakes else None
-    if not at_once:
-        with ledger.transaction(durable=False):  # closed next, too
-            announced = announcing.announce(runtime, ledger, facts, now)
-    announcing.clean(runtime, ledger, announced)
-    if runtime.config.metrics.textfile:
-        _export(runtime, ledger, facts, now, heartbeat, announced)
-    logged = [*messages(runtime.config).values(), runtime.journal_problem]
-    for text in set(announced.problems).intersection(logged):
-        runtime.log_line("WARNING", text)
-    if announced.posted:
-        _deliver_news(runtime, ledger, announced)
-    publish.snapshot(runtime, ledger, plan, now, heartbeat, alarm, broken_at=announced.broken_at)
-    return announced
-
-
-def _deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
-    """Deliver the notices that are due; return an error message for each that was not delivered."""
-    now = int(clock.now())
-    return outbox.deliver(ledger, runtime.route, now, lambda text: runtime.log_line("WARNING", text))
-
-
-def _deliver_news(runtime: Runtime, ledger: Ledger, announced: Announcement) -> None:
-    """Deliver the notices that this tick has just posted; add the errors to *announced*."""
-    errors = _deliver(runtime, ledger)
-    if errors:
-        with ledger.transaction(durable=False):
-            problems.remember(ledger, errors, clock.now())
-        announced.problems += errors
-        announced.undelivered += errors
-
-
-def _export(
-    runtime: Runtime,
-    ledger: Ledger,
-    facts: TickFacts,
-    now: float,
-    heartbeat: int | None,
-    announced: Announcement,
-) -> None:
-    """Write the file of metrics; if this is not possible, add the problem to *announced* unless it is known."""
-    from scheduled.engine import textfile  # most configurations name no such file
-
-    if textfile.export(runtime, ledger, heartbeat, now):
-        with ledger.transaction(durable=False):
-            announced.problems += announcing.announce(runtime, ledger, facts, now).problems
-
-
-def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:
-    """Plan once more at *now*, after the runs of the tick, and record why slots stay open and when jobs are due next."""
-    config = runtime.config
-    # A run that started before a backward clock step has ended, so its job can be rewound now.
-    stepped = clock_steps.step_back(ledger, config.jobs, int(now))
-    claimed = {claim.key for claim in dispatcher.claimed}
-    plan = planning.plan_and_record(
-        ledger,
-        config,
-        int(now),
-        keys=None if stepped else to_plan.keys(ledger, config, int(now), claimed),
-        gates=gates,
-        # With a budget of 0, due slots that this tick does not start get the open reason `budget`.
-        budget=None if config.max_runs is None else 0,
-        events=None if dispatcher.events_left else 0,
-        sessions=0 if dispatcher.sessions_left == 0 else None,
-    )
-    to_plan.remember(ledger, config, int(now))
-    # Read `planned` again: a later tick may have planned by now.
-    planned = int(ledger.meta("planned") or 0)
-    rest: OpenReason = "budget" if dispatcher.out_of_time else "due"
-    planning.record_left_over(ledger, plan, planned, dispatcher.untaken, rest)
-    return plan
-
-
-def _set_alarm(runtime: Runtime, ledger: Ledger, plan: Plan) -> Instant | None:
-    """Set or clear the alarm that wakes the machine; return when the next tick has to set it again, if at all."""
-    from scheduled.engine import wake  # most configurations have no job that wakes the machine
-
-    return wake.update(runtime, ledger, plan, clock.now())
 
 
 def _exit_code(runtime: Runtime, result: Result, undelivered: list[str]) -> int:
