@@ -20,7 +20,8 @@ from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant, Seconds
 FLAPS, WINDOW = 3, DAY
 LEAST_REST, MOST_REST = HOUR, DAY
 # Kinds that end because a person did something, or at once: they have no recovery.
-SUDDEN = ("config", "tick", "notice", "ask", "approval")
+ASKS = ("ask", "approval")  # a run that waits for an answer: another run is another question
+SUDDEN = ("config", "tick", "notice", *ASKS)
 
 Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
 
@@ -138,6 +139,8 @@ def ended(incident: Incident) -> float:
 def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: float) -> Incident:
     if before is None:
         before = Incident(name=name, since=now, openings=(now,), failed_before=max(0, trouble.failed - 1))
+    elif trouble.kind in ASKS and trouble.run_id != before.run_id:
+        before = Incident(name=name, since=now, openings=(now,))  # another question
     elif not before.is_open:
         before = _opened_again(before, now, max(0, trouble.failed - 1))
     return msgspec.structs.replace(
@@ -159,7 +162,7 @@ def _opened_again(before: Incident, now: float, failed: int) -> Incident:
     openings = (*(at for at in before.openings if now - WINDOW < at < now), now)
     if not before.closed:
         return msgspec.structs.replace(before, openings=openings, ended_at=None)
-    flapping = len(openings) >= FLAPS
+    flapping = len(openings) >= FLAPS and before.kind not in SUDDEN
     return Incident(name=before.name, since=now, openings=openings, failed_before=failed, flapping=flapping)
 
 

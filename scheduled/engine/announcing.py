@@ -78,7 +78,7 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         from scheduled.engine import expecting  # most configurations expect nothing
 
         expected = expecting.find(runtime, ledger, now)
-        troubles |= expected.troubles
+        troubles |= {name: _with_failure(one, troubles) for name, one in expected.troubles.items()}
         found.broken_at = expected.next
     known = problems.record(ledger, troubles, now)
     if runtime.config.notify.routes or any(job.notify for job in _with_handlers(runtime)):
@@ -152,6 +152,12 @@ def _with_links(runtime: Runtime, ledger: Ledger, url: str, found: dict[str, Tro
     except ScheduledError as error:
         runtime.log_line("WARNING", f"notices have no address to answer: {error}")
         return found
+
+
+def _with_failure(trouble: Trouble, others: Mapping[str, Trouble]) -> Trouble:
+    """Return the *trouble* of a job of which something is expected; if the job fails, it follows from that."""
+    name = problems.name_of(trouble.subject)
+    return msgspec.structs.replace(trouble, cause=name) if name in others else trouble
 
 
 def _ranked(runtime: Runtime, trouble: Trouble) -> Trouble:

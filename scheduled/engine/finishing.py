@@ -10,7 +10,7 @@ from scheduled.engine.announcing import Announcement, TickFacts
 from scheduled.engine.dispatch import Dispatcher
 from scheduled.engine.planning import Gates
 from scheduled.engine.runtime import Runtime
-from scheduled.notify import outbox, problems
+from scheduled.notify import outbox
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
@@ -75,13 +75,11 @@ def deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
 
 
 def _deliver_news(runtime: Runtime, ledger: Ledger, announced: Announcement) -> None:
-    """Deliver the notices that this tick has just posted; add the errors to *announced*."""
-    errors = deliver(runtime, ledger)
-    if errors:
-        with ledger.transaction(durable=False):
-            problems.remember(ledger, errors, clock.now())
-        announced.problems += errors
-        announced.undelivered += errors
+    """Deliver the notices that this tick has just posted; add the errors to *announced*.
+
+    They are not printed: the next tick, which is due when they are tried again, finds what does not work.
+    """
+    announced.undelivered += deliver(runtime, ledger)
 
 
 def _export(

@@ -21,7 +21,8 @@ from scheduled.printable import printable
 from scheduled.state.ledger import Ledger
 
 PREFIX = "[SCHEDULED] "  # of the subjects of all mails in the workspace
-NOT_SENT = "notice"  # the kind of a trouble that a notice was not delivered: no notice is made about it
+# The kinds of trouble that notices are not delivered: ticks print them. Of several dead channels each would get notices about the others.
+NOT_SENT = ("notice", "channel")
 LINES = 10  # of output in a notice
 
 
@@ -87,11 +88,14 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: _Text, now: 
 
 def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> Notice:
     first, priority = message.incidents[0], message.priority
-    page = link(notices.external_url(runtime.config.interfaces.web.external_url), first.run_id)
+    run_id = "" if message.kind == "recovery" else first.run_id
+    page = link(notices.external_url(runtime.config.interfaces.web.external_url), run_id)
     return Notice(
         recipient=recipient,
         subject=f"{PREFIX * is_mailbox(recipient)}{incident_texts.headline(message)}",
-        body=text.body,
+        body=f"{text.body}\n\nDetails: {runtime.config.notify.footer_command}"
+        if is_mailbox(recipient)
+        else text.body,
         priority="normal" if message.kind == "recovery" and priority != "low" else priority,
         upsert_key=f"incident:{first.name}",
         kind="recovery" if message.kind == "recovery" else "incident",
@@ -109,7 +113,7 @@ def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
 
 
 def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:
-    if incident.kind == NOT_SENT:
+    if incident.kind in NOT_SENT:
         return ()
     job = job_of(runtime.config.jobs, incident.key)
     matter = routing.Matter(
@@ -118,6 +122,4 @@ def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:
         subject=incident.key,
         notify=job.notify if job is not None else (),
     )
-    found = routing.recipients(notices.rules(runtime.config.notify), matter)
-    # That a channel fails is no notice for this channel.
-    return [name for name in found if incident.name != f"channel:{name}"]
+    return routing.recipients(notices.rules(runtime.config.notify), matter)

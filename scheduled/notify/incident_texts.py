@@ -39,22 +39,24 @@ def text(message: Message, now: float, zone: str) -> str:
         what += (
             f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
         )
-    if message.followers:
-        what += f"; because of it also: {_names(message.followers)}"
+    others = [one for one in message.followers if one.key not in {cause.key for cause in message.incidents}]
+    if others:
+        what += f"; because of it also: {_names(others)}"
     return f"{what}{advice}"
 
 
 def _split(sentence: str) -> tuple[str, str]:
     """Return *sentence* without the commands at its end, and these, in parentheses."""
     what, opening, advice = sentence.rpartition(" (scheduled ")
-    return (what, f"{opening}{advice}") if advice.endswith(")") else (sentence, "")
+    return (what, f"{opening}{advice}") if opening and advice.endswith(")") else (sentence, "")
 
 
 def headline(message: Message) -> str:
     """Return a few words: what is troubled, and how."""
     names = _names(message.incidents, most=3)
-    words = {"recovery": "up again", "flapping": "flapping", "reminder": "still failing"}
     first = message.incidents[0]
+    over = "up again" if first.is_about_failing else "over"
+    words = {"recovery": over, "flapping": "flapping", "reminder": "still failing"}
     if message.kind in words and (first.is_about_failing or message.kind != "reminder"):
         return f"{names}: {words[message.kind]}"
     return f"{names}: {'still ' * (message.kind == 'reminder')}{WORDS.get(first.kind, first.kind.replace('_', ' '))}"
@@ -97,7 +99,8 @@ def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
         return f"{len(incidents)} jobs up again: {_names(incidents)}:{when}{failures}"
     if first.is_about_failing:
         return f"{name(first)}: up again{when}{failures}"
-    return f"{name(first)}: over{when}: {_split(first.text)[0].removeprefix(f'{name(first)}: ')}"
+    subject = f"{name(first)}: " if first.job else ""
+    return f"{subject}over{when}: {_split(first.text)[0].removeprefix(f'{name(first)}: ')}"
 
 
 def _failures(incidents: Sequence[Incident]) -> str:

@@ -266,3 +266,18 @@ def test_more_than_twenty_notices_of_a_kind_share_the_last_one_and_the_urgent_on
     assert [len(notice) for notice in found] == [2] * 19 + [83]
     assert found[0] == ("first", "z")
     assert len(ticks.tick(300)) == 20
+
+
+def test_another_run_that_asks_is_another_question_and_asking_often_is_not_flapping(ticks):
+    asked = [trouble("a", kind="approval", run_id=f"a-{number}") for number in range(5)]
+    found = [ticks.tick(at * HOUR, one) for at, one in enumerate(asked)]
+    repeated = ticks.tick(4 * HOUR + 300, asked[4])
+    answered = [
+        ticks.tick(5 * HOUR),
+        ticks.tick(6 * HOUR, asked[0]),
+        ticks.tick(7 * HOUR),
+        ticks.tick(8 * HOUR, asked[1]),
+    ]
+
+    assert (found, repeated) == ([[("first", "a")]] * 5, [])
+    assert answered == [[], [("first", "a")], [], [("first", "a")]]

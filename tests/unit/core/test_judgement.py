@@ -275,7 +275,7 @@ def test_not_now_is_recognised_with_what_post_adds(reason, found):
     assert judgement.is_not_now(reason) is found
 
 
-def test_failures_of_superseded_runs_are_alike_whatever_superseded_them():
+def test_failures_of_superseded_runs_do_not_differ_by_the_newer_run():
     found = [
         judgement.without_newer(reason)
         for reason in ("superseded by a-1: exit code 3", "superseded by a-1", "x: y")
