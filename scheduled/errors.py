@@ -10,6 +10,7 @@ class ScheduledError(Exception):
     """An error that a command reports in one line, without a traceback."""
 
     exit_code = EXIT_FAILED
+    known = False  # whether an earlier tick has printed it, so that cron need not mail it again
 
 
 class ConfigError(ScheduledError):

@@ -35,6 +35,7 @@ class Paths:
         self.backups = root / "backups"
         self.spool = root / "spool"
         self.trials = root / "trials"
+        self.refused = root / "refused"  # why the configuration was refused, and when that was printed
         # Problems that did not prevent a result; the command line prints them after it.
         self.remarks: list[str] = []
         # The file that shows that a tick of this process has still to print what it announced, and its open descriptor.

@@ -43,7 +43,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
     try:
         code = command()
     except ScheduledError as error:
-        print_errors([str(error)])
+        print_errors([] if error.known else [str(error)])
         return error.exit_code
     except UnicodeEncodeError as error:
         print_errors([f"{error.object!a}: not UTF-8"])

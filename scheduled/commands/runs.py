@@ -1,6 +1,7 @@
 """`run`, `daily-report` and `rerun`: ticks that a user starts, and previews of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -227,12 +228,16 @@ def _next_starts(
 
 def _open(instance: Instance, *, regular: bool) -> Runtime:
     try:
-        return open_runtime(instance, regular=regular)
+        found = open_runtime(instance, regular=regular)
     except ConfigError as error:
-        from scheduled.engine.refusal import log_refusal
+        from scheduled.engine.refusal import is_known, log_refusal
 
         log_refusal(instance, str(error), regular=regular)
+        error.known = regular and instance.prints and is_known(instance.paths, str(error))
         raise
+    with suppress(OSError):
+        instance.paths.refused.unlink(missing_ok=True)
+    return found
 
 
 def _document(runtime: Runtime, done: Result) -> dict[str, Any]:

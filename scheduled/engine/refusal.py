@@ -12,7 +12,9 @@ from scheduled.errors import ForeignStateError, ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.schedules.same_zone import same_zone
+from scheduled.schedules.zones import DAY
 from scheduled.state import directories
+from scheduled.state.files import write_atomically
 from scheduled.state.open import read_only, refuse_foreign
 
 
@@ -34,6 +36,20 @@ def log_refusal(instance: Instance, reason: str, *, regular: bool = False) -> No
         zone = _new_zone(instance) if regular else ""
         line = f"the configuration was refused, so no job ran: {reason}{zone}"
         Log.of(root, None, clock.local_zone()).write(clock.now(), "ERROR", line)
+
+
+def is_known(paths: Paths, reason: str) -> bool:
+    """Return whether a tick has printed within a day that the configuration is refused for *reason*; if not, record it now."""
+    now = clock.now()
+    try:
+        at, _, before = paths.refused.read_text(errors="replace").partition(" ")
+        if before == reason and 0 <= now - float(at) < DAY:
+            return True
+    except (OSError, ValueError):
+        pass  # there is no record, or it is damaged
+    with suppress(OSError):
+        write_atomically(paths.refused, f"{now} {reason}".encode(errors="replace"))
+    return False
 
 
 def _is_foreign(instance: Instance) -> bool:

@@ -223,3 +223,20 @@ def test_a_trouble_that_an_older_version_announced_is_not_announced_again(troubl
     assert silent == ""
     assert "backup: failed: exit code 1; since 2026-03-02 09:05" in reminder
     assert "backup: up again after 1d" in troubled.tick("09:10", 3)
+
+
+def test_a_refused_configuration_is_printed_once_a_day_until_it_is_corrected(troubled: Troubled) -> None:
+    world = troubled.world
+    good = world.config.read_text()
+    world.config.write_text("[jobs\n")
+    found = [
+        world.run("run", at=at(time, day))
+        for time, day in (("09:05", 2), ("09:10", 2), ("09:10", 3), ("09:15", 3))
+    ]
+    world.config.write_text(good)
+    troubled.tick("09:20", 3)
+    world.config.write_text("[jobs\n")
+    again = world.run("run", at=at("09:25", 3))
+
+    assert [done.returncode for done in (*found, again)] == [2] * 5
+    assert [bool(done.stderr) for done in (*found, again)] == [True, False, True, False, True]
