@@ -117,8 +117,10 @@ def incidents(found: Sequence[dict[str, Any]]) -> None:
     screen = console()
     for entry in sorted(found, key=lambda entry: entry["caused_by"] is not None):
         screen.print(Text("! ", style="bold red") + Text(_what(entry)), soft_wrap=True)
-        lasts = roughly(max(0, int(clock.now() - datetime.fromisoformat(entry["since"]).timestamp())))
-        screen.print(Text(f"    for {lasts}: {entry['history']}{_state(entry)}", style="dim"), soft_wrap=True)
+        screen.print(
+            Text(f"    {_lasts(entry['since'])}{entry['history']}{_state(entry)}", style="dim"),
+            soft_wrap=True,
+        )
         for line in entry["output"]:
             screen.print(Text(f"    | {line}"), soft_wrap=True)
         if entry["to_do"]:
@@ -127,6 +129,15 @@ def incidents(found: Sequence[dict[str, Any]]) -> None:
             )
     if not found:
         screen.print("there are no incidents")
+
+
+def _lasts(since: str) -> str:
+    """Return for how long something has lasted *since* an instant (RFC 3339); "" if it is none."""
+    try:
+        began = datetime.fromisoformat(since).timestamp()
+    except ValueError:
+        return ""
+    return f"for {roughly(max(0, int(clock.now() - began)))}: "
 
 
 def _what(entry: Mapping[str, Any]) -> str:

@@ -72,7 +72,8 @@ def test_a_gate_without_an_answer_is_a_problem_until_it_answers(world):
 
     assert "answers ] || exec sleep 1000` succeeds) gave no answer within" in problem
     assert problem in first
-    assert "its gate" not in again + last + str(world.json("status")["problems"])
+    assert "its gate" not in again + str(world.json("status")["problems"])
+    assert last.startswith("scheduled: job: over after ") and "its gate (" in last
     assert ran(world) == ["job"]
 
 

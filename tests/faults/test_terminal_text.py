@@ -55,7 +55,20 @@ INCIDENT = {
     "text": "b",
     "key": "c",
     "group": "d",
+    "history": "e",
+    "output": ["f"],
+    "to_do": ["g"],
+    "caused_by": "job:h",
+    "flapping": True,
+    "acknowledged_at": "2026-02-03T04:05:06+00:00",
+    "muted": True,
+    "muted_until": "2026-02-03T04:05:06+00:00",
 }
+PRINTED = {"text": "b", "job": "a", "target": "", "run_id": "d", "output": "e"}
+TICK = {
+    "exit_code": 1, "runs": [], "busy": ["a"], "problems": ["b"], "recoveries": ["c"],
+    "outputs": [PRINTED, {**PRINTED, "text": "f"}],
+}  # fmt: skip
 TRIAL = {"job": "a", "target": "t", "status": "failed", "reason": "b", "output": "c", "steps": []}
 OUTPUT = {
     "run_id": "a",
@@ -76,6 +89,7 @@ READING = {
     "report": "report", "log": "log", "log --json": "log", "metrics --json": "metrics",
 }  # fmt: skip
 CHANGING = {
+    "ack --all": "ack", "mute good --for 2d": "mute", "unmute good": "unmute", "notify --test memory --dry-run": "try_notice",
     "pause good": "pause", "pause each@d": "pause", "skip each": "skip", "disable each@d": "disable", "resume good": "resume", "disable good": "disable", "enable good": "enable",
     "skip bad": "skip", "emit published": "emit", "remove bad --dry-run": "remove", "remove bad": "remove",
     "add new --command true --dry-run": "add", "add new --command true": "add", "run good": "run",
@@ -91,11 +105,11 @@ MADE = {  # documents that are hard to produce here
     "report": ("report", {"path": "a", "day": "b", "text": "c", "ticks_problem": None}),
     "stop RUN": ("stop", {"run_id": "a", "status": "claimed", "pid": None, "steps": ["b"], "dry_run": False}),
     "logs good": ("as_printed", OUTPUT),
-    "approve RUN": ("approve", {"exit_code": 1, "runs": [], "busy": ["a"], "problems": ["b"], "approved": "c"}),
+    "approve RUN": ("approve", {**TICK, "approved": "c"}),
     "approve RUN --dry-run": ("dry_run_of_approve", [START]),
     "deny RUN": ("deny", {"run_id": "a", "job": "b", "target": "c", "scheduled_for": None, "dry_run": True}),
     "skip bad": ("skip", {"job": "a", "target": "t", "skipped": 2, "undone": 0, "first": "b", "last": "c", "retries": ["d"], "runs": []}),
-    "daily-report": ("daily_report", {"exit_code": 1, "runs": [], "busy": ["a"], "problems": ["b"], "edits": []}),
+    "daily-report": ("daily_report", {**TICK, "edits": []}),
     "daily-report --dry-run": ("dry_run_of_report", [START]),
     "install": ("install", CRONTAB), "install --dry-run": ("install", {**CRONTAB, "dry_run": True}),
     "uninstall": ("uninstall", CRONTAB),
