@@ -63,7 +63,7 @@ def redirect(patch, life):
     patch.setattr(
         runtime.Runtime,
         "_log",
-        lambda self, level, message: witness.logged(level, message),  # noqa: ARG005
+        lambda self, level, message, event=None: witness.logged(level, message),  # noqa: ARG005
     )
     _everywhere(patch, opening.exists, lambda paths: True)  # noqa: ARG005
     cached = _cached(load_config)
