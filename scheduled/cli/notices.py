@@ -32,7 +32,9 @@ def notify(instance: Instance, to: str, dry_run: bool, as_json: bool) -> int:
     for one in () if as_json else done["notices"]:
         named = one["recipient"] if one["channel"] is None else f"{one['recipient']} ({one['channel']})"
         if dry_run and one["channel"] is not None:
-            print_lines(f"{named} would get:\n{one['subject']}\n\n{one['body']}\n")
+            print_line(f"{named} would get:")
+            print_line(one["subject"])
+            print_lines(f"\n{one['body']}\n")
         elif one["delivered"]:
             print_line(f"{named}: delivered")
         else:

@@ -231,7 +231,9 @@ def test_no_text_of_a_result_controls_the_terminal(used, monkeypatch, line):
         (used.root / "file").write_text('[jobs.new]\ncommand = "true"\n')
     document = used.json(*words)
 
-    assert not all_errors(command_line(used, words), CHANGING[line], document, monkeypatch, block=("diff",))
+    assert not all_errors(
+        command_line(used, words), CHANGING[line], document, monkeypatch, block=("diff", "body")
+    )
 
 
 @pytest.mark.parametrize("line", MADE)
