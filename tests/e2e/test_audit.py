@@ -124,7 +124,7 @@ def test_a_log_without_any_start_proves_nothing(logged):
 
 
 def test_a_last_tick_in_the_future_is_named_with_its_time(world):
-    world.configure('[jobs.job]\ncron = "0 3 * * *"\ncommand = "true"\n')
+    world.configure('[jobs.job]\ncron = "0 3 29 2 *"\ncommand = "true"\n')
     world.run("run")
     world.sql("UPDATE meta SET value = CAST(value AS INTEGER) + 7200 WHERE key = 'planned'")
 
