@@ -10,6 +10,8 @@ from scheduled.state.files import write_all
 if TYPE_CHECKING:
     from scheduled.execution.search import Search
 
+READS = 5  # of a job that prints without a pause, what comes after these is dropped
+
 
 class CappedOutput:
     """An attempt's output file, to which the job writes directly through *fd*.
@@ -65,13 +67,28 @@ class CappedOutput:
             head = self._head
             if head is None:
                 head = self._mask.head(os.pread(self.fd, half, 0))
-            tail = self._mask.tail(os.pread(self.fd, keep, size - keep))
-            late = os.fstat(self.fd).st_size - size  # written by the job in between; dropped as well
-            dropped = self._dropped + size + late - head - self._note - len(tail)
-            note = b"\n[... %d bytes dropped ...]\n" % dropped
+            tail, size = self._end_of(size, keep)
             os.ftruncate(self.fd, head)
+            dropped = self._dropped + size - head - self._note - len(tail)
+            note = b"\n[... %d bytes dropped ...]\n" % dropped
             self._head, self._dropped, self._note = head, dropped, len(note)
             # The job has the file open with O_APPEND, so its next output follows this text.
             write_all(self.fd, note + tail)
             if self.search is not None:
                 self.search.cut(size - len(tail) - head - len(note))
+
+    def _end_of(self, size: int, keep: int) -> tuple[bytes, int]:
+        """Return what stays of the end of the output, of *size* bytes so far, and its size when nothing more was printed.
+
+        What a job prints while this reads is its newest output, often its last words: it is read as well. The last call
+        looks for more, so that hardly anything can come before the file is cut.
+        """
+        end = os.pread(self.fd, keep, size - keep)
+        for _ in range(READS):
+            tail = self._mask.tail(end)
+            more = os.pread(self.fd, self._limit, size)
+            if not more:
+                break
+            size += len(more)
+            end = end + more if self.search is not None else (end + more)[-keep:]
+        return tail, size

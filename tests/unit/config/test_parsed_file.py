@@ -250,7 +250,7 @@ def test_a_field_of_another_type_is_not_decoded(jobs):
 
 
 def test_a_check_finds_the_same_with_the_kept_configuration_and_notices_an_edit(paths):
-    write(paths, TEXT + '[jobs.doubtful]\ncron = "30 2 * * *"\ncommand = "true"\n')
+    write(paths, TEXT + '[jobs.doubtful]\ncron = "30 2 13 * 5"\ncommand = "true"\n')
     before = checked(paths.config, paths)
     kept(paths)
     found = (load(paths).parsed, checked(paths.config, paths))

@@ -51,6 +51,24 @@ def test_a_file_that_was_cut_before_is_cut_again_and_its_count_stays_true(path):
     assert kept == data[:50] + b"\n[... 3900 bytes dropped ...]\n" + data[-50:]
 
 
+def test_what_a_job_prints_while_its_output_is_cut_is_kept(path, monkeypatch):
+    output, read, last = capped(path, 100), os.pread, [b"error: disk full\n", b"exit 1\n"]
+
+    def read_while_the_job_prints(fd, length, position):
+        found = read(fd, length, position)
+        if position and last:
+            os.write(output.fd, last.pop(0))
+        return found
+
+    os.write(output.fd, b"x" * 1000)
+    monkeypatch.setattr(os, "pread", read_while_the_job_prints)
+    output.grew()
+    kept = path.read_bytes()
+
+    assert (output.close(), last) == (1024, [])
+    assert kept == b"x" * 50 + b"\n[... 924 bytes dropped ...]\n" + b"x" * 26 + b"error: disk full\nexit 1\n"
+
+
 def test_binary_output_is_cut_by_bytes(path):
     data = bytes(range(256)) * 100
 
