@@ -138,11 +138,11 @@ def ended(incident: Incident) -> float:
 
 def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: float) -> Incident:
     if before is None:
-        before = Incident(name=name, since=now, openings=(now,), failed_before=max(0, trouble.failed - 1))
+        before = Incident(name=name, since=now, openings=(now,), failed_before=_failed_before(trouble))
     elif trouble.kind in ASKS and trouble.run_id != before.run_id:
         before = Incident(name=name, since=now, openings=(now,))  # another question
     elif not before.is_open:
-        before = _opened_again(before, now, max(0, trouble.failed - 1))
+        before = _opened_again(before, now, _failed_before(trouble))
     return msgspec.structs.replace(
         before,
         job=trouble.subject.job,
@@ -155,6 +155,11 @@ def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: flo
         cause=trouble.cause,
         failed=max(trouble.failed, before.failed_before),
     )
+
+
+def _failed_before(trouble: Trouble) -> int:
+    """Return how many runs had failed before *trouble*, which is new."""
+    return max(0, trouble.failed - trouble.new)
 
 
 def _opened_again(before: Incident, now: float, failed: int) -> Incident:

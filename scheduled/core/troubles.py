@@ -15,7 +15,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     failure it is now, for example `failed` or `late`: it may change while the trouble lasts, so it is no part of the key.
     *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble. *sign* is
     what troubles with a common cause share, for example an exit code. *cause* is the key of the trouble that this one follows
-    from. *failed* is the running total of failed runs of the subject.
+    from. *failed* is the running total of failed runs of the subject, *new* how many of them this tick has found.
     *link* is an address for the recipient alone, which answers it without a sign-in; it is not part of the text.
     """
 
@@ -27,4 +27,5 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     sign: str = ""
     cause: str = ""
     failed: int = 0
+    new: int = 1
     link: str = ""

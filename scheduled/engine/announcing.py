@@ -9,6 +9,7 @@ from scheduled.config.config import messages
 from scheduled.core.conditions import Priority
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
+from scheduled.core.keys import JobKey
 from scheduled.core.troubles import Trouble
 from scheduled.engine import cron_watch
 from scheduled.engine.runtime import Runtime
@@ -86,7 +87,8 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
     if troubles or ledger.incidents():
         from scheduled.engine import incident_notices  # most ticks find no trouble
 
-        ranked = {name: _ranked(runtime, trouble) for name, trouble in troubles.items()}
+        failed = _new_failures(facts.events)
+        ranked = {name: _ranked(runtime, trouble, failed) for name, trouble in troubles.items()}
         incident_notices.take(runtime, ledger, ranked, known, now, found)
     if any(job.mail_output == "always" for job in _ended_jobs(runtime, facts.events)):
         from scheduled.engine import mail_output  # most jobs have the default
@@ -160,11 +162,22 @@ def _with_failure(trouble: Trouble, others: Mapping[str, Trouble]) -> Trouble:
     return msgspec.structs.replace(trouble, cause=name) if name in others else trouble
 
 
-def _ranked(runtime: Runtime, trouble: Trouble) -> Trouble:
-    """Return *trouble* with the priority of its job."""
+def _new_failures(events: Iterable[Event]) -> dict[JobKey, int]:
+    """Return how many runs of each job or target failed since its last success, according to *events*."""
+    found: dict[JobKey, int] = {}
+    for event in events:
+        if event.name in ("job_failed", "job_completed"):
+            key = JobKey(str(event.payload["job"]), str(event.payload.get("target") or ""))
+            found[key] = found.get(key, 0) + 1 if event.name == "job_failed" else 0
+    return found
+
+
+def _ranked(runtime: Runtime, trouble: Trouble, failed: Mapping[JobKey, int]) -> Trouble:
+    """Return *trouble* with the priority of its job, and the number of runs that *failed* in this tick."""
     job = job_of(runtime.config.jobs, trouble.subject)
     priority = trouble.priority if job is None else OF_JOBS[job.priority]
-    return msgspec.structs.replace(trouble, priority=priority)
+    new = max(1, failed.get(trouble.subject, 1))
+    return msgspec.structs.replace(trouble, priority=priority, new=new)
 
 
 def _with_handlers(runtime: Runtime) -> Iterator[Job]:

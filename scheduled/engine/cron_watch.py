@@ -1,23 +1,33 @@
-"""Whether cron can start ticks, looked at once an hour by any tick, and by `status`: the crontab may change without a tick."""
+"""Whether cron starts ticks, looked at once an hour by any tick, and by `status`: the crontab may change without a tick.
+
+A tick that a person or an interface starts also notices that those of cron do not come. It may come before the first one
+after a sleep of the machine, so it counts only if another one, after the time of two ticks of cron, finds the same.
+"""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from scheduled.core.troubles import Trouble
 from scheduled.engine import heartbeat
+from scheduled.paths import Paths
 from scheduled.schedules.zones import HOUR, Instant
 from scheduled.state.ledger import Ledger, Meta
+
+if TYPE_CHECKING:
+    from scheduled.engine.expected_ticks import Ticks
 
 META = "cron_watch"
 KIND = "cron"
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """What was found, and when (UTC seconds)."""
+    """What was *found*, and *at* which instant (UTC seconds). *missed_at* is when the ticks of cron were first missed."""
 
     at: Instant
     found: dict[str, str]
+    missed_at: Instant | None = None
 
 
 _decode = msgspec.json.Decoder(_Seen).decode
@@ -28,15 +38,33 @@ def is_watched(ledger: Meta) -> bool:
     return heartbeat.is_installed(ledger) and ledger.meta("demo") is None
 
 
-def refresh(ledger: Ledger, now: float) -> None:
-    """Look again if that was an hour ago, or if something was wrong. Call it outside of a transaction: it runs `crontab`."""
+def refresh(ledger: Ledger, paths: Paths, now: float, zone: str, *, unattended: bool) -> None:
+    """Look again if that was an hour ago, or if something was wrong. Call it outside of a transaction: it runs `crontab`.
+
+    *unattended*: cron started the tick. *zone* is that of the texts.
+    """
     if not is_watched(ledger):
         return
-    seen = _seen(ledger)
-    if seen is None or seen.found or not 0 <= now - seen.at < HOUR:
-        found = look()
+    seen, missed = _seen(ledger), None if unattended else _missed(ledger, paths, now)
+    if seen is None or seen.found or missed is not None or not 0 <= now - seen.at < HOUR:
+        found = look(stopped=missed is not None)
+        missed_at = None
+        if missed is not None:
+            missed_at = int(now) if seen is None or seen.missed_at is None else min(seen.missed_at, int(now))
+            if not found and now - missed_at > 2 * missed.cadence.seconds:
+                from scheduled.engine import expected_ticks
+
+                found = {f"{KIND}:ticks": expected_ticks.problem(missed, zone) or ""}
         with ledger.transaction(durable=False):
-            ledger.remember(META, msgspec.json.encode(_Seen(int(now), found)).decode())
+            ledger.remember(META, msgspec.json.encode(_Seen(int(now), found, missed_at)).decode())
+
+
+def _missed(ledger: Meta, paths: Paths, now: float) -> "Ticks | None":
+    """Return the ticks of cron if they have stopped at *now*."""
+    from scheduled.engine import expected_ticks  # a tick of cron does not need it
+
+    found = expected_ticks.ticks(ledger, paths, now)
+    return found if found.state == "stopped" else None
 
 
 def troubles(ledger: Meta) -> dict[str, Trouble]:

@@ -120,7 +120,7 @@ def _run(
         result.stopped = bool(stopped)
         found = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
-        cron_watch.refresh(ledger, clock.now())
+        cron_watch.refresh(ledger, runtime.paths, clock.now(), runtime.zone, unattended=unattended)
         if runtime.pings is not None:
             runtime.pings.settle(ledger)
         announced = finishing.finish(runtime, ledger, asked, found, dispatcher, heartbeat=beat)

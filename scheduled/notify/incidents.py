@@ -65,7 +65,7 @@ def _of_conditions(
             name=name,
             since=item.since,
             openings=(item.since,),
-            failed_before=max(0, trouble.failed - 1),
+            failed_before=max(0, trouble.failed - trouble.new),
             noticed_at=item.notified_at,
             noticed_priority=trouble.priority,
             notices=1,

@@ -12,11 +12,12 @@ from scheduled.config.kept_zone import load_kept
 from scheduled.core.audit import Audit
 from scheduled.core.audit import audit as recompute
 from scheduled.core.run_ids import LOST_UNTIL
+from scheduled.engine import expected_ticks
+from scheduled.engine.expected_ticks import Ticks
 from scheduled.instance import Instance
 from scheduled.paths import Paths
 from scheduled.queries import audit_log, ticks
 from scheduled.queries.audit_log import Recorded
-from scheduled.queries.ticks import Ticks
 from scheduled.schedules.instants import past
 from scheduled.schedules.zones import Instant
 from scheduled.state import snapshot
@@ -70,7 +71,7 @@ def _read(
         ledger.hold_still()
         seen = max(idle, int(ledger.meta("planned") or 0))
         audited = _audited(ledger, seen, after, until)
-        found = _Read(audit=audited, seen=seen, ticks=ticks.ticks(ledger, paths, clock.now()))
+        found = _Read(audit=audited, seen=seen, ticks=expected_ticks.ticks(ledger, paths, clock.now()))
         if names is not None:
             found.recorded = _recorded(ledger, config, names, audited.horizon)
         return found
@@ -115,7 +116,7 @@ def _document(found: _Read, until: Instant | None, zone: str) -> dict[str, Any]:
         "until": stamp(last, zone) if seen else None,
         "seconds_ago": int(now - seen) if seen and whole and seen <= now else None,
         "ticks": ticks.document(found.ticks, zone),
-        "ticks_problem": ticks.problem(found.ticks, zone) if whole else None,
+        "ticks_problem": expected_ticks.problem(found.ticks, zone) if whole else None,
         "problems": [
             {
                 "job": problem.job,

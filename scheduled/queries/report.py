@@ -5,10 +5,10 @@ from typing import Any
 
 from scheduled import clock
 from scheduled.config.kept_zone import ZONE
+from scheduled.engine import expected_ticks
 from scheduled.errors import ScheduledError
 from scheduled.instance import Instance
 from scheduled.paths import Paths
-from scheduled.queries import ticks
 from scheduled.state import directories
 from scheduled.state.open import read_only, refuse_foreign
 
@@ -36,7 +36,7 @@ def report(instance: Instance) -> dict[str, Any]:
 def _ticks_problem(paths: Paths) -> str | None:
     """Return that ticks have stopped; None if they have not, or if the ledger can't be read: `status` reports that."""
     with suppress(ScheduledError), read_only(paths) as ledger:
-        found = ticks.ticks(ledger, paths, clock.now())
+        found = expected_ticks.ticks(ledger, paths, clock.now())
         if found.state == "stopped":
-            return ticks.problem(found, ledger.meta(ZONE) or "UTC")
+            return expected_ticks.problem(found, ledger.meta(ZONE) or "UTC")
     return None

@@ -14,7 +14,8 @@ from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.troubles import Trouble
-from scheduled.engine import cron_watch
+from scheduled.engine import cron_watch, expected_ticks
+from scheduled.engine.expected_ticks import Ticks
 from scheduled.engine.heartbeat import Cadence
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -26,7 +27,6 @@ from scheduled.queries.jobs import is_enabled, schedule_in_words, written_schedu
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_run import next_run
 from scheduled.queries.tasks import queue
-from scheduled.queries.ticks import Ticks
 from scheduled.queries.view import View, open_view
 from scheduled.state import directories, opened_record
 from scheduled.state.ledger import Ledger
@@ -48,7 +48,7 @@ def status(instance: Instance) -> dict[str, Any]:
     with open_view(instance) as (view, ledger):
         found, zone, now = view.config, view.zone, clock.now()
         rows = [_with_next_due(view, row) for row in question.each(_rows(view))]
-        seen = ticks.ticks(ledger, paths, now)
+        seen = expected_ticks.ticks(ledger, paths, now)
         failing = problems_of_ticks.failing(ledger, found.jobs)
         listed = [_job(view, row, failing=row.key in failing) for row in question.each(rows)]
         problems = list(
@@ -132,7 +132,7 @@ def _with_next_due(view: View, row: JobRow) -> JobRow:
 
 def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
     none = Ticks(now=clock.now(), cadence=Cadence())
-    missing = ticks.problem(none, found.timezone) or ""
+    missing = expected_ticks.problem(none, found.timezone) or ""
     return {
         "healthy": False,
         "problems": [*_state_problems(paths), *found.problems, missing],
@@ -154,11 +154,12 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
 
 
 def _problems(ledger: Ledger, found: Ticks, zone: str, failing: Mapping[JobKey, Trouble]) -> list[str]:
-    missing, looked = ticks.problem(found, zone), _cron(ledger, found)
+    missing, looked = expected_ticks.problem(found, zone), _cron(ledger, found)
     recorded = [
         in_words(item.condition)
         for item in ledger.conditions(OWNER)
         if not problems_of_ticks.is_about_failing(item.condition.key)
+        and item.condition.key != f"{cron_watch.KIND}:ticks"  # judged now
         and (looked is None or not item.condition.key.startswith(f"{cron_watch.KIND}:"))
     ]
     return [

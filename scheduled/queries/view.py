@@ -19,12 +19,11 @@ from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenReason, OpenRun, is_event
 from scheduled.core.targets import LastTargets, source_of
 from scheduled.core.tick_times import Outage, Ticks
-from scheduled.engine import planning
+from scheduled.engine import expected_ticks, planning
 from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
 from scheduled.paths import Paths
-from scheduled.queries import ticks
 from scheduled.queries.expected import with_expected
 from scheduled.queries.last_known import config_of
 from scheduled.queries.next_zone import NextZone, ZoneChange, in_zone, next_zone
@@ -228,7 +227,7 @@ def view_of(earlier: Config, ledger: Ledger, paths: Paths) -> View:
     job_states = planning.foreseen(ledger, earlier, now)
     if found.jobs.counts_from_end:
         job_states = with_expected(ledger, job_states)
-    seen = ticks.ticks(ledger, paths, now)
+    seen = expected_ticks.ticks(ledger, paths, now)
     busy = busy_groups(found.jobs, [key.job for key, job_state in job_states.items() if job_state.busy])
     holds = planning.holds_with_all(ledger, found.jobs, now)
     view = View(

@@ -259,6 +259,13 @@ def test_failed_runs_are_counted_from_the_first_one_of_the_incident(ticks):
     assert ticks.incidents["job:a"].failures == 4
 
 
+def test_runs_that_failed_in_the_same_tick_are_all_counted(ticks):
+    ticks.tick(0, trouble("a", failed=8, new=3))
+    ticks.tick(300, trouble("a", failed=9))
+
+    assert ticks.incidents["job:a"].failures == 4
+
+
 def test_more_than_twenty_notices_of_a_kind_share_the_last_one_and_the_urgent_ones_come_first(ticks):
     many = [trouble(f"a{number:03}", sign=f"exit code {number}") for number in range(100)]
     found = ticks.tick(0, *many, trouble("z", priority="critical"))

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from scheduled.engine.expected_ticks import Ticks, problem
 from scheduled.engine.heartbeat import Cadence
-from scheduled.queries.ticks import Ticks, document, problem
+from scheduled.queries.ticks import document
 
 NOW = 1_772_600_820  # 2026-03-04 05:07 UTC
 OBSERVED, INSTALLED = Cadence(seconds=300, source="observed"), Cadence(seconds=300, source="installed")
