@@ -19,7 +19,8 @@ class Instance:
     what the last prediction assumed, or why the last list is empty; the command line prints them below it. *claimed* is
     called with the ids of the requested runs as soon as they are claimed. With *without_config* the queries that can do so
     answer from the ledger if the configuration cannot be read; *config_error* is then the reason. *shows_comments*: the diff of
-    an edit has the comments of the file. *prints*: the caller prints the result of a tick, and then calls `printed`.
+    an edit has the comments of the file. *prints*: the caller prints the result of a tick, and then calls `printed`. *log_to* is
+    called with each line of the log, as JSON.
     """
 
     def __init__(self, config: str | None = None, state: str | None = None) -> None:
@@ -32,6 +33,7 @@ class Instance:
         self.config_error = ""
         self.shows_comments = True
         self.prints = False
+        self.log_to: Callable[[bytes], None] | None = None
 
     def for_client(self) -> "Instance":
         """Return an Instance for one call of an interface: its client does not see comments, which may have secrets."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scheduled import advice
-from scheduled.cli.reply import print_errors
+from scheduled.cli.reply import messages_as_json, print_errors, print_log
 from scheduled.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from scheduled.instance import Instance
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 def _set_on_instance(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
         setattr(context.ensure_object(Instance), str(parameter.name), value)
+
+
+def _print_log(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Instance).log_to = print_log
+        messages_as_json()
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,6 +124,13 @@ A_NUMBER = click.IntRange(1, 1_000_000)
 dry_run = click.option("-n", "--dry-run", is_flag=True, help="Show what would change; change nothing.")
 verbose = click.option(
     "-v", "--verbose", is_flag=True, help="Print progress even if stdout is not a terminal."
+)
+log_json = click.option(
+    "--log-json",
+    is_flag=True,
+    expose_value=False,
+    callback=_print_log,
+    help="Print the log and all messages on stderr, each as a line of JSON.",
 )
 inherit_env = click.option(
     "--inherit-env",

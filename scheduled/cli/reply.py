@@ -31,11 +31,26 @@ ENVIRONMENT = frozenset(
 )  # fmt: skip
 
 
+class _Form:
+    """The form of the messages on stderr in this process: with `--log-json`, lines of JSON."""
+
+    as_json = False
+
+
+_FORM = _Form()
+
+
+def messages_as_json() -> None:
+    """Print the messages of this command as lines of JSON from now on."""
+    _FORM.as_json = True
+
+
 def exit_code_of(command: Callable[[], object]) -> int:
     """Call *command* and return the exit code: the int that it returns, or 0, or the code of the error it raises.
 
     Expected errors are printed in one line, without a traceback. Other exceptions propagate.
     """
+    _FORM.as_json = False
     _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -164,11 +179,21 @@ def print_output(pieces: Iterable[bytes], *, raw: bool = False) -> None:
         sys.stdout.buffer.flush()
 
 
-def print_errors(messages: Iterable[str]) -> bool:
-    """Print each message as a line on stderr; return whether there was one."""
+def print_log(lines: bytes) -> None:
+    """Print *lines* of JSON, which are escaped, on stderr."""
+    _write(lines.decode(), err=True)
+
+
+def print_errors(messages: Iterable[str], level: str = "ERROR") -> bool:
+    """Print each message as a line on stderr; return whether there was one. *level* is for lines of JSON."""
     printed = False
     for message in messages:
-        print_line(f"scheduled: {complete(message)}", err=True)
+        if _FORM.as_json:
+            from scheduled.cli import log_lines
+
+            print_log(log_lines.of_message(level, complete(message)))
+        else:
+            print_line(f"scheduled: {complete(message)}", err=True)
         printed = True
     return printed
 
@@ -207,18 +232,22 @@ def _print_announced(document: Mapping[str, Any]) -> None:
     """Print the problems and the recoveries, each with the output that belongs to it, then the other outputs."""
     outputs = list(document["outputs"])
     for text in (*document["problems"], *document["recoveries"]):
-        print_errors([text])
+        print_errors([text], level="INFO" if text in document["recoveries"] else "ERROR")
         belonging = [one for one in outputs if one["text"] == text]
         for output in belonging:
-            if len(belonging) > 1:
-                print_line(f"  {output['run_id']}:", err=True)
-            _print_quoted(output["output"])
+            _print_quoted(output, f"  {output['run_id']}:" if len(belonging) > 1 else "")
             outputs.remove(output)
     for output in outputs:
-        print_errors([f"{output['text']} ({output['run_id']}):"])
-        _print_quoted(output["output"])
+        _print_quoted(output, f"scheduled: {complete(output['text'])} ({output['run_id']}):")
 
 
-def _print_quoted(text: str) -> None:
-    for line in text.splitlines():
-        print_line(f"    {line}", err=True)
+def _print_quoted(output: Mapping[str, Any], headline: str) -> None:
+    """Print the last lines of a run, below a *headline* if one is given."""
+    if _FORM.as_json:
+        from scheduled.cli import log_lines
+
+        print_log(log_lines.of_output(output))
+        return
+    lines = [f"    {line}" for line in output["output"].splitlines()]
+    for line in [headline, *lines] if headline else lines:
+        print_line(line, err=True)

@@ -9,6 +9,7 @@ from scheduled.cli.options import (
     claimed,
     from_ledger,
     inherit_env,
+    log_json,
     subcommand,
     target_names,
     verbose,
@@ -39,6 +40,7 @@ from scheduled.instance import Instance
 @inherit_env
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would start, in which order and why.")
 @verbose
+@log_json
 @as_json
 @subcommand
 def run(
@@ -79,6 +81,7 @@ def run(
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show whether a report would be written.")
 @verbose
+@log_json
 @as_json
 @subcommand
 def daily_report(instance: Instance, due: bool, dry_run: bool, verbose: bool, as_json: bool) -> int:

@@ -83,6 +83,7 @@ class Runtime:
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
+        self.log_to: Callable[[bytes], None] | None = None
         self.next_starts: NextStarts = _none
         self.pings: Pings | None = None
         self.bus = Bus(self.problems.append)
@@ -196,6 +197,10 @@ class Runtime:
     def _log(self, level: str, message: str, event: Event | None = None) -> None:
         if self.journal is not None:
             self._send(self.journal, level, message, event)
+        if self.log_to is not None:
+            from scheduled.engine import log_json
+
+            self.log_to(log_json.line(clock.now(), self.zone, level, message, event))
         with self._named_log_errors():
             self.log.write(clock.now(), level, message, event)
 
@@ -365,7 +370,7 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     """
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
-    runtime.paths = instance.paths
+    runtime.paths, runtime.log_to = instance.paths, instance.log_to
     if runtime.config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall_in  # most configurations have no such list
 

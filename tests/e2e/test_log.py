@@ -165,3 +165,23 @@ class TestJournal:
 
         assert done.stderr.count("log.journald: the journal takes no entries: No such file or directory") == 1
         assert "".join(log_of(leaking)).count('"message":"log.journald: ') == 1
+
+
+def test_a_run_prints_its_log_and_its_messages_as_lines_of_json(leaking):
+    done = leaking.run("run", "fails", "--log-json")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (done.returncode, done.stdout, SECRET in done.stderr) == (1, "", False)
+    assert [line["event"] for line in lines if "event" in line][-2:] == ["job_failed", "job_output"]
+    assert [line["output"] for line in lines if "output" in line] == ["***\n"]
+    messages = [line["message"] for line in lines if "event" not in line and line["level"] == "ERROR"]
+    assert messages[0].startswith("fails: failed: exit code 0, but its output matches")
+    assert {"time", "level", "message"} <= set.intersection(*map(set, lines))
+
+
+def test_a_refused_configuration_is_a_line_of_json_as_well(leaking):
+    leaking.config.write_text("[jobs.a\n")
+    done = leaking.run("run", "--log-json")
+
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (done.returncode, line["level"], str(leaking.config) in line["message"]) == (2, "ERROR", True)
