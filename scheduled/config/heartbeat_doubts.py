@@ -1,6 +1,7 @@
 """Warnings about heartbeats that will probably not arrive, or not at a monitor of their own."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from scheduled.config.tables import NotifyTable
 from scheduled.core.jobs import Job
 from scheduled.core.pings import PLACE
 from scheduled.core.secret_sources import read_source
+
+PLACES = re.compile(r"\{\w+\}")
 
 
 def doubts(job: Job, table: Any, environment: Mapping[str, str], directory: str) -> Iterator[str]:
@@ -19,7 +22,10 @@ def doubts(job: Job, table: Any, environment: Mapping[str, str], directory: str)
     source = read_source(job.heartbeat_url)
     if source is not None:
         yield from (f"heartbeat_url: {doubt}" for doubt in of_source(source, environment, directory))
-    elif PLACE not in job.heartbeat_url:
+        return
+    if unknown := [name for name in PLACES.findall(job.heartbeat_url) if name != PLACE]:
+        yield f"heartbeat_url: {unknown[0]} is no placeholder, and stays in the address; {PLACE} is the only one"
+    if PLACE not in job.heartbeat_url:
         if job.for_each is not None:
             yield f"heartbeat_url: all targets ping one check, so that one can hide another; write {PLACE} in the address"
         elif "heartbeat_url" not in (table if isinstance(table, dict) else {}):
@@ -32,6 +38,9 @@ def of_settings(notify: NotifyTable, environment: Mapping[str, str]) -> Iterator
     source = read_source(notify.heartbeat_url or "")
     if source is not None:
         yield from (f"notify.heartbeat_url: {doubt}" for doubt in of_source(source, environment, home))
-    directory = os.path.dirname(os.path.expanduser(notify.deadman or ""))
-    if directory and not os.path.isdir(directory):
+    deadman = os.path.expanduser(notify.deadman or "")
+    directory = os.path.dirname(deadman)
+    if deadman and os.path.isdir(deadman):
+        yield f"notify.deadman: {deadman} is a directory; write the path of a file in it"
+    elif directory and not os.path.isdir(directory):
         yield f"notify.deadman: {directory} is not a directory; create it, or correct the path"

@@ -3,6 +3,7 @@
 import pathlib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from scheduled.state.files import RefusedError, read_regular
 MESSAGE = re.compile(
     r"(?P<source>\S.*?): jobs\.(?P<job>\S+): (?:(?P<key>[\w.]+)(?:\[\d+\])*(?: and [\w.]+)*: )?"
 )
-SETTING = re.compile(r"(\w+(?:\.\w+)*)(?:\[\d+\])*(?: and [\w.]+)*: ")
+SETTING = re.compile(r"(\w[\w-]*(?:\.[\w-]+|\[\d+\])*)(?: and [\w.]+)*: ")
 KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 MULTILINE = re.compile(r'"""|' + "'''")
 LOCATED = re.compile(r"(?P<source>\S.*?):\d+(?=: jobs\.)")
@@ -81,12 +82,18 @@ def with_line_of_setting(message: str, source: str, text: str) -> str:
     """
     rest = message.removeprefix(f"{source}: ")
     found = SETTING.match(rest)
-    line = line_of(text, found[1].split("."), above=0) if found is not None and rest != message else None
+    line = (
+        line_of(text, re.findall(r"[\w-]+", found[1]), above=0)
+        if found is not None and rest != message
+        else None
+    )
     return message if line is None else f"{source}:{line}: {rest}"
 
 
 def line_of(text: str, path: Sequence[str], above: int = 1) -> int | None:
     """Return the number of the line that has the key *path* (`jobs`, the job's name, its key), or most of it.
+
+    A number in *path* is that of a table in an array (`[[notify.routes]]`), from 0 on.
 
     None if no line has more than *above* parts of it: then the text does not define the job in lines of its own. The
     first line has number 1.
@@ -111,11 +118,14 @@ def _index(text: str) -> Index:
 def _keys(text: str) -> Iterator[tuple[int, Path]]:
     """Yield the number of each line that begins a table or a key, with its complete path."""
     table: Path = ()
-    inside = False
+    inside, arrays = False, Counter[Path]()
     for number, line in enumerate(text.splitlines(), 1):
         quotes = len(MULTILINE.findall(line))
         if not inside and line.lstrip().startswith("["):
             table = _path(line) or table
+            if line.lstrip().startswith("[["):
+                arrays[table] += 1
+                table = (*table, str(arrays[table] - 1))
             yield number, table
         elif not inside and (match := KEY.match(line)):
             yield number, (*table, *_path(f"{match[1]} = 0"))
@@ -132,4 +142,5 @@ def _path(line: str) -> Path:
     while isinstance(found, dict) and found:
         ((key, found),) = found.items()
         path.append(key)
+        found = found[0] if isinstance(found, list) and found else found  # of `[[key]]`
     return tuple(path)

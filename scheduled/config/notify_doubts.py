@@ -111,7 +111,9 @@ def _of_recipients(
 
 
 def _of_name(name: str, channels: Mapping[str, Channel]) -> Iterator[str]:
-    if name not in channels:
+    if name == "stderr" and name not in channels:
+        yield "ticks print every incident on stderr, so stderr is no channel and its notices are dropped; leave it out"
+    elif name not in channels:
         near = _near(name, channels)
         meant = (
             f"did you mean {near}?"
@@ -124,7 +126,7 @@ def _of_name(name: str, channels: Mapping[str, Channel]) -> Iterator[str]:
 def _workspace(found: Config) -> Workspace | str:
     """Return the workspace, or why there is none."""
     if found.workspace is None:
-        return NO_WORKSPACE
+        return f"its notices are dropped: {NO_WORKSPACE}"
     try:
         return Workspace.load(found.workspace, layout=found.workspace_layout)
     except WorkspaceError as error:

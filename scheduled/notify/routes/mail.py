@@ -14,6 +14,10 @@ from scheduled.notify.marks import Marks
 from scheduled.notify.routes.base import RouteSettings, UndeliverableError
 
 
+class _NoWorkspaceError(LookupError):
+    """No workspace is configured, so that no address exists."""
+
+
 class MailRoute:
     """Delivers notices to the recipients' inboxes and then updates the workspace's mail statistics."""
 
@@ -37,6 +41,8 @@ class MailRoute:
             if not error.final:
                 raise
             raise UndeliverableError(f"{error}; correct the address, or register the branch") from error
+        except _NoWorkspaceError as error:
+            raise UndeliverableError(str(error)) from error
 
     def _deliver(self, item: OutboxItem) -> None:
         counts = delivery.deliver(
@@ -81,7 +87,7 @@ class MailRoute:
         """Return the workspace, loaded once for all notices. Raise LookupError if none is configured."""
         root = self._settings.workspace
         if root is None:
-            raise LookupError("no mailboxes: set `workspace` in scheduled.toml")
+            raise _NoWorkspaceError("no mailboxes: set `workspace` in scheduled.toml")
         if self._loaded is None:
             cache = FileCache(self._settings.state / NAME, self._zone, self._settings.sender)
             self._loaded = Workspace.load(root, cache, layout=self._settings.layout)

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from scheduled import service
+from scheduled.instance import Instance
 from tests.fixtures.receivers import MailServer, Webhook, free_port
 
 TOKEN = "k3yT0kenOfTheWebhook"
@@ -265,3 +267,24 @@ def test_check_names_a_url_that_apprise_does_not_understand(world):
     names = [text.partition(": apprise does not")[0].rpartition(".")[2] for text in found["warnings"]]
     assert (found["ok"], names) == (True, ["bad", "half"])
     assert "secret" not in str(found)
+
+
+URL = "slack://TokenAAAA/TokenBBBB/TokenCCCC"
+TEXT = f"""# mine
+[notify.channels]
+ops = "{URL}"   # ours
+table = {{ url = "{URL}", timeout = "5s" }}
+plain = "file:~/url"
+"""
+
+
+def test_a_url_is_masked_in_answers_and_in_diffs(world):
+    world.configure(TEXT)
+    instance = Instance(str(world.config), str(world.state))
+
+    shown = service.section(instance, "notify")["channels"]
+    done = service.set_section(instance, "notify", {"channels": {**shown, "more": "memory"}})
+
+    assert (shown["ops"], shown["table"]["url"], shown["plain"]) == ("***", "***", "file:~/url")
+    assert "Token" not in str(done) and "more" in str(done)
+    assert world.config.read_text().count(URL) == 2

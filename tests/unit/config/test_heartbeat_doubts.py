@@ -28,6 +28,11 @@ def test_a_check_that_several_jobs_or_targets_share_is_one(tmp_path):
     assert "all targets ping one check" in found(tmp_path, None, heartbeat_url=URL, for_each=["a", "b"])[0]
 
 
+def test_an_unknown_placeholder_is_one(tmp_path):
+    (doubt,) = found(tmp_path, None, heartbeat_url=URL + "/{jobname}")
+    assert doubt.startswith("heartbeat_url: {jobname} is no placeholder")
+
+
 def test_a_source_that_does_not_exist_is_one(tmp_path):
     assert "heartbeat_url: file: " in found(tmp_path, "file:nothing")[0]
     assert found(tmp_path, "command:no-such-program x")[0].startswith("heartbeat_url: ")
@@ -42,3 +47,5 @@ def test_the_settings_of_the_tick(tmp_path):
     assert second == f"notify.deadman: {tmp_path}/no is not a directory; create it, or correct the path"
     assert list(of_settings(NotifyTable(heartbeat_url=URL, deadman=f"{tmp_path}/alive"), environment)) == []
     assert list(of_settings(NotifyTable(), environment)) == []
+    (third,) = of_settings(NotifyTable(deadman=str(tmp_path)), environment)
+    assert third == f"notify.deadman: {tmp_path} is a directory; write the path of a file in it"

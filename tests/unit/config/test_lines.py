@@ -26,6 +26,15 @@ b = { cron = "@daily", command = "true" }
 c.command = "true"
 c.'retry'.delay = "1m"
 """
+NOTIFY = """\
+[notify.channels]
+ops-mail = "mailto://x"
+[[notify.routes]]
+to = ["ops-mail"]
+[[notify.routes]]
+name = "pages"
+to = ["ops-mail"]
+"""
 
 
 @pytest.mark.parametrize(
@@ -77,10 +86,15 @@ def test_a_message_about_a_job_gets_its_line(message, expected):
         ("/x.toml: absent: is missing", "/x.toml: absent: is missing"),
         ("/x.toml: does not exist; create it", "/x.toml: does not exist; create it"),
         ("/y.toml: timezone: is wrong", "/y.toml: timezone: is wrong"),
+        ("/x.toml: notify.channels.ops-mail: is wrong", "/x.toml:21: notify.channels.ops-mail: is wrong"),
+        ("/x.toml: notify.routes[0].to: is wrong", "/x.toml:23: notify.routes[0].to: is wrong"),
+        ("/x.toml: notify.routes[1].to[2]: is wrong", "/x.toml:26: notify.routes[1].to[2]: is wrong"),
+        ("/x.toml: notify.routes[1].jobs: is wrong", "/x.toml:24: notify.routes[1].jobs: is wrong"),
+        ("/x.toml: notify.routes: is wrong", "/x.toml:22: notify.routes: is wrong"),
     ],
 )
 def test_a_message_about_a_setting_gets_its_line(message, expected):
-    assert with_line_of_setting(message, "/x.toml", TEXT) == expected
+    assert with_line_of_setting(message, "/x.toml", TEXT + NOTIFY) == expected
 
 
 def test_the_line_can_be_removed_from_a_message():
