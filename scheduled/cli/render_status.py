@@ -15,7 +15,8 @@ from scheduled.cli.targets import failed_targets, named, of_targets, shortened
 from scheduled.cli.terminal import colored, console, counted, remarks, roughly, rows_or, table, when, words
 from scheduled.queries.of_targets import of_all
 
-ADVICE = re.compile(r" \(scheduled [^()]*\)$")  # the command at the end of the text of a problem
+# The commands at the end of the text of a problem: ` (scheduled logs a)`, or ": `scheduled approve x` or ...".
+ADVICE = re.compile(r" \(scheduled [^()]*\)$|: `scheduled approve [^`]*` or `scheduled deny [^`]*`")
 
 
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.config.config import Config
-from scheduled.core.incidents import Incident
+from scheduled.core.incidents import ASKS, Incident
 from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
@@ -50,6 +50,7 @@ def details(
     return {
         "kind": known.kind if known is not None else name.partition(":")[0],
         "since": stamp(begin, zone),
+        "run_id": known.run_id or None if known is not None else None,
         "failed_runs": failures,
         "last_success": stamp(success, zone),
         "history": _history(begin, failures, subject, success, zone),
@@ -101,6 +102,8 @@ def _to_do(config: Config, known: Incident | None, subject: JobKey) -> list[str]
     if known is None or job_of(config.jobs, subject) is None:
         return []
     name = subject.display_name
+    if known.kind in ASKS:
+        return [f"scheduled approve {known.run_id}", f"scheduled deny {known.run_id}"]
     found = [f"scheduled logs {name}", f"scheduled run {name}"] if known.kind in FAILED else []
     found.append(f"scheduled explain {name}") if not found else None
     return [*found, f"scheduled ack {name}"] if known.acknowledged_at is None else found

@@ -203,6 +203,23 @@ def test_a_running_chain_is_stopped_with_its_step_by_the_button_of_its_page(worl
     assert world.json("show", step["run_id"])["status"] == "skipped"
 
 
+@pytest.mark.parametrize(("button", "status"), [("approve", "success"), ("deny", "skipped")])
+def test_a_run_that_asks_is_answered_on_the_page_of_incidents(world, connect, until, button, status):
+    world.configure('[jobs.deploy]\ncommand = "true"\napprove = true\non = "asked"\n')
+    world.run("emit", "asked")
+    world.run("run")
+    browser, [run] = connect("browser"), world.json("history")
+
+    shown = browser.get("/incidents").text
+    answer = browser.post(f"/runs/{run['run_id']}/{button}")
+    until(lambda: world.json("show", run["run_id"])["status"] == status)
+
+    assert f'action="/runs/{run["run_id"]}/{button}"' in shown and "/ack" not in shown
+    assert answer.status_code == 303
+    world.run("run")
+    assert f"/{button}" not in browser.get("/incidents").text
+
+
 # Skipping
 
 

@@ -59,6 +59,7 @@ INCIDENT = {
     "output": ["f"],
     "to_do": ["g"],
     "caused_by": "job:h",
+    "run_id": "r",
     "flapping": True,
     "acknowledged_at": "2026-02-03T04:05:06+00:00",
     "muted": True,
