@@ -11,8 +11,10 @@ import msgspec
 
 from scheduled.config import changes
 from scheduled.config.config import Config
+from scheduled.config.kept_zone import ZONE
 from scheduled.core.keys import JobKey
 from scheduled.engine import gaps
+from scheduled.schedules.same_zone import same_zone
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger, Meta
 
@@ -59,9 +61,12 @@ def _basis(ledger: Ledger, config: Config, now: Instant) -> str:
 
 
 def _is_irregular(ledger: Ledger, config: Config, now: Instant) -> bool:
-    """Return whether more than the usual may have changed: the clock, ticks that are missing, lists, gates or problems."""
+    """Return whether more than the usual may have changed: the clock, the zone, ticks that are missing, lists, gates or problems."""
     planned, jobs = int(ledger.meta(gaps.PLANNED) or 0), config.jobs.index
     if not now - gaps.tolerated(ledger) <= planned <= now or gaps.recorded(ledger):
         return True
+    zone = ledger.meta(ZONE)
+    if config.of_host and zone is not None and not same_zone(zone, config.timezone):
+        return True  # the schedules in force are still those of the zone before
     rare = jobs.with_changing_targets or jobs.with_gate or jobs.waking
     return bool(config.problems or config.unreadable or rare or jobs.counts_from_end or jobs.delays_starts)

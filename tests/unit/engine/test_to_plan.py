@@ -3,6 +3,7 @@
 import pytest
 
 from scheduled.config.files import load_config
+from scheduled.config.kept_zone import ZONE
 from scheduled.core.keys import JobKey
 from scheduled.engine import gaps, planning, to_plan
 from scheduled.schedules.zones import HOUR, MINUTE
@@ -61,6 +62,19 @@ def test_a_tick_plans_what_is_due(ledger, configured):
     assert (first, to_plan.keys(ledger, config, NOON + 80)) == (None, set())
     assert to_plan.keys(ledger, config, NOON + 120) == {OFTEN}
     assert to_plan.keys(ledger, config, NOON + 120, also=[HOURLY]) == {OFTEN, HOURLY}
+
+
+def test_all_jobs_are_planned_while_the_schedules_in_force_are_those_of_another_zone(ledger, configured):
+    config = configured(TEXT.replace('timezone = "UTC"', ""))
+    config.of_host, config.timezone = True, "Asia/Kolkata"
+    plan_all(ledger, config, NOON + 70)
+    with ledger.transaction():
+        ledger.remember(ZONE, "Asia/Kolkata")
+    same = to_plan.keys(ledger, config, NOON + 80)
+    with ledger.transaction():
+        ledger.remember(ZONE, "UTC")
+
+    assert (same, to_plan.keys(ledger, config, NOON + 80)) == (set(), None)
 
 
 def test_a_tick_plans_what_has_an_open_slot_a_run_or_a_start_request(ledger, configured):
