@@ -18,7 +18,7 @@ from tests.fixtures import asking_jobs, random_features, random_jobs, sessions
 from tests.fixtures.eras import keys
 from tests.fixtures.oracle import CADENCE, Oracle
 from tests.fixtures.simulated_machine import NEVER, Machine
-from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, set_up
+from tests.fixtures.simulated_runtime import MemoryLedger, Published, SimulatedRuntime, printing, set_up
 from tests.property.feature_changes import INTERVALS, FeatureChanges
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -165,7 +165,8 @@ class Simulation(FeatureChanges):
         runtime = SimulatedRuntime(self.config_file, self.directory / "state", self.ledger)
         self.oracle.sees(runtime, by_hand="manual" in how)
         stepped, self.stepped = self.stepped, False
-        runner.tick(runtime, **how)
+        with printing(runtime):
+            runner.tick(runtime, **how)
         if stepped:
             self.oracle.check_next()
 

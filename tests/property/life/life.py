@@ -18,7 +18,7 @@ from scheduled.state import directories
 from tests.fixtures import random_jobs
 from tests.fixtures.oracle import CADENCE
 from tests.fixtures.simulated_machine import NEVER, Machine
-from tests.fixtures.simulated_runtime import Published, set_up
+from tests.fixtures.simulated_runtime import Published, printing, set_up
 from tests.property.life import asking as asking_of_life
 from tests.property.life import features as features_of_life
 from tests.property.life import kinds as kinds_of_life
@@ -202,7 +202,9 @@ class Life:
 
         def body():
             self.machine.current.began = began, by_hand
-            runner.tick(self.runtime(by_hand), unattended=not by_hand, **how)
+            runtime = self.runtime(by_hand)
+            with printing(runtime):
+                runner.tick(runtime, unattended=not by_hand, **how)
 
         began = self.now()
         self.machine.start_tick(body)

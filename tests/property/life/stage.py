@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from scheduled import clock, service
 from scheduled.config.files import load_config
-from scheduled.engine import cron_watch, heartbeat, publish, runtime
+from scheduled.engine import heartbeat, publish, runtime
 from scheduled.install.block_lines import BEGIN, END
 from scheduled.queries import next_zone
 from scheduled.state import open as opening
@@ -55,9 +55,6 @@ def redirect(patch, life):
     patch.setattr(heartbeat, "last", lambda ledger, path: header(path)[0])  # noqa: ARG005
     patch.setattr(clock, "system_zone", lambda: life.host)
     patch.setattr(next_zone, "listed", lambda: b"%s\n%s\n" % (BEGIN, END))
-    patch.setattr(
-        cron_watch, "look", lambda **_: {}
-    )  # the crontab and the processes are those of this machine
     patch.setattr(runtime.Runtime, "environment", {})
     patch.setattr(publish, "changed", lambda runtime, ledger, now: None)  # noqa: ARG005 - there is no snapshot
     patch.setattr(opening, "_open", lambda paths: ledger)  # noqa: ARG005
