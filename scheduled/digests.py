@@ -5,6 +5,7 @@ does the same.
 """
 
 import importlib
+from functools import cache
 from typing import Any
 
 
@@ -14,6 +15,7 @@ def sha256(data: bytes) -> bytes:
     return digest
 
 
+@cache  # a search for a module that does not exist takes a while each time
 def _module() -> Any:
     for name in (
         "_sha2",
