@@ -238,7 +238,8 @@ def _print_announced(document: Mapping[str, Any]) -> None:
             _print_quoted(output, f"  {output['run_id']}:" if len(belonging) > 1 else "")
             outputs.remove(output)
     for output in outputs:
-        _print_quoted(output, f"scheduled: {complete(output['text'])} ({output['run_id']}):")
+        run = f" ({output['run_id']})" if output["run_id"] else ""
+        _print_quoted(output, f"scheduled: {complete(output['text'])}{run}{':' * bool(output['output'])}")
 
 
 def _print_quoted(output: Mapping[str, Any], headline: str) -> None:

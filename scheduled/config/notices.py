@@ -24,7 +24,7 @@ COMMAND = "command:"
 LONGEST_TIMEOUT = 300  # seconds: a tick waits for it
 FORMS = (
     'must be a URL such as "ntfys://ntfy.sh/topic", "file:PATH" or "credential:NAME" of a file with the URL, '
-    '"command:LINE", a list of words, "desktop", "memory", or a table with one of url, command and path'
+    '"command:LINE", a list of words, "desktop", "memory", "stderr", or a table with one of url, command and path'
 )
 
 

@@ -111,9 +111,7 @@ def _of_recipients(
 
 
 def _of_name(name: str, channels: Mapping[str, Channel]) -> Iterator[str]:
-    if name == "stderr" and name not in channels:
-        yield "ticks print every incident on stderr, so stderr is no channel and its notices are dropped; leave it out"
-    elif name not in channels:
+    if name not in channels:
         near = _near(name, channels)
         meant = (
             f"did you mean {near}?"

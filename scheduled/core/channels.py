@@ -8,8 +8,9 @@ import msgspec
 
 from scheduled.core.secret_sources import read_source
 
-Kind = Literal["url", "command", "desktop", "memory"]
-BUILT_IN: tuple[Kind, ...] = ("desktop", "memory")  # channels that need no configuration
+Kind = Literal["url", "command", "desktop", "memory", "stderr"]
+STDERR: Kind = "stderr"
+BUILT_IN: tuple[Kind, ...] = ("desktop", "memory", STDERR)  # channels that need no configuration
 NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}://\S+")
 TIMEOUT = 20  # seconds for one notice

@@ -26,7 +26,10 @@ ENDS = ("job_completed", "job_failed", "job_retry_scheduled", "job_interrupted")
 
 
 class Printed(msgspec.Struct, frozen=True, kw_only=True):
-    """The last lines of the *output* of the run *run_id*, and the *text* of the announcement to which they belong."""
+    """The last lines of the *output* of the run *run_id*, and the *text* of the announcement to which they belong.
+
+    Of a notice that is printed, the subject and the body; *run_id* is "".
+    """
 
     text: str
     job: str
@@ -94,6 +97,10 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         from scheduled.engine import mail_output  # most jobs have the default
 
         found.outputs += mail_output.of_all(runtime, facts.events, {one.run_id for one in found.outputs})
+    if runtime.prints and ledger.next_delivery() is not None:
+        from scheduled.engine import printed_notices  # most ticks have nothing to deliver
+
+        found.outputs += printed_notices.take(runtime, ledger)
     if found.problems or found.recoveries or found.outputs or ledger.meta(KEPT):
         from scheduled.engine import unprinted  # most ticks print nothing
 

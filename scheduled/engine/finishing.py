@@ -1,5 +1,6 @@
 """The end of a tick: record why slots stay open and what is wrong, deliver notices, export metrics, publish the snapshot."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from scheduled import clock
@@ -71,7 +72,19 @@ def finish(
 def deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
     """Deliver the notices that are due; return an error message for each that was not delivered."""
     now = int(clock.now())
-    return outbox.deliver(ledger, runtime.route, now, lambda text: runtime.log_line("WARNING", text))
+    return outbox.deliver(
+        ledger,
+        runtime.route,
+        now,
+        lambda text: runtime.log_line("WARNING", text),
+        lambda: _printed(runtime),
+    )
+
+
+def _printed(runtime: Runtime) -> Collection[str]:
+    from scheduled.engine import printed_notices  # few ticks have a notice to deliver
+
+    return printed_notices.channels(runtime)
 
 
 def _deliver_news(runtime: Runtime, ledger: Ledger, announced: Announcement) -> None:

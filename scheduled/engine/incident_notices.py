@@ -12,7 +12,7 @@ from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
 from scheduled.core.records import KnownCondition
 from scheduled.core.troubles import Trouble
-from scheduled.engine import mail_output
+from scheduled.engine import mail_output, printed_notices
 from scheduled.engine.announcing import DUE, Announcement
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
@@ -108,8 +108,12 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
 
 
 def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
-    found = [name for one in message.incidents for name in _of_incident(runtime, one)]
-    return list(dict.fromkeys(found))
+    """Return the recipients of a notice. A tick prints what is about an incident anyway, but for what handlers found."""
+    found = dict.fromkeys(name for one in message.incidents for name in _of_incident(runtime, one))
+    if any(one.kind != FOUND for one in message.incidents):
+        for name in printed_notices.channels(runtime):
+            found.pop(name, None)
+    return list(found)
 
 
 def _of_incident(runtime: Runtime, incident: Incident) -> Sequence[str]:

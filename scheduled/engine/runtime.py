@@ -84,6 +84,7 @@ class Runtime:
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
         self.log_to: Callable[[bytes], None] | None = None
+        self.prints = False
         self.next_starts: NextStarts = _none
         self.pings: Pings | None = None
         self.bus = Bus(self.problems.append)
@@ -370,7 +371,7 @@ def open_runtime(instance: Instance, *, regular: bool = False, config: Config | 
     """
     kept = None if regular else partial(kept_zone, instance.paths)
     runtime = Runtime(instance.config_file, instance.paths.root, kept, config)
-    runtime.paths, runtime.log_to = instance.paths, instance.log_to
+    runtime.paths, runtime.log_to, runtime.prints = instance.paths, instance.log_to, instance.prints
     if runtime.config.jobs.with_changing_targets:
         from scheduled.config.last_targets import recall_in  # most configurations have no such list
 

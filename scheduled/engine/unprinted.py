@@ -54,8 +54,7 @@ def _kept(ledger: Ledger) -> list[Kept]:
 def _add(found: Announcement, kept: Kept) -> None:
     found.problems = _united(kept.problems, found.problems)
     found.recoveries = _united(kept.recoveries, found.recoveries)
-    known = {(one.run_id, one.text) for one in found.outputs}
-    found.outputs = [*(one for one in kept.outputs if (one.run_id, one.text) not in known), *found.outputs]
+    found.outputs = [*(one for one in kept.outputs if one not in found.outputs), *found.outputs]
 
 
 def _united(before: Iterable[str], now: Iterable[str]) -> list[str]:

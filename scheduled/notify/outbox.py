@@ -1,7 +1,7 @@
 """Deliver the notices in the outbox, each at least once, unless it can never be delivered."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from scheduled.core.conditions import Notice, is_mailbox
@@ -47,16 +47,23 @@ def announce(ledger: Conditions, routes: "EventRoutes", event: "Event", at: floa
 
 
 def deliver(
-    ledger: Ledger, open_route: "Callable[[], Route]", now: Instant, log: Callable[[str], None]
+    ledger: Ledger,
+    open_route: "Callable[[], Route]",
+    now: Instant,
+    log: Callable[[str], None],
+    printed: Callable[[], Collection[str]] = tuple,
 ) -> list[str]:
     """Deliver notices that are due at *now*; return one error message for each that could not be delivered.
 
     These are the oldest MOST; the next tick, which is due at once, continues.
 
     A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
-    due. After MOST_FAILURES failures of a channel the other notices to it are left to a later tick.
+    due, and *printed*, which returns the channels of which ticks print the notices: these are left. After MOST_FAILURES failures of a channel the other notices to it are left to a later tick.
     """
     due = ledger.due_notices(now, MOST)
+    if due:
+        names = printed()
+        due = [item for item in due if item.notice.recipient not in names]
     if not due:
         return []
     ledger.sync()  # a notice that is delivered must not be composed once more after a power cut

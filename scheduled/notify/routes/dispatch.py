@@ -19,6 +19,7 @@ CHANNELS = {
     "command": "scheduled.notify.routes.command",
     "desktop": "scheduled.notify.routes.desktop",
     "memory": "scheduled.notify.routes.memory",
+    "stderr": "scheduled.notify.routes.stderr",
 }
 
 

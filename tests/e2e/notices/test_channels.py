@@ -218,6 +218,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(world):
         ("1", 1, "dead (command): not delivered: its command ended with exit code 1"),
         ("pages", 1, "printer (command): delivered"),
         ("@flow", 1, "@flow (mailbox): not delivered: no mailboxes"),
+        ("stderr", 0, "stderr (stderr): delivered"),
         ("nothing", 2, "no channel or route is called nothing"),
     ],
 )
@@ -231,6 +232,23 @@ def test_notify_sends_a_test_notice_to_a_channel_an_address_or_a_route(world, na
     assert words in done.stdout + done.stderr
     assert (done.returncode, dry.returncode) == (code, 2 if code == 2 else 0)
     assert waiting(world) == []
+
+
+def test_a_tick_prints_the_notices_to_stderr_once(world):
+    world.configure(
+        '[notify.channels]\ncron = "stderr"\n[[notify.routes]]\non = ["job_completed", "incident"]\nto = ["cron"]\n'
+        f'[jobs.copy]\ncommand = "echo 3 files"\n{JOB}'
+    )
+    # As an interface does: what it answers is printed by no one.
+    service.run(Instance(str(world.config), str(world.state)), ["copy"])
+    waits = waiting(world)
+    done, failed, again = world.run("run"), world.run("run", "backup"), world.run("run")
+
+    assert waits == [("cron", 0)]
+    assert done.stderr.splitlines()[0].startswith("scheduled: copy succeeded (")
+    assert "    3 files" in done.stderr.splitlines()
+    assert [failed.stderr.count(text) for text in ("exit code 3", "disk is full")] == [1, 1]
+    assert (again.stderr, waiting(world)) == ("", [])
 
 
 def test_a_channel_that_fails_is_printed_once_until_it_works_again(world):

@@ -52,7 +52,7 @@ def test_the_forms_of_a_channel(loaded, value, expected):
 
 
 def test_desktop_and_memory_need_no_configuration(loaded):
-    assert sorted(notices.channels(loaded(JOB).notify)) == ["desktop", "memory"]
+    assert sorted(notices.channels(loaded(JOB).notify)) == ["desktop", "memory", "stderr"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_wrong_channel_or_route_leaves_the_others(loaded):
         '[notify.channels]\na = "x"\nb = "memory"\n[[notify.routes]]\nto = []\n[[notify.routes]]\nto = ["b"]'
     )
 
-    assert sorted(notices.channels(found.notify)) == ["b", "desktop", "memory"]
+    assert sorted(notices.channels(found.notify)) == ["b", "desktop", "memory", "stderr"]
     assert notices.named_rules(found.notify) == {"2": Rule(to=("b",))}
 
 
@@ -159,7 +159,7 @@ def warnings(world, text):
     ("text", "message"),
     [
         ('[[notify.routes]]\nto = ["mempry"]', "notify.routes[0].to: there is no channel mempry, so its notices are dropped; did you mean memory?"),
-        ('[defaults]\nnotify = ["slack"]\n', "jobs.backup: notify: there is no channel slack, so its notices are dropped; add it to [notify.channels], or write one of desktop, memory"),
+        ('[defaults]\nnotify = ["slack"]\n', "jobs.backup: notify: there is no channel slack, so its notices are dropped; add it to [notify.channels], or write one of desktop, memory, stderr"),
         ('[[notify.routes]]\non = ["job_faild"]\nto = ["memory"]', "notify.routes[0].on: no event is called job_faild; did you mean job_failed?"),
         ('[[notify.routes]]\njobs = ["backp"]\nto = ["memory"]', "notify.routes[0].jobs: there is no job backp; did you mean backup?"),
         ('[[notify.routes]]\nto = ["@flow"]', "notify.routes[0].to: @flow: its notices are dropped: there are no branches, because no workspace is configured"),
