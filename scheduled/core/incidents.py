@@ -19,9 +19,10 @@ from scheduled.schedules.zones import DAY, HOUR, MINUTE, Instant, Seconds
 # A trouble that appears this often within WINDOW is flapping: it gets no further notices until it has rested.
 FLAPS, WINDOW = 3, DAY
 LEAST_REST, MOST_REST = HOUR, DAY
-# Kinds that end because a person did something, or at once: they have no recovery.
 ASKS = ("ask", "approval")  # a run that waits for an answer: another run is another question
-SUDDEN = ("config", "tick", "notice", *ASKS)
+# Kinds that end because a person did something, or at once: they have no recovery. Those of ENDED_BY_PERSONS are no flapping.
+ENDED_BY_PERSONS = ("config", *ASKS)
+SUDDEN = ("tick", "notice", *ENDED_BY_PERSONS)
 
 Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
 
@@ -44,6 +45,7 @@ class Incident(Keyed, frozen=True, kw_only=True):
     run_id: str = ""
     sign: str = ""
     cause: str = ""
+    pressing: bool = False
     since: float
     openings: tuple[float, ...] = ()
     failed_before: int = 0
@@ -85,7 +87,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_quiet(self, incident: "Incident") -> bool:
         """Return whether notices about *incident* wait until `quiet_until`."""
-        return self.quiet_until is not None and incident.priority != "critical"
+        return self.quiet_until is not None and incident.priority != "critical" and not incident.pressing
+
+    def is_silent(self, incident: "Incident") -> bool:
+        """Return whether no notice about *incident* is made now.
+
+        This is so if it is muted or waits for the end of the quiet hours.
+        """
+        return self.is_muted(incident.key) or self.is_quiet(incident)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,9 +161,15 @@ def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: flo
         priority=trouble.priority,
         run_id=trouble.run_id,
         sign=trouble.sign,
-        cause=trouble.cause,
+        cause=trouble.cause or _cause_before(before, trouble),
+        pressing=trouble.pressing,
         failed=max(trouble.failed, before.failed_before),
     )
+
+
+def _cause_before(before: Incident, trouble: Trouble) -> str:
+    """Return the cause that *trouble* had: it lasts as long as no other run fails, also if the cause itself is over."""
+    return before.cause if before.run_id == trouble.run_id else ""
 
 
 def _failed_before(trouble: Trouble) -> int:
@@ -167,15 +182,20 @@ def _opened_again(before: Incident, now: float, failed: int) -> Incident:
     openings = (*(at for at in before.openings if now - WINDOW < at < now), now)
     if not before.closed:
         return msgspec.structs.replace(before, openings=openings, ended_at=None)
-    flapping = len(openings) >= FLAPS and before.kind not in SUDDEN
+    flapping = len(openings) >= FLAPS and before.kind not in ENDED_BY_PERSONS
     return Incident(name=before.name, since=now, openings=openings, failed_before=failed, flapping=flapping)
 
 
 def _ended_now(incident: Incident, now: float, *, well: bool) -> Incident:
     if not incident.is_open:
-        return incident
-    needs_none = not well or not incident.notices or incident.kind in SUDDEN
+        return msgspec.structs.replace(incident, closed=incident.closed or _has_rested(incident, now))
+    needs_none = not well or not incident.notices or (incident.kind in SUDDEN and not incident.flapping)
     return msgspec.structs.replace(incident, ended_at=now, closed=needs_none)
+
+
+def _has_rested(incident: Incident, now: float) -> bool:
+    """Return whether a flapping trouble without a recovery is over: until then it is the same trouble if it is back."""
+    return incident.kind in SUDDEN and now >= ended(incident) + rest_of(incident)
 
 
 def rest_of(incident: Incident) -> Seconds:
@@ -184,10 +204,15 @@ def rest_of(incident: Incident) -> Seconds:
     return min(MOST_REST, max(LEAST_REST, int(2 * max(pauses, default=0))))
 
 
-def follows(incident: Incident, incidents: Mapping[str, Incident]) -> bool:
-    """Return whether *incident* only follows from another one, which appeared before it had ended."""
+def follows(incident: Incident, incidents: Mapping[str, Incident], policy: Policy) -> bool:
+    """Return whether *incident* only follows from another one, which appeared before it had ended, and gets the notices.
+
+    It gets them if it is at least as urgent and not silent.
+    """
     seen, cause = {incident.name}, incidents.get(incident.cause)
     if cause is None or (cause.ended_at is not None and cause.ended_at < incident.since):
+        return False
+    if policy.is_silent(cause) or PRIORITIES.index(cause.priority) < PRIORITIES.index(incident.priority):
         return False
     while cause is not None:
         if cause.name in seen:
@@ -199,12 +224,12 @@ def follows(incident: Incident, incidents: Mapping[str, Incident]) -> bool:
 
 def due(incident: Incident, incidents: Mapping[str, Incident], policy: Policy, now: float) -> Kind | None:
     """Return which notice about *incident* is due at *now*, if any."""
-    if incident.closed or policy.is_quiet(incident) or policy.is_muted(incident.key):
+    if incident.closed or policy.is_silent(incident):
         return None
     if not incident.is_open:
         rested = not incident.flapping or now >= ended(incident) + rest_of(incident)
-        return "recovery" if rested else None
-    if follows(incident, incidents):
+        return "recovery" if rested and incident.kind not in SUDDEN else None
+    if follows(incident, incidents, policy):
         return None
     if incident.noticed_at is None:
         return "flapping" if incident.flapping else "first"

@@ -28,7 +28,7 @@ def _instants(incident: Incident, incidents: Mapping[str, Incident], policy: Pol
         yield policy.quiet_until or 0
     elif not incident.is_open:
         yield ceil(ended(incident)) + rest_of(incident)
-    elif follows(incident, incidents):
+    elif follows(incident, incidents, policy):
         cause = incidents[incident.cause]
         yield from [] if cause.is_open else [ceil(ended(cause)) + WINDOW]
     elif incident.noticed_at is not None and incident.acknowledged_at is None:

@@ -20,7 +20,7 @@ def messages(incidents: Mapping[str, Incident], policy: Policy, now: float) -> l
         if kind is not None:
             wanted.setdefault(kind, {}).setdefault(incident.sign, []).append(incident)
     return [
-        Message(kind=kind, incidents=group, followers=_followers(group, incidents))
+        Message(kind=kind, incidents=group, followers=_followers(group, incidents, policy))
         for kind, by_sign in wanted.items()
         for group in _bounded(_groups(by_sign))
     ]
@@ -39,13 +39,15 @@ def _bounded(groups: Iterable[tuple[Incident, ...]]) -> list[tuple[Incident, ...
     return [*found[: MOST - 1], tuple(one for group in found[MOST - 1 :] for one in group)]
 
 
-def _followers(causes: Collection[Incident], incidents: Mapping[str, Incident]) -> tuple[Incident, ...]:
+def _followers(
+    causes: Collection[Incident], incidents: Mapping[str, Incident], policy: Policy
+) -> tuple[Incident, ...]:
     """Return the open incidents that follow from *causes*, also through others."""
     names, found = {cause.name for cause in causes}, list[Incident]()
     while more := [
         one
         for one in incidents.values()
-        if one.is_open and one.cause in names and one.name not in names and follows(one, incidents)
+        if one.is_open and one.cause in names and one.name not in names and follows(one, incidents, policy)
     ]:
         found += more
         names |= {one.name for one in more}

@@ -180,6 +180,43 @@ def test_a_trouble_that_outlasts_its_cause_is_noticed_once_the_cause_is_forgotte
     ]
 
 
+def test_a_trouble_follows_from_its_cause_until_another_run_fails_without_one(ticks):
+    ticks.tick(0, A, trouble("nightly", cause="job:a", run_id="n1"))
+
+    assert ticks.tick(HOUR, trouble("nightly", run_id="n1")) == [("recovery", "a", "+nightly")]
+    assert ticks.tick(2 * HOUR, trouble("nightly", run_id="n2")) == [("first", "nightly")]
+
+
+def test_a_trouble_does_not_follow_from_one_that_gets_no_notice(ticks):
+    chain = trouble("nightly", cause="job:a", priority="critical")
+    muted = ticks.tick(0, trouble("a", priority="critical"), chain, muted={JobKey("a"): None})
+    other = Ticks()
+
+    assert muted == [("first", "nightly")]
+    assert other.tick(0, A, chain, quiet_until=NOON + HOUR) == [("first", "nightly")]
+    assert Ticks().tick(0, A, chain) == [("first", "a"), ("first", "nightly")]
+    assert Ticks().tick(0, trouble("a", priority="critical"), chain) == [("first", "a", "+nightly")]
+
+
+def test_a_question_with_a_deadline_does_not_wait_for_the_end_of_the_quiet_hours(ticks):
+    asked = trouble("a", kind="approval", pressing=True)
+
+    assert ticks.tick(0, asked, trouble("b"), quiet_until=NOON + HOUR) == [("first", "a")]
+
+
+def test_a_message_that_comes_and_goes_is_flapping_and_has_no_recovery(ticks):
+    one = trouble("a", kind="tick")
+    found = [ticks.tick(at * 300, *[one] * (at % 2 == 0)) for at in range(12)]
+    rested = [ticks.tick(DAY), ticks.tick(2 * DAY, one)]
+
+    assert [notice for made in found for notice in made] == [
+        ("first", "a"),
+        ("first", "a"),
+        ("flapping", "a"),
+    ]
+    assert rested == [[], [("first", "a")]]
+
+
 def test_a_trouble_with_the_cause_that_had_ended_before_it_is_one_of_its_own(ticks):
     ticks.tick(0, A)
     ticks.tick(HOUR)
