@@ -230,9 +230,10 @@ def run_tick(
 
 def _print_announced(document: Mapping[str, Any]) -> None:
     """Print the problems and the recoveries, each with the output that belongs to it, then the other outputs."""
-    outputs = list(document["outputs"])
+    outputs, answers = list(document["outputs"]), document.get("answers", {})
     for text in (*document["problems"], *document["recoveries"]):
-        print_errors([text], level="INFO" if text in document["recoveries"] else "ERROR")
+        shown = f"{text}; or open {answers[text]}" if text in answers else text
+        print_errors([shown], level="INFO" if text in document["recoveries"] else "ERROR")
         belonging = [one for one in outputs if one["text"] == text]
         for output in belonging:
             _print_quoted(output, f"  {output['run_id']}:" if len(belonging) > 1 else "")

@@ -215,7 +215,8 @@ def _ticked(
         _explain_failures(runtime, done, requested)
     if not instance.prints:
         instance.printed()
-    return _document(runtime, done)
+    document = _document(runtime, done)
+    return {**document, "answers": done.answers} if instance.prints and done.answers else document
 
 
 def _next_starts(

@@ -109,6 +109,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """The priority of the most urgent one of its incidents."""
         return PRIORITIES[max(PRIORITIES.index(one.priority) for one in self.incidents)]
 
+    @property
+    def is_pressing(self) -> bool:
+        """Whether one of its incidents is."""
+        return any(one.pressing for one in self.incidents)
+
 
 def advanced(
     known: Mapping[str, Incident], troubles: Mapping[str, Trouble], now: float, recovered: Collection[str]

@@ -41,6 +41,7 @@ class Printed(msgspec.Struct, frozen=True, kw_only=True):
 class Announcement(msgspec.Struct, kw_only=True):
     """What to print: *problems*, and *recoveries*, each a sentence, and the *outputs* that belong to them, or to no problem.
 
+    *answers* are addresses to answer the runs that ask, by the problems that they belong to: only a person may get them.
     *posted*: notices were put into the outbox. *undelivered* are errors of their delivery. *kept*: the ledger has what is to
     be printed. *broken_at* is when an expectation of a job can become a trouble by itself.
     """
@@ -48,6 +49,7 @@ class Announcement(msgspec.Struct, kw_only=True):
     problems: list[str] = []
     recoveries: list[str] = []
     outputs: list[Printed] = []
+    answers: dict[str, str] = {}
     posted: bool = False
     kept: bool = False
     undelivered: list[str] = []

@@ -38,12 +38,12 @@ def take(
     policy = policy_of(runtime, ledger, now)
     for message in incidents.advance(ledger, runtime.config.jobs, troubles, policy, now, known):
         text, answer = incident_texts.text(message, now, runtime.zone), _answer(message, troubles)
-        printed = f"{text}; or open {answer}" if answer else text
         outputs = (
-            [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, printed, message)
+            [] if message.kind == "recovery" else mail_output.of_incidents(runtime, ledger, text, message)
         )
         if any(one.kind != FOUND for one in message.incidents):
-            (found.recoveries if message.kind == "recovery" else found.problems).append(printed)
+            (found.recoveries if message.kind == "recovery" else found.problems).append(text)
+            found.answers |= {text: answer} if answer else {}
             found.outputs += outputs
         last = outputs[0].output.splitlines()[-LINES:] if outputs else []
         found.posted |= _post(
@@ -78,7 +78,7 @@ def _post(runtime: Runtime, ledger: Ledger, message: Message, text: _Text, now: 
     recipients = _recipients(runtime, message)
     for recipient in recipients:
         notice = _notice(runtime, message, recipient, text)
-        if notice.priority == "low" and runtime.config.notify.digest is not None:
+        if notice.priority == "low" and not message.is_pressing and runtime.config.notify.digest is not None:
             digest.add(ledger, notice, runtime.config.notify.digest, runtime.zone, now)
         else:
             names = sorted(one.name for one in message.incidents)
@@ -102,14 +102,21 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
         job=first.job,
         target=first.target,
         output=text.output,
-        link=text.answer or page,
+        link=text.answer if text.answer and _is_for_people(runtime, recipient) else page,
         verdict="recovered" if message.kind == "recovery" else first.kind,
     )
 
 
+def _is_for_people(runtime: Runtime, recipient: str) -> bool:
+    """Return whether only people read the notices to *recipient*: agents read mailboxes and session memory."""
+    channel = notices.channels(runtime.config.notify).get(recipient)
+    return channel is not None and channel.kind != "memory"
+
+
 def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
     """Return the recipients of a notice. A tick prints what is about an incident anyway, but for what handlers found."""
-    found = dict.fromkeys(name for one in message.incidents for name in _of_incident(runtime, one))
+    concerned = (*message.incidents, *message.followers)
+    found = dict.fromkeys(name for one in concerned for name in _of_incident(runtime, one))
     if any(one.kind != FOUND for one in message.incidents):
         for name in printed_notices.channels(runtime):
             found.pop(name, None)

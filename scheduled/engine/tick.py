@@ -56,7 +56,7 @@ class Result(msgspec.Struct, kw_only=True):
     *started_at* is in UTC seconds. *busy* are the requested jobs that were not started because they, or jobs
     of their group, were running. *held_back*: a requested run has not ended, or deferred itself. *stopped*: a requested
     run was stopped by hand, and no interface waits for it.
-    *unrecorded* are runs that could not be started or recorded. *problems*, *recoveries* and *outputs* are those of the
+    *unrecorded* are runs that could not be started or recorded. *problems*, *recoveries*, *outputs* and *answers* are those of the
     `Announcement`.
     """
 
@@ -70,6 +70,7 @@ class Result(msgspec.Struct, kw_only=True):
     problems: list[str] = []
     recoveries: list[str] = []
     outputs: list[Printed] = []
+    answers: dict[str, str] = {}
     exit_code: int = EXIT_OK
 
 
@@ -126,6 +127,7 @@ def _run(
         announced = finishing.finish(runtime, ledger, asked, found, dispatcher, heartbeat=beat)
         result.problems = unfinished + stopped + announced.problems
         result.recoveries, result.outputs = announced.recoveries, announced.outputs
+        result.answers = announced.answers
         undelivered += announced.undelivered
     result.exit_code = _exit_code(runtime, result, undelivered)
 

@@ -23,6 +23,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
     recoveries: list[str]
     outputs: list[Printed]
+    answers: dict[str, str] = {}
 
 
 def keep(runtime: Runtime, ledger: Ledger, tick: str, found: Announcement) -> None:
@@ -42,7 +43,13 @@ def keep(runtime: Runtime, ledger: Ledger, tick: str, found: Announcement) -> No
             _add(found, one)
     if (found.problems or found.recoveries or found.outputs) and _mark(runtime, tick):
         left.append(
-            Kept(tick=tick, problems=found.problems, recoveries=found.recoveries, outputs=found.outputs)
+            Kept(
+                tick=tick,
+                problems=found.problems,
+                recoveries=found.recoveries,
+                outputs=found.outputs,
+                answers=found.answers,
+            )
         )
     ledger.remember(KEPT, msgspec.json.encode(left).decode() if left else "")
 
@@ -54,6 +61,7 @@ def _kept(ledger: Ledger) -> list[Kept]:
 def _add(found: Announcement, kept: Kept) -> None:
     found.problems = _united(kept.problems, found.problems)
     found.recoveries = _united(kept.recoveries, found.recoveries)
+    found.answers = {**kept.answers, **found.answers}
     found.outputs = [*(one for one in kept.outputs if one not in found.outputs), *found.outputs]
 
 

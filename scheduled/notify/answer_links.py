@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from scheduled import clock
 from scheduled.core.approvals import deadline
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.runs import OpenRun
@@ -45,16 +46,16 @@ def with_links(
     for name, trouble in found.items():
         run = ledger.open_run(trouble.run_id) if trouble.kind in ASKS else None
         if run is not None:
-            link = base + path_of(_key(paths.root), run, expiry(run, jobs))
+            link = base + path_of(_key(paths.root), run, expiry(run, jobs, clock.now()))
             linked[name] = msgspec.structs.replace(trouble, link=link)
     return linked
 
 
-def expiry(run: OpenRun, jobs: Jobs) -> Instant:
-    """Return the instant until which an address answers *run*: its deadline, if it has one."""
+def expiry(run: OpenRun, jobs: Jobs, now: float) -> Instant:
+    """Return the instant until which an address that is sent *now* answers *run*: its deadline, if it has one."""
     job = jobs.get(run.job)
     ends = None if job is None else deadline(job, run)
-    return int(run.claimed_at) + LIFETIME if ends is None else ends
+    return int(now // DAY) * DAY + DAY + LIFETIME if ends is None else ends
 
 
 def path_of(key: bytes, run: OpenRun, until: Instant) -> str:

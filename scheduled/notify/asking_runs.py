@@ -9,21 +9,25 @@ from scheduled.core.jobs import Job
 from scheduled.core.records import NOT_APPROVED
 from scheduled.core.runs import OpenRun
 from scheduled.core.troubles import Trouble
+from scheduled.notify.problems import key_of_question as key_of
 from scheduled.schedules.zones import Instant
 
 
 def troubles(runs: Iterable[OpenRun], jobs: Jobs) -> dict[str, Trouble]:
-    """Return a trouble for each job or target with a run of *runs* that waits for a person, by key; it names the oldest."""
-    of_key: dict[str, list[OpenRun]] = {}
-    for run in sorted(runs, key=lambda run: run.claimed_at):
-        of_key.setdefault(f"ask:{run.key}", []).append(run)
-    return {key: _trouble(jobs[found[0].job], *found) for key, found in of_key.items()}
+    """Return a trouble for each of *runs*, which wait for a person, by key: each is a question of its own."""
+    ordered = sorted(runs, key=lambda run: run.claimed_at)
+    return {key_of(run): _trouble(jobs[run.job], run) for run in ordered}
 
 
-def _trouble(job: Job, run: OpenRun, *others: OpenRun) -> Trouble:
-    kind = "approval" if is_asked(run) else "ask"
-    more = f"; {len(others)} more wait (scheduled history {run.key.display_name})" if others else ""
-    return Trouble(text=_text(job, run) + more, kind=kind, subject=run.key, run_id=run.run_id)
+def _trouble(job: Job, run: OpenRun) -> Trouble:
+    """Return the trouble that *run* waits. One that a deadline decides must be known before it, also in quiet hours."""
+    return Trouble(
+        text=_text(job, run),
+        kind="approval" if is_asked(run) else "ask",
+        subject=run.key,
+        run_id=run.run_id,
+        pressing=deadline(job, run) is not None,
+    )
 
 
 def _text(job: Job, run: OpenRun) -> str:

@@ -12,16 +12,17 @@ from scheduled.core.jobs import job_of, keys_of
 from scheduled.core.judgement import decides_health, without_newer
 from scheduled.core.keys import JobKey, read_label
 from scheduled.core.records import JobRow, KnownCondition, RunRow
-from scheduled.core.runs import FAILED
+from scheduled.core.runs import FAILED, OpenRun
 from scheduled.core.troubles import OF_SCHEDULED, Trouble
 from scheduled.notify import long_waits, never_run, outbox
 from scheduled.printable import printable
 from scheduled.state.ledger import Conditions, Ledger
 
-FAILING = "job"
+FAILING, ASK = "job", "ask"
+RUN = "#"  # separates the job and the id of a run in a key; neither an id nor the name of a job has it
 OF_JOB = (
     FAILING,
-    "ask",
+    ASK,
     "skipped",
     "gate",
     "targets",
@@ -37,7 +38,14 @@ OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 def about(name: str) -> JobKey:
     """Return the job (and target) that the problem with the key *name* concerns, or OWNER if it concerns no job."""
     kind, _, label = name.partition(":")
+    if kind == ASK:
+        label = label.rpartition(RUN)[0] or label
     return read_label(label) if kind in OF_JOB else OWNER
+
+
+def key_of_question(run: OpenRun) -> str:
+    """Return the key of the problem that *run* waits for a person."""
+    return f"{ASK}:{run.key}{RUN}{run.run_id}"
 
 
 def name_of(key: JobKey) -> str:

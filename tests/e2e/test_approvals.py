@@ -1,5 +1,6 @@
 """`approve` with real ticks: runs wait, two answers at once give one run, and an answer outlives a crash."""
 
+import json
 import re
 
 import pytest
@@ -213,19 +214,43 @@ def event_run(world, more=""):
     return world.json("history")[0]["run_id"]
 
 
-def test_of_several_runs_that_wait_the_oldest_is_named_with_the_number_of_the_others(world):
+def test_each_of_several_runs_that_wait_is_a_question_of_its_own(world):
     first = event_run(world)
     world.run("emit", "release")
-    world.run("run")
+    printed = world.run("run").stderr
 
+    second = world.json("history")[0]["run_id"]
     status = world.run("status").stdout
     refused = world.run("approve", "deploy").stderr
 
-    assert (
-        f"`scheduled approve {first}` or `scheduled deny {first}`; 1 more wait (scheduled history deploy)"
-        in status
-    )
+    assert (f"`scheduled deny {second}`" in printed, f"`scheduled deny {first}`" in printed) == (True, False)
+    assert all(f"`scheduled approve {run}` or `scheduled deny {run}`" in status for run in (first, second))
+    assert [entry["run_id"] for entry in world.json("incidents")] == [first, second]
     assert "several runs of it wait for an answer; name one of them: " in refused
+
+
+@pytest.mark.parametrize("held_back", ['quiet = ["08:00", "12:00"]', 'digest = "20:00"'])
+def test_a_question_with_a_deadline_is_asked_before_it(configured, held_back):
+    route = f'[notify]\n{held_back}\nroutes = [{{ to = ["memory"] }}]\n'
+    world = configured('approve = { by = "1h", default = "approve" }', 'priority = "low"', more=route)
+    printed = world.run("run", at=f"{DAY} 09:00:00").stderr
+
+    assert f"deploy: waits for approval since {DAY} 09:00, until {DAY} 10:00, when it starts" in printed
+    assert (world.state / "memory" / "session_log.jsonl").read_text().count("\n") == 1
+
+
+def test_only_people_get_the_address_that_answers(configured):
+    route = '[web]\nexternal_url = "https://x.example"\n[[notify.routes]]\nto = ["memory", "wall"]\n'
+    world = configured("approve = true", more="")
+    channel = f'[notify.channels]\nwall = "command:cat >> {world.root}/wall"\n'
+    world.configure(world.config.read_text() + channel + route)
+    done = world.run("run", "--json", at=f"{DAY} 09:00:00")
+
+    address = f"https://x.example/answer/{SLOT}"
+    assert address in (world.root / "wall").read_text()
+    assert address not in (world.state / "memory" / "session_log.jsonl").read_text()
+    assert (address in done.stderr, address in done.stdout) == (True, True)
+    assert address not in str(json.loads(done.stdout)["problems"])
 
 
 def test_two_answers_at_once_start_one_run(world):

@@ -109,7 +109,7 @@ class Runtime(runtime.Runtime):
             None,
             "",
         )
-        self.lines = []
+        self.lines, self.log_to = [], None
         self.log = SimpleNamespace(
             path=root / "scheduled.log", write=lambda *line: self.lines.append(line[2])
         )
