@@ -54,7 +54,7 @@ class EventRoutes(msgspec.Struct, frozen=True, kw_only=True):
 
     def notices(self, event: Event) -> Iterator[Notice]:
         """Yield the notices about *event*, one for each recipient."""
-        key = JobKey(_text(event.payload.get("job", "")), _text(event.payload.get("target", "")))
+        key = subject_of(event)
         matter = Matter(name=event.name, priority=_priority(event), subject=key)
         found = recipients(self.rules, matter)
         output = self._output_of(event) if found else ""
@@ -76,6 +76,11 @@ class EventRoutes(msgspec.Struct, frozen=True, kw_only=True):
         run_id, attempt = event.payload.get("run_id"), event.payload.get("attempt")
         ended = event.name in ENDS and isinstance(run_id, str) and isinstance(attempt, int)
         return self.output(str(run_id), int(str(attempt))) if ended else ""
+
+
+def subject_of(event: Event) -> JobKey:
+    """Return the job or target that *event* is about; JobKey("") if it is about none."""
+    return JobKey(_text(event.payload.get("job", "")), _text(event.payload.get("target", "")))
 
 
 def event_routes(rules: Iterable[Rule], external_url: str) -> EventRoutes | None:

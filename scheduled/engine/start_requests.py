@@ -15,7 +15,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import JobRow
 from scheduled.core.runs import AFTER, StartRequest
 from scheduled.notify import outbox
-from scheduled.state.ledger import Conditions, Ledger
+from scheduled.state.ledger import Ledger
 
 # Events about a run. Such an event starts no job that has a run among the causes of the event.
 OF_RUNS = frozenset(
@@ -74,11 +74,19 @@ def spread(
     return refused
 
 
-def announce(ledger: Conditions, jobs: Jobs, events: Iterable[Event], now: float) -> None:
-    """Post the notices about *events* of which the configuration has routes, in the caller's transaction."""
+def announce(ledger: Ledger, jobs: Jobs, events: Iterable[Event], now: float) -> None:
+    """Post the notices about *events* of which the configuration has routes, in the caller's transaction.
+
+    Nothing is posted about a job that is muted.
+    """
     if jobs.event_routes is not None:
+        from scheduled.core.event_notices import subject_of  # many configurations have no routes
+        from scheduled.core.incidents import Policy
+
+        policy = Policy(muted=ledger.mutes(int(now)))
         for event in events:
-            outbox.announce(ledger, jobs.event_routes, event, now)
+            if not policy.is_muted(subject_of(event)):
+                outbox.announce(ledger, jobs.event_routes, event, now)
 
 
 def _loop(name: str, event: Event, why: str) -> str:

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from scheduled.core import incidents as rules
 from scheduled.core import next_notice, notice_groups
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.holds import pauses_of
 from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.core.troubles import Trouble
-from scheduled.notify.problems import OWNER
+from scheduled.notify.problems import OWNER, UNMET
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Incidents, Ledger
 
@@ -31,7 +33,8 @@ def advance(
     known = {**_of_conditions(troubles, conditions), **before}
     if not known and not troubles:
         return []
-    recovered = [name for name, incident in known.items() if _ends_well(jobs, incident)]
+    pauses = ledger.pauses(int(now))
+    recovered = [name for name, incident in known.items() if _ends_well(jobs, pauses, incident)]
     current = rules.advanced(known, troubles, now, recovered)
     found = notice_groups.messages(current, policy, now)
     for message in found:
@@ -50,10 +53,17 @@ def next_due(ledger: Incidents, policy: Policy) -> Instant | None:
     return next_notice.next_due(ledger.incidents().values(), policy)
 
 
-def _ends_well(jobs: Jobs, incident: Incident) -> bool:
-    """Return whether the end of *incident* is a recovery: its job is still there and enabled."""
+def _ends_well(jobs: Jobs, pauses: Mapping[JobKey, Instant | None], incident: Incident) -> bool:
+    """Return whether the end of *incident* is a recovery: its job is still there and enabled, and is still judged.
+
+    A job that is paused, or of which nothing is expected any more, is neither late nor waits too long.
+    """
     job = job_of(jobs, incident.key)
-    return not incident.job or (job is not None and job.enabled)
+    if not incident.job or job is None or not job.enabled:
+        return not incident.job
+    if incident.kind in UNMET and job.expect is None:
+        return False
+    return incident.kind not in (*UNMET, "skipped") or not pauses_of(incident.key, pauses)
 
 
 def _of_conditions(

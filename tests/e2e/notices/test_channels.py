@@ -251,6 +251,19 @@ def test_a_tick_prints_the_notices_to_stderr_once(world):
     assert (again.stderr, waiting(world)) == ("", [])
 
 
+def test_a_muted_job_gets_no_notices_about_its_events(world):
+    got = world.root / "got"
+    configure(world, {"plain": f'"command:cat >> {got}"'})
+    world.run("mute", "backup")
+    world.run("run", "backup")
+    muted = waiting(world), got.exists()
+    world.run("unmute", "backup")
+    world.run("run", "backup")
+
+    assert muted == ([], False)
+    assert got.read_text().startswith("backup failed (")
+
+
 def test_a_channel_that_fails_is_printed_once_until_it_works_again(world):
     up = world.root / "up"
     command = f'"command:test -e {up} || {{ echo no line; exit 1; }}"'
