@@ -16,7 +16,7 @@ from scheduled.cli.terminal import colored, console, counted, remarks, roughly, 
 from scheduled.queries.of_targets import of_all
 
 # The commands at the end of the text of a problem: ` (scheduled logs a)`, or ": `scheduled approve x` or ...".
-ADVICE = re.compile(r" \(scheduled [^()]*\)$|: `scheduled approve [^`]*` or `scheduled deny [^`]*`")
+ADVICE = re.compile(r" \(scheduled [^()]*\)$|: `scheduled [^`]*approve [^`]*` or `scheduled [^`]*deny [^`]*`")
 
 
 def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:

@@ -153,7 +153,9 @@ def ended(incident: Incident) -> float:
 def _with_trouble(before: Incident | None, name: str, trouble: Trouble, now: float) -> Incident:
     if before is None:
         before = Incident(name=name, since=now, openings=(now,), failed_before=_failed_before(trouble))
-    elif trouble.kind in ASKS and trouble.run_id != before.run_id:
+    elif (
+        trouble.kind in ASKS and trouble.run_id != before.run_id and not (trouble.repeats and before.is_open)
+    ):
         before = Incident(name=name, since=now, openings=(now,))  # another question
     elif not before.is_open:
         before = _opened_again(before, now, _failed_before(trouble))

@@ -16,6 +16,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     *subject* is the job or target. *run_id* is the run of which the last lines of output belong to the trouble. *sign* is
     what troubles with a common cause share, for example an exit code. *cause* is the key of the trouble that this one follows
     from. *failed* is the running total of failed runs of the subject, *new* how many of them this tick has found.
+    *repeats*: it is a question that an earlier run asked without an answer, now also about later slots.
     *pressing*: it can't wait until quiet hours are over, or for a digest, because something happens at a deadline.
     *link* is an address for the recipient alone, which answers it without a sign-in; it is not part of the text.
     """
@@ -29,5 +30,6 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     failed: int = 0
     new: int = 1
+    repeats: bool = False
     pressing: bool = False
     link: str = ""

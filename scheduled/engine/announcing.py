@@ -166,9 +166,9 @@ def _with_links(runtime: Runtime, ledger: Ledger, url: str, found: dict[str, Tro
 
 
 def _with_failure(trouble: Trouble, others: Mapping[str, Trouble]) -> Trouble:
-    """Return the *trouble* of a job of which something is expected; if the job fails, it follows from that."""
-    name = problems.name_of(trouble.subject)
-    return msgspec.structs.replace(trouble, cause=name) if name in others else trouble
+    """Return the *trouble* of a job of which something is expected; if the job fails or does not run, it follows from that."""
+    names = [problems.name_of(trouble.subject), f"skipped:{trouble.subject}"]
+    return msgspec.structs.replace(trouble, cause=next((name for name in names if name in others), ""))
 
 
 def _new_failures(events: Iterable[Event]) -> dict[JobKey, int]:

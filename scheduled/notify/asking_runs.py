@@ -26,6 +26,7 @@ def _trouble(job: Job, run: OpenRun) -> Trouble:
         kind="approval" if is_asked(run) else "ask",
         subject=run.key,
         run_id=run.run_id,
+        repeats=run.slots > 1 and deadline(job, run) is None,
         pressing=deadline(job, run) is not None,
     )
 

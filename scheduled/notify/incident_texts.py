@@ -1,5 +1,6 @@
 """Incidents in words: the text of a notice, and its headline."""
 
+import re
 from collections.abc import Sequence
 
 from scheduled.clock import stamp
@@ -8,6 +9,7 @@ from scheduled.notify.problems import FOUND
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
 
+ADVICE = re.compile(r"(?: \([^()]*\)|; (?:check|start|create|correct|let|use|move|remove|write) [^;]*)+$")
 NAMED = 5  # jobs that a text names
 WORDS = {  # of the headlines
     "approval": "waits for approval",
@@ -15,9 +17,11 @@ WORDS = {  # of the headlines
     "channel": "a channel does not take notices",
     "config": "a problem in the configuration",
     "cron": "cron does not start ticks",
+    "deadman": "the dead-man file can't be touched",
     "found": "errors found",
     "gate": "its gate gave no answer",
     "heartbeat": "heartbeats do not arrive",
+    "metrics": "metrics can't be written",
     "skipped": "does not get to run",
     "slow": "takes long",
     "targets": "its targets can't be read",
@@ -34,7 +38,7 @@ def text(message: Message, now: float, zone: str) -> str:
     if message.kind == "urgent":
         what += "; it is critical now"
     if message.kind == "flapping":
-        what += f"; flapping: {_times(first, now)}; the next notice comes when it has rested for {about(rest_of(first))}"
+        what += f"; flapping: {_times(first, now)}; the next notice comes when it has been away for {about(rest_of(first))}"
     elif message.kind != "first" or now - first.since >= MINUTE:
         what += (
             f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
@@ -55,11 +59,11 @@ def headline(message: Message) -> str:
     """Return a few words: what is troubled, and how."""
     names = _names(message.incidents, most=3)
     first = message.incidents[0]
-    over = "up again" if first.is_about_failing else "over"
-    words = {"recovery": over, "flapping": "flapping", "reminder": "still failing"}
-    if message.kind in words and (first.is_about_failing or message.kind != "reminder"):
-        return f"{names}: {words[message.kind]}"
-    return f"{names}: {'still ' * (message.kind == 'reminder')}{WORDS.get(first.kind, first.kind.replace('_', ' '))}"
+    kind = WORDS.get(first.kind, first.kind.replace("_", " "))
+    words = {"recovery": f"over: {kind}", "flapping": "flapping", "reminder": f"still {kind}"}
+    if first.is_about_failing:
+        words |= {"recovery": "up again", "reminder": "still failing"}
+    return f"{names}: {words.get(message.kind, kind)}"
 
 
 def about(seconds: float) -> str:
@@ -100,7 +104,13 @@ def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
     if first.is_about_failing:
         return f"{name(first)}: up again{when}{failures}"
     subject = f"{name(first)}: " if first.job else ""
-    return f"{subject}over{when}: {_split(first.text)[0].removeprefix(f'{name(first)}: ')}"
+    return f"{subject}over{when}: {_without_advice(first.text).removeprefix(f'{name(first)}: ')}"
+
+
+def _without_advice(sentence: str) -> str:
+    """Return *sentence* without what to do about it, which is in parentheses at its end or behind the last semicolon."""
+    what = _split(sentence)[0]
+    return ADVICE.sub("", what)
 
 
 def _failures(incidents: Sequence[Incident]) -> str:

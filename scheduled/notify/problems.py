@@ -44,8 +44,8 @@ def about(name: str) -> JobKey:
 
 
 def key_of_question(run: OpenRun) -> str:
-    """Return the key of the problem that *run* waits for a person."""
-    return f"{ASK}:{run.key}{RUN}{run.run_id}"
+    """Return the key of the problem that *run* waits for a person. Of runs for slots only one waits, and others take its place."""
+    return f"{ASK}:{run.key}" if run.slot is not None else f"{ASK}:{run.key}{RUN}{run.run_id}"
 
 
 def name_of(key: JobKey) -> str:

@@ -104,7 +104,7 @@ WANTED = [
     "3 10:20 fetch: up again after 20m, 1 failed run",
     f"3 10:40 {FETCH} (scheduled logs fetch)",
     "3 11:20 fetch: up again after 40m, 2 failed runs",
-    f"3 11:40 {FETCH}; flapping: 3 times in 1h40m; the next notice comes when it has rested for 2h (scheduled logs fetch)",
+    f"3 11:40 {FETCH}; flapping: 3 times in 1h40m; the next notice comes when it has been away for 2h (scheduled logs fetch)",
     "3 18:00 fetch: up again since 2026-03-03 16:00, after 4h20m, 9 failed runs",
     # The NAS is dead for half a day; that it is back is no news for the night.
     "5 10:05 4 jobs at once: nas-home, nas-mail, nas-music, nas-photos: failed: exit code 32 (scheduled incidents)",

@@ -180,6 +180,17 @@ def test_a_trouble_that_outlasts_its_cause_is_noticed_once_the_cause_is_forgotte
     ]
 
 
+def test_a_question_that_is_asked_again_for_more_slots_gets_reminders_only(ticks):
+    first, again = (
+        trouble("a", kind="approval", run_id="a1"),
+        trouble("a", kind="approval", run_id="a2", repeats=True),
+    )
+
+    assert [ticks.tick(0, first), ticks.tick(HOUR, again), ticks.tick(DAY, again)] == [
+        [("first", "a")], [], [("reminder", "a")],
+    ]  # fmt: skip
+
+
 def test_a_trouble_follows_from_its_cause_until_another_run_fails_without_one(ticks):
     ticks.tick(0, A, trouble("nightly", cause="job:a", run_id="n1"))
 
