@@ -35,16 +35,7 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         health = document["health"]
         warnings, errors = counted(health["warnings"], "warning"), counted(health["errors"], "error")
         screen.print(f"workspace  {health['healthy']} healthy, {warnings}, {errors}")
-    for job, until in document["paused"].items():
-        name = "all jobs" if job == "*" else escape(job)
-        name += " (gone)" if job in document.get("gone", ()) else ""
-        resume = complete("`scheduled resume`" if job == "*" else f"`scheduled resume {job}`")
-        screen.print(
-            f"[yellow]paused[/]     {name} until {when(until) if until else escape(resume)}", soft_wrap=True
-        )
-    for job in sorted({*document.get("disabled", ())} & {*document.get("gone", ())}):
-        enable = complete(f"`scheduled enable {job}`")
-        screen.print(f"[yellow]disabled[/]   {escape(job)} (gone) until {escape(enable)}", soft_wrap=True)
+    _by_hand(document)
     if document.get("wake"):
         alarm = document["wake"]
         screen.print(f"wakes      at {when(alarm['at'])} for {escape(alarm['job'])}")
@@ -56,6 +47,25 @@ def status(document: dict[str, Any], *, notes: Sequence[str] = ()) -> None:
         table(("job", "schedule", "last run", "status", "next run", "runs", "failed"), rows)
         remarks([line for job in jobs for line in failed_targets(job["name"], job.get("targets", ()))])
     remarks(notes)
+
+
+def _by_hand(document: Mapping[str, Any]) -> None:
+    """Print what is paused, muted, or disabled without being listed."""
+    screen = console()
+    for job, until in document["paused"].items():
+        name = "all jobs" if job == "*" else escape(job)
+        name += " (gone)" if job in document.get("gone", ()) else ""
+        resume = complete("`scheduled resume`" if job == "*" else f"`scheduled resume {job}`")
+        screen.print(
+            f"[yellow]paused[/]     {name} until {when(until) if until else escape(resume)}", soft_wrap=True
+        )
+    for job, until in document.get("muted", {}).items():
+        unmute = complete(f"`scheduled unmute {job}`")
+        end = when(until) if until else escape(unmute)
+        screen.print(f"[yellow]muted[/]      {escape(job)} until {end}", soft_wrap=True)
+    for job in sorted({*document.get("disabled", ())} & {*document.get("gone", ())}):
+        enable = complete(f"`scheduled enable {job}`")
+        screen.print(f"[yellow]disabled[/]   {escape(job)} (gone) until {escape(enable)}", soft_wrap=True)
 
 
 def _ticks(ticks: dict[str, Any]) -> None:

@@ -79,7 +79,8 @@ def _ahead(until: str, runtime: Runtime) -> int:
     try:
         return ahead(f"+{until}" if duration else until, runtime.zone, clock.now())
     except ConfigError as error:
-        raise ConfigError(f"--for {until}: {error}") from None
+        why = str(error).removeprefix("until: ")
+        raise ConfigError(f"--for {until}: {why}; a duration is for example 2d or 3h") from None
 
 
 def unmute(instance: Instance, jobs: Sequence[str], *, dry_run: bool = False) -> list[dict[str, Any]]:

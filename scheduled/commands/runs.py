@@ -231,8 +231,10 @@ def _open(instance: Instance, *, regular: bool) -> Runtime:
     try:
         found = open_runtime(instance, regular=regular)
     except ConfigError as error:
+        from scheduled.config.check import unreadable
         from scheduled.engine.refusal import is_known, log_refusal
 
+        error.args = (unreadable(instance.config_file, error),)
         log_refusal(instance, str(error), regular=regular)
         error.known = regular and instance.prints and is_known(instance.paths, str(error))
         raise

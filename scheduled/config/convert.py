@@ -105,7 +105,7 @@ def _allowed(table: type[msgspec.Struct], key: str) -> str:
 def _table_of(table: type[msgspec.Struct], key: str) -> type[msgspec.Struct] | None:
     """Return the type of the inner table *key* of *table*, or *table* itself for ""; None if it has no type of its own."""
     found: type[msgspec.Struct] | None = table
-    for name in key.split(".") if key else ():
+    for name in re.sub(r"\[\d+\]", "", key).split(".") if key else ():
         kinds = _kinds(found, name) if found is not None else ()
         found = next(
             (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)), None

@@ -56,7 +56,7 @@ def external(text: str) -> str:
     if parts is None or not parts["scheme"] or not 1 <= port <= LAST_PORT:
         raise ConfigError(
             f"web.external_url: {text!r} is not the address of this server for its users; write for example "
-            '"https://jobs.example.org"'
+            '"https://jobs.example.org", without a path'
         )
     return text.strip().lower().rstrip("/")
 

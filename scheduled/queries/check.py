@@ -10,6 +10,7 @@ from scheduled.config.check import checked, unreadable, with_lines
 from scheduled.config.config import Config
 from scheduled.config.doubts import CRON_PATH
 from scheduled.config.kept_zone import ZONE, load_kept
+from scheduled.config.lines import located
 from scheduled.errors import ConfigError, ForeignStateError, ScheduledError
 from scheduled.install import crontab, environment, pam_environment
 from scheduled.install.zones import Zones, zone_warnings
@@ -37,7 +38,7 @@ def check(instance: Instance) -> dict[str, Any]:
         *_of_zones(instance, config),
         *_of_monitoring(config),
     ]
-    return {**found, "warnings": [*found["warnings"], *warnings]}
+    return {**found, "warnings": [*found["warnings"], *located(warnings)]}
 
 
 def _of_wake(config: Config, path: str) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from collections.abc import Container
 from typing import Any
 
-from scheduled import question
+from scheduled import clock, question
 from scheduled.clock import stamp
 from scheduled.config.config import Config
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.records import KnownCondition
+from scheduled.engine import expected_ticks
 from scheduled.engine.dropped import without_subject
 from scheduled.instance import Instance
 from scheduled.notify import problems
@@ -21,6 +22,8 @@ from scheduled.state.open import read_only
 def incidents(instance: Instance) -> list[dict[str, Any]]:
     """Return the conditions that handlers or the engine found and that still hold, without those that are only facts.
 
+    That ticks have stopped, so that none finds anything, is a remark beside them.
+
     `text` is the condition in words. `job` is null for a condition of the engine that is not about one job. Raise ConfigError if the configuration cannot
     be read.
     """
@@ -28,6 +31,8 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     zone = config.timezone
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
+        if stopped := expected_ticks.problem(expected_ticks.ticks(ledger, instance.paths, clock.now()), zone):
+            instance.paths.remarks.append(stopped)
         found = _current(ledger, config)
         question.refuse_long(len(found))
         recorded = Recorded.of(ledger)

@@ -82,6 +82,7 @@ def status(instance: Instance) -> dict[str, Any]:
             "undelivered": len(ledger.outbox()),
             "wake": wake_alarm.document(ledger, zone, now),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
+            "muted": {key.display_name: stamp(end, zone) for key, end in ledger.mutes(int(now)).items()},
             "disabled": [key.display_name for key in disabled],
             "gone": [
                 key.display_name
@@ -148,6 +149,7 @@ def _before_the_first_tick(found: Config, paths: Paths) -> dict[str, Any]:
         "health": None,
         "undelivered": 0,
         "paused": {},
+        "muted": {},
         "disabled": [],
         "gone": [],
     }

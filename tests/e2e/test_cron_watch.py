@@ -54,6 +54,14 @@ def with_another_python(tab, world):
 
 
 @pytest.mark.usefixtures("tab")
+def test_the_list_of_incidents_names_ticks_that_have_stopped(world):
+    done = world.run("incidents", at=NEXT_DAY)
+
+    assert (done.stdout, STOPPED in done.stderr) == ("there are no incidents\n", True)
+    assert world.run("incidents", at="2026-02-03 10:07:00").stderr == ""
+
+
+@pytest.mark.usefixtures("tab")
 def test_all_is_well(world):
     assert problems(world, "2026-02-03 10:07:00") == []
     assert brief(world, "2026-02-03 10:07:00") == ""

@@ -164,6 +164,7 @@ def test_a_muted_job_is_silent_until_the_mute_ends(troubled: Troubled) -> None:
     troubled.fail()
 
     assert done.stdout == "backup is muted until 2026-03-02 11:01\n"
+    assert "muted      backup until 2026-03-02 11:01" in world.run("status", at=at("09:02")).stdout
     assert (troubled.tick("09:05"), troubled.tick("10:00")) == ("", "")
     assert "; muted until" in world.run("incidents", at=at("10:00")).stdout
     assert "backup: failed" in troubled.tick("11:05")
