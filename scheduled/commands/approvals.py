@@ -106,7 +106,9 @@ def linked(instance: Instance, run_id: str, until: str, digest: str) -> dict[str
         run = ledger.open_run(run_id)
         valid = run is not None and answer_links.is_valid(runtime.paths.root, run, until, digest, clock.now())
     if run is None or not valid or not needs_decision(run):
-        raise ForbiddenError("the address is wrong, too old, or has been used already")
+        raise ForbiddenError(
+            "the address is wrong or too old, or the run waits no longer: it was answered, or a newer one asks instead"
+        )
     return {
         "run_id": run.run_id,
         "job": run.job,

@@ -14,7 +14,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.core.runs import FAILED
 from scheduled.engine import last_lines
-from scheduled.notify.problems import OWNER, name_of_error
+from scheduled.notify.problems import OWNER, name_of_error, named
 from scheduled.notify.problems import about as about_job
 from scheduled.paths import Paths
 from scheduled.schedules.zones import Instant
@@ -101,7 +101,7 @@ def _to_do(config: Config, known: Incident | None, subject: JobKey) -> list[str]
     """Return the commands that help, the most useful first; none for what is no incident with notices."""
     if known is None or job_of(config.jobs, subject) is None:
         return []
-    name = subject.display_name
+    name = named(config.jobs, subject)
     if known.kind in ASKS:
         return [f"scheduled approve {known.run_id}", f"scheduled deny {known.run_id}"]
     found = [f"scheduled logs {name}", f"scheduled run {name}"] if known.kind in FAILED else []
