@@ -110,7 +110,7 @@ def test_a_changed_address_is_refused_without_a_word_about_the_run(connect, worl
 
     for answer in (refused, shown):
         assert answer.status_code == 403
-        assert "used already" in answer.text and "deploy" not in answer.text
+        assert "wrong or too old" in answer.text and "deploy" not in answer.text
     assert world.json("history")[0]["status"] == "waiting_retry"
 
 
