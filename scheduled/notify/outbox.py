@@ -19,6 +19,9 @@ MOST = 1_000  # notices that one tick delivers
 MOST_TRIES = 30  # with growing pauses, about three weeks
 MOST_WAITS = 9  # of a notice for which there is no one to show it to, with growing pauses about a day
 MOST_FAILURES = 2  # of a channel in one tick
+MARGIN = (
+    MINUTE  # by which the claim of a notice outlasts the timeout of its channel: a child process has to end
+)
 # The recorded error of a notice that a tick sends now, of one that was left to a later tick, and of one that only waits.
 SENDING, LEFT, WAITS = "its tick ended while it was sent", "not tried: the channel failed", "waits: "
 
@@ -49,18 +52,18 @@ def announce(ledger: Conditions, routes: "EventRoutes", event: "Event", at: floa
 def deliver(
     ledger: Ledger,
     open_route: "Callable[[], Route]",
-    now: Instant,
+    clock: Callable[[], float],
     log: Callable[[str], None],
     printed: Callable[[], Collection[str]] = tuple,
 ) -> list[str]:
-    """Deliver notices that are due at *now*; return one error message for each that could not be delivered.
+    """Deliver notices that are due now, by *clock*; return one error message for each that could not be delivered.
 
     These are the oldest MOST; the next tick, which is due at once, continues.
 
     A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
     due, and *printed*, which returns the channels of which ticks print the notices: these are left. After MOST_FAILURES failures of a channel the other notices to it are left to a later tick.
     """
-    due = ledger.due_notices(now, MOST)
+    due = ledger.due_notices(int(clock()), MOST)
     if due:
         names = printed()
         due = [item for item in due if item.notice.recipient not in names]
@@ -71,7 +74,7 @@ def deliver(
     errors: list[str] = []
     failures: dict[str, int] = {}
     for item in due:
-        error = _deliver(ledger, route, item, now, log, failures)
+        error = _deliver(ledger, route, item, clock, log, failures)
         if error is not None:
             errors.append(error)
             failures[item.notice.recipient] = failures.get(item.notice.recipient, 0) + 1
@@ -84,17 +87,17 @@ def _deliver(
     ledger: Ledger,
     route: "Route",
     item: OutboxItem,
-    now: Instant,
+    clock: Callable[[], float],
     log: Callable[[str], None],
     failures: Mapping[str, int],
 ) -> str | None:
     """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
-    if not is_mailbox(item.notice.recipient) and not _claimed(ledger, item, now, failures):
+    if not is_mailbox(item.notice.recipient) and not _claimed(ledger, item, int(clock()), failures):
         return None
     try:
         route.deliver(item)
     except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
-        return _not_delivered(ledger, item, now, log, error)
+        return _not_delivered(ledger, item, int(clock()), log, error)
     with ledger.transaction():
         ledger.delivered(item.id)
     route.recorded(item)
@@ -104,13 +107,17 @@ def _deliver(
 def _claimed(ledger: Ledger, item: OutboxItem, now: Instant, failures: Mapping[str, int]) -> bool:
     """Claim a notice to a channel, which cannot recognise a repeated delivery; return False if it is not sent now.
 
-    Of two ticks one sends it. If this one is killed, it is sent again after the pause of a failure.
+    Of two ticks one sends it. If this one is killed, it is sent again after the pause of a failure, or after the longest
+    time that a channel may take.
     """
+    from scheduled.core.channels import LONGEST_TIMEOUT  # only if a notice is due
+
+    holds = max(_pause(item.tries), LONGEST_TIMEOUT + MARGIN)
     with ledger.transaction():
         if failures.get(item.notice.recipient, 0) >= MOST_FAILURES:
             ledger.put_off(item.id, now + FIRST_RETRY, LEFT)
             return False
-        return ledger.claim_notice(item.id, now, now + _pause(item.tries), SENDING)
+        return ledger.claim_notice(item.id, now, now + holds, SENDING)
 
 
 def _not_delivered(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.channels import LONGEST_TIMEOUT
 from scheduled.core.conditions import Notice
 from scheduled.core.event_notices import EventRoutes
 from scheduled.core.events import Event
@@ -41,7 +42,7 @@ class Route:
 
 
 def deliver(ledger, send, now, log=None):
-    return outbox.deliver(ledger, lambda: Route(send), now, [].append if log is None else log.append)
+    return outbox.deliver(ledger, lambda: Route(send), lambda: now, [].append if log is None else log.append)
 
 
 def posted(ledger, *recipients):
@@ -101,7 +102,7 @@ def test_the_route_is_finished_once_if_anything_was_delivered(ledger, reachable,
     posted(ledger, "@a", "@b")
     route = Route(lambda item: reachable.index(item.notice.recipient))
 
-    outbox.deliver(ledger, lambda: route, 100, print)
+    outbox.deliver(ledger, lambda: route, lambda: 100, print)
 
     assert route.finished == finished
 
@@ -110,7 +111,7 @@ def test_no_route_is_opened_if_nothing_is_due(ledger):
     posted(ledger, "@gone")
     deliver(ledger, lambda item: {}[item.id], 0)
 
-    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), 299, print) == []
+    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), lambda: 299, print) == []
 
 
 def test_a_notice_that_can_never_be_delivered_is_dropped_with_a_line_in_the_log(ledger):
@@ -143,7 +144,7 @@ def test_a_route_learns_which_deliveries_the_ledger_recorded(ledger):
     posted(ledger, "@gone", "@b")
     route = Route(lambda item: ["@b"].index(item.notice.recipient))
 
-    outbox.deliver(ledger, lambda: route, 100, print)
+    outbox.deliver(ledger, lambda: route, lambda: 100, print)
 
     assert route.known == ["id1"]
 
@@ -182,14 +183,25 @@ def test_a_notice_to_a_channel_is_claimed_before_it_is_sent(ledger):
 
     def send(_item):
         (now,) = ledger.outbox()
-        seen.append(
-            (now.tries, now.next_try, outbox.deliver(ledger, lambda: Route(seen.append), 100, seen.append))
-        )
+        seen.append((now.tries, now.next_try, deliver(ledger, seen.append, 100, seen)))
         raise OSError("refused")
 
     assert deliver(ledger, send, 100) == ["ops: its notices are not delivered: refused (scheduled notices)"]
-    assert seen == [(1, 100 + outbox.FIRST_RETRY, [])]
+    assert seen == [(1, 100 + LONGEST_TIMEOUT + outbox.MARGIN, [])]
     assert [(item.tries, item.next_try) for item in ledger.outbox()] == [(1, 100 + outbox.FIRST_RETRY)]
+
+
+def test_a_claim_holds_until_after_the_timeout_of_the_channel_also_if_the_notices_before_took_long(ledger):
+    to_channel(ledger, "a", "b", "c")
+    now, claims = [100], []
+
+    def send(item):
+        now[0] += LONGEST_TIMEOUT
+        claims.append((item.id, item.id not in {due.id for due in ledger.due_notices(now[0], 9)}))
+
+    outbox.deliver(ledger, lambda: Route(send), lambda: now[0], print)
+
+    assert claims == [("a", True), ("b", True), ("c", True)]
 
 
 def test_a_notice_that_another_tick_has_claimed_is_not_sent(ledger):
