@@ -10,6 +10,7 @@ from scheduled.core.routing import Rule
 from scheduled.notify import outbox
 from scheduled.notify.routes.base import UndeliverableError, WaitingError
 from scheduled.schedules.zones import DAY
+from tests.fixtures.counting import Transactions
 from tests.fixtures.ledgers import LEDGERS
 
 
@@ -251,6 +252,40 @@ def test_other_channels_and_mailboxes_are_not_held_up_by_one_that_fails(ledger):
         sent.append(item.notice.recipient)
 
     assert (len(deliver(ledger, send, 100)), sorted(sent)) == (2, ["@flow", "ops"])
+
+
+def test_a_backlog_for_a_dead_channel_holds_up_no_newer_notice_to_another_one(ledger, monkeypatch):
+    monkeypatch.setattr(outbox, "MOST", 10)
+    to_channel(ledger, *(f"old{number}" for number in range(30)), recipient="dead")
+    to_channel(ledger, *(f"shown{number}" for number in range(30)), recipient="stderr")
+    with ledger.transaction():
+        ledger.claim_notice("old20", 100, 900, "another tick sends it")
+        for number in range(12):
+            ledger.post(f"new{number}", Notice(recipient="ops", subject="new", body=""), 90.0 + number / 100)
+    tried = []
+
+    def send(item):
+        tried.append(item.id)
+        if item.notice.recipient == "dead":
+            raise OSError("refused")
+
+    outbox.deliver(ledger, lambda: Route(send), lambda: 100, print, lambda: ["stderr"])
+
+    assert tried == ["old0", "old1", *(f"new{number}" for number in range(8))]
+    waiting = {item.id: item for item in ledger.outbox()}
+    later = 100 + outbox.FIRST_RETRY
+    assert {one.next_try for one in waiting.values() if one.notice.recipient == "dead"} == {later, 900}
+    assert (waiting["old20"].error, waiting["old2"].tries) == ("another tick sends it", 0)
+    assert ledger.next_delivery() <= 100
+
+
+def test_the_work_for_a_dead_channel_does_not_grow_with_its_notices(ledger, monkeypatch):
+    to_channel(ledger, *(f"id{number}" for number in range(50)), recipient="dead")
+    counted = Transactions(ledger, monkeypatch)
+
+    deliver(ledger, lambda item: {}[item.id], 100)
+
+    assert len(counted.rows) == 2 * outbox.MOST_FAILURES + 1
 
 
 def test_a_notice_that_waits_is_no_error_and_is_dropped_with_a_line_in_the_log_after_about_a_day(ledger):
