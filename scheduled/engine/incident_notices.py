@@ -97,7 +97,7 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
         if is_mailbox(recipient)
         else text.body,
         priority="normal" if message.kind == "recovery" and priority != "low" else priority,
-        upsert_key=f"incident:{first.name}",
+        upsert_key=_upsert_key(message),
         kind="recovery" if message.kind == "recovery" else "incident",
         job=first.job,
         target=first.target,
@@ -105,6 +105,12 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
         link=text.answer or page,
         verdict="recovered" if message.kind == "recovery" else first.kind,
     )
+
+
+def _upsert_key(message: Message) -> str:
+    """Return the key with which a notice replaces an older one: only one about the same incidents, so that none is lost."""
+    names = sorted(one.name for one in (*message.incidents, *message.followers))
+    return f"incident:{names[0]}" if len(names) == 1 else f"incidents:{outbox.notice_id(*names)}"
 
 
 def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
