@@ -101,15 +101,16 @@ class _Delivery:
 
     def deliver(self, item: OutboxItem) -> str | None:
         """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
+        route = self._route
         if not is_mailbox(item.notice.recipient) and not self._claimed(item):
             return None
         try:
-            self._route.deliver(item)
+            route.deliver(item)
         except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
             return self._failed(item, error)
         with self._ledger.transaction():
             self._ledger.delivered(item.id)
-        self._route.recorded(item)
+        route.recorded(item)
         self._delivered = True
         return None
 

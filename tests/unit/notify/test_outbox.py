@@ -115,6 +115,17 @@ def test_no_route_is_opened_if_nothing_is_due(ledger):
     assert outbox.deliver(ledger, lambda: pytest.fail("opened"), lambda: 299, print) == []
 
 
+def test_a_route_that_cannot_be_opened_is_no_failure_of_a_channel(ledger):
+    to_channel(ledger, "a")
+
+    def broken():
+        raise ValueError("no adapter")
+
+    with pytest.raises(ValueError, match="no adapter"):
+        outbox.deliver(ledger, broken, lambda: 100, print)
+    assert ledger.outbox()[0].tries == 0
+
+
 def test_a_notice_that_can_never_be_delivered_is_dropped_with_a_line_in_the_log(ledger):
     posted(ledger, "@nowhere", "@b")
     sent, log = [], []
