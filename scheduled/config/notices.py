@@ -12,7 +12,7 @@ import msgspec
 from scheduled.config.tables import ChannelTable, NotifyTable, RouteTable, SettingsTable
 from scheduled.config.values import recipients, seconds
 from scheduled.config.web_hosts import external
-from scheduled.core.channels import BUILT_IN, NAME, URL, Channel, with_built_in
+from scheduled.core.channels import BUILT_IN, LONGEST_TIMEOUT, NAME, URL, Channel, with_built_in
 from scheduled.core.event_notices import EventRoutes, event_routes
 from scheduled.core.notice_text import BODY, PLACEHOLDERS, SUBJECT, Templates, unknown_placeholders
 from scheduled.core.routing import Rule
@@ -21,7 +21,6 @@ from scheduled.errors import ConfigError
 
 Written = str | list[str] | ChannelTable
 COMMAND = "command:"
-LONGEST_TIMEOUT = 300  # seconds: a tick waits for it
 FORMS = (
     'must be a URL such as "ntfys://ntfy.sh/topic", "file:PATH" or "credential:NAME" of a file with the URL, '
     '"command:LINE", a list of words, "desktop", "memory", "stderr", or a table with one of url, command and path'

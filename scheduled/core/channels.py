@@ -13,7 +13,7 @@ STDERR: Kind = "stderr"
 BUILT_IN: tuple[Kind, ...] = ("desktop", "memory", STDERR)  # channels that need no configuration
 NAME = re.compile(r"[A-Za-z][\w.-]{0,63}")
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}://\S+")
-TIMEOUT = 20  # seconds for one notice
+TIMEOUT, LONGEST_TIMEOUT = 20, 300  # seconds for one notice; a tick waits for it
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from string import Formatter
 import msgspec
 
 from scheduled.core.conditions import Notice
+from scheduled.core.digest_text import DIGEST, shortened
 from scheduled.core.keys import JobKey
 from scheduled.printable import printable, printable_lines
 
@@ -53,10 +54,17 @@ def rendered(notice: Notice, host: str, templates: Templates) -> Rendered:
     subject, body = notice.subject, notice.body
     if notice.kind:
         values = _values(notice, host)
+        if notice.kind == DIGEST:
+            values["text"] = shortened(notice.body, _room(templates.body, values))
         subject = _filled(templates.subject, values).strip() or subject
         body = _paragraphs(_filled(templates.body, values))
     subject = _one_line(subject)
     return Rendered(subject, _bounded(printable_lines(body), LONGEST_BODY) or subject)
+
+
+def _room(template: str, values: dict[str, str]) -> int:
+    """Return how many characters of a body *template* leaves to the text of a digest."""
+    return max(LONGEST_TEXT, LONGEST_BODY - len(_filled(template, {**values, "text": ""})))
 
 
 def last_lines(output: str) -> str:

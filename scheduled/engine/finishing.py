@@ -71,11 +71,10 @@ def finish(
 
 def deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
     """Deliver the notices that are due; return an error message for each that was not delivered."""
-    now = int(clock.now())
     return outbox.deliver(
         ledger,
         runtime.route,
-        now,
+        clock.now,
         lambda text: runtime.log_line("WARNING", text),
         lambda: _printed(runtime),
     )

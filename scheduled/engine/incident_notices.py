@@ -97,7 +97,7 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
         if is_mailbox(recipient)
         else text.body,
         priority="normal" if message.kind == "recovery" and priority != "low" else priority,
-        upsert_key=f"incident:{first.name}",
+        upsert_key=_upsert_key(message),
         kind="recovery" if message.kind == "recovery" else "incident",
         job=first.job,
         target=first.target,
@@ -111,6 +111,12 @@ def _is_for_people(runtime: Runtime, recipient: str) -> bool:
     """Return whether only people read the notices to *recipient*: agents read mailboxes and session memory."""
     channel = notices.channels(runtime.config.notify).get(recipient)
     return channel is not None and channel.kind != "memory"
+
+
+def _upsert_key(message: Message) -> str:
+    """Return the key with which a notice replaces an older one: only one about the same incidents, so that none is lost."""
+    names = sorted(one.name for one in (*message.incidents, *message.followers))
+    return f"incident:{names[0]}" if len(names) == 1 else f"incidents:{outbox.notice_id(*names)}"
 
 
 def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:

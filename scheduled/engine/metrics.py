@@ -52,7 +52,7 @@ def _of_ticks(ledger: Ledger, config: Config, beat: int | None) -> list[Family]:
 
 def _of_all(ledger: Ledger, config: Config, rows: Sequence[JobRow], shown: Shown) -> list[Family]:
     total, failed = sum(row.run_count for row in rows), sum(row.failure_count for row in rows)
-    waiting = ledger.outbox()
+    waiting, tries = ledger.outbox_size()
     runs = "Runs of all jobs that have ended, also of jobs that were removed."
     return [
         _one("jobs", "Configured jobs; each target of a job counts as one.", shown.total),
@@ -61,11 +61,11 @@ def _of_all(ledger: Ledger, config: Config, rows: Sequence[JobRow], shown: Shown
         _one("jobs_omitted", "Jobs without metrics of their own.", shown.total - len(shown.labels)),
         Family("scheduled_runs_total", "counter", runs, by_status(total, failed, {})),
         Family("scheduled_incidents", "gauge", "Open incidents.", _incidents(ledger, config)),
-        _one("outbox_undelivered", "Notices that are not delivered yet.", len(waiting)),
+        _one("outbox_undelivered", "Notices that are not delivered yet.", waiting),
         _one(
             "outbox_tries_max",
             "How often the delivery of one of these was tried, at most.",
-            max((item.tries for item in waiting), default=0),
+            tries,
         ),
     ]
 

@@ -18,12 +18,11 @@ def take(runtime: Runtime, ledger: Ledger) -> list[Printed]:
 
     names, route = channels(runtime), DispatchRoute(runtime.route_settings())
     found = []
-    for item in ledger.outbox():
-        if item.notice.recipient in names:
-            text, notice = route.text(item), item.notice
-            output = text.body if text.body != text.subject else ""
-            found.append(
-                Printed(text=text.subject, job=notice.job, target=notice.target, run_id="", output=output)
-            )
-            ledger.delivered(item.id)
+    for item in ledger.notices_to(names):
+        text, notice = route.text(item), item.notice
+        output = text.body if text.body != text.subject else ""
+        found.append(
+            Printed(text=text.subject, job=notice.job, target=notice.target, run_id="", output=output)
+        )
+        ledger.delivered(item.id)
     return found

@@ -83,7 +83,7 @@ class CappedOutput:
         What a job prints while this reads is its newest output, often its last words: it is read as well. The last call
         looks for more, so that hardly anything can come before the file is cut.
         """
-        end = os.pread(self.fd, keep, size - keep)
+        end, tail = os.pread(self.fd, keep, size - keep), b""
         for _ in range(READS):
             tail = self._mask.tail(end)
             more = os.pread(self.fd, self._limit, size)

@@ -1,14 +1,14 @@
 """The digest: notices of a low priority are gathered, and delivered together once a day."""
 
 from scheduled.clock import stamp
+from scheduled.core import digest_text
 from scheduled.core.conditions import Notice
+from scheduled.core.digest_text import DIGEST
 from scheduled.notify import outbox
 from scheduled.schedules.kinds.registry import timetable_of
 from scheduled.schedules.schedule import Schedule
 from scheduled.schedules.zones import DAY, Instant
 from scheduled.state.ledger import Conditions
-
-KEY = "digest"
 
 
 def _next_time(time_of_day: str, zone: str, now: Instant) -> Instant:
@@ -19,23 +19,29 @@ def _next_time(time_of_day: str, zone: str, now: Instant) -> Instant:
 
 
 def add(ledger: Conditions, notice: Notice, time_of_day: str, zone: str, now: float) -> None:
-    """Add *notice*, made *now*, to the digest for its recipient that waits in the outbox, or begin one for *time_of_day*."""
+    """Add *notice*, made *now*, to the digest for its recipient that is not due yet, or begin one for *time_of_day*.
+
+    One that is due, or was tried, may be on its way. Each has a key of its own, so that it replaces no other one, neither
+    here nor in a mailbox.
+    """
     waiting = [
         item
-        for item in ledger.outbox()
-        if (item.notice.recipient, item.notice.upsert_key) == (notice.recipient, KEY) and not item.tries
+        for item in ledger.notices_to([notice.recipient], DIGEST)
+        if item.notice.kind == DIGEST and not item.tries and item.next_try > now
     ]
+    for item in waiting:
+        ledger.delivered(item.id)
     at = (stamp(now, zone) or "")[:16].replace("T", " ")
-    lines = [line for item in waiting for line in item.notice.body.splitlines()]
-    lines += [f"{at} {line}" for line in notice.body.splitlines()]
-    number = f"{len(lines)} notice{'s' * (len(lines) != 1)}"
+    body = "\n".join([*(item.notice.body for item in waiting), digest_text.entry(at, notice)])
+    number = digest_text.number(body)
+    item_id = outbox.notice_id(DIGEST, notice.recipient, str(now), body)
     gathered = Notice(
         recipient=notice.recipient,
-        subject=f"Digest: {number}",
-        body="\n".join(lines),
+        subject=f"Digest: {number} notice{'s' * (number != 1)}",
+        body=body,
         priority="low",
-        upsert_key=KEY,
-        kind="digest",
+        upsert_key=f"{DIGEST}:{item_id}",
+        kind=DIGEST,
     )
     due = min([_next_time(time_of_day, zone, int(now)), *(item.next_try for item in waiting)])
-    outbox.post(ledger, outbox.notice_id(KEY, notice.recipient, str(now), *lines), gathered, due)
+    outbox.post(ledger, item_id, gathered, due)

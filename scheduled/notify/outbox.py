@@ -1,7 +1,8 @@
 """Deliver the notices in the outbox, each at least once, unless it can never be delivered."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scheduled.core.conditions import Notice, is_mailbox
@@ -19,6 +20,9 @@ MOST = 1_000  # notices that one tick delivers
 MOST_TRIES = 30  # with growing pauses, about three weeks
 MOST_WAITS = 9  # of a notice for which there is no one to show it to, with growing pauses about a day
 MOST_FAILURES = 2  # of a channel in one tick
+MARGIN = (
+    MINUTE  # by which the claim of a notice outlasts the timeout of its channel: a child process has to end
+)
 # The recorded error of a notice that a tick sends now, of one that was left to a later tick, and of one that only waits.
 SENDING, LEFT, WAITS = "its tick ended while it was sent", "not tried: the channel failed", "waits: "
 
@@ -49,68 +53,99 @@ def announce(ledger: Conditions, routes: "EventRoutes", event: "Event", at: floa
 def deliver(
     ledger: Ledger,
     open_route: "Callable[[], Route]",
-    now: Instant,
+    clock: Callable[[], float],
     log: Callable[[str], None],
     printed: Callable[[], Collection[str]] = tuple,
 ) -> list[str]:
-    """Deliver notices that are due at *now*; return one error message for each that could not be delivered.
+    """Deliver notices that are due now, by *clock*; return one error message for each that could not be delivered.
 
     These are the oldest MOST; the next tick, which is due at once, continues.
 
     A notice that can never be delivered is dropped, with a message to *log*. *open_route* is called only if a notice is
     due, and *printed*, which returns the channels of which ticks print the notices: these are left. After MOST_FAILURES failures of a channel the other notices to it are left to a later tick.
     """
-    due = ledger.due_notices(now, MOST)
-    if due:
-        names = printed()
-        due = [item for item in due if item.notice.recipient not in names]
-    if not due:
+    first, now = ledger.next_delivery(), int(clock())
+    if first is None or first > now:
         return []
-    ledger.sync()  # a notice that is delivered must not be composed once more after a power cut
-    route = open_route()
-    errors: list[str] = []
-    failures: dict[str, int] = {}
-    for item in due:
-        error = _deliver(ledger, route, item, now, log, failures)
-        if error is not None:
-            errors.append(error)
-            failures[item.notice.recipient] = failures.get(item.notice.recipient, 0) + 1
-    if len(errors) < len(due):
-        route.finish()
+    delivery = _Delivery(ledger, open_route, clock, log, printed())
+    errors = [error for item in delivery.due(now) if (error := delivery.deliver(item)) is not None]
+    delivery.finish()
     return errors
 
 
-def _deliver(
-    ledger: Ledger,
-    route: "Route",
-    item: OutboxItem,
-    now: Instant,
-    log: Callable[[str], None],
-    failures: Mapping[str, int],
-) -> str | None:
-    """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
-    if not is_mailbox(item.notice.recipient) and not _claimed(ledger, item, now, failures):
+class _Delivery:
+    """The deliveries of one tick. *without* are recipients that it leaves to others; those that fail too often join them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        open_route: "Callable[[], Route]",
+        clock: Callable[[], float],
+        log: Callable[[str], None],
+        without: Collection[str],
+    ) -> None:
+        self._ledger, self._open_route, self._clock, self._log = ledger, open_route, clock, log
+        self._without = {*without}
+        self._failures: dict[str, int] = {}
+        self._delivered = False
+
+    def due(self, now: Instant) -> Iterator[OutboxItem]:
+        """Yield the notices that are due at *now*, MOST of them. Those to a recipient that failed too often make room for others."""
+        number, known = 0, None
+        while known != self._without:
+            known = {*self._without}
+            for item in self._ledger.due_notices(now, MOST - number, known):
+                if item.notice.recipient not in self._without:
+                    number += 1
+                    yield item
+
+    def deliver(self, item: OutboxItem) -> str | None:
+        """Deliver one notice and record in the ledger whether it was delivered; return an error message if not."""
+        route = self._route
+        if not is_mailbox(item.notice.recipient) and not self._claimed(item):
+            return None
+        try:
+            route.deliver(item)
+        except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
+            return self._failed(item, error)
+        with self._ledger.transaction():
+            self._ledger.delivered(item.id)
+        route.recorded(item)
+        self._delivered = True
         return None
-    try:
-        route.deliver(item)
-    except Exception as error:  # noqa: BLE001 - one undeliverable notice must not block the others
-        return _not_delivered(ledger, item, now, log, error)
-    with ledger.transaction():
-        ledger.delivered(item.id)
-    route.recorded(item)
-    return None
 
+    def finish(self) -> None:
+        """Finish the route, if a notice was delivered."""
+        if self._delivered:
+            self._route.finish()
 
-def _claimed(ledger: Ledger, item: OutboxItem, now: Instant, failures: Mapping[str, int]) -> bool:
-    """Claim a notice to a channel, which cannot recognise a repeated delivery; return False if it is not sent now.
+    @cached_property
+    def _route(self) -> "Route":
+        self._ledger.sync()  # a notice that is delivered must not be composed once more after a power cut
+        return self._open_route()
 
-    Of two ticks one sends it. If this one is killed, it is sent again after the pause of a failure.
-    """
-    with ledger.transaction():
-        if failures.get(item.notice.recipient, 0) >= MOST_FAILURES:
-            ledger.put_off(item.id, now + FIRST_RETRY, LEFT)
-            return False
-        return ledger.claim_notice(item.id, now, now + _pause(item.tries), SENDING)
+    def _claimed(self, item: OutboxItem) -> bool:
+        """Claim a notice to a channel, which cannot recognise a repeated delivery; return False if it is not sent now.
+
+        Of two ticks one sends it. If this one is killed, it is sent again after the pause of a failure, or after the longest
+        time that a channel may take.
+        """
+        from scheduled.core.channels import LONGEST_TIMEOUT  # only if a notice is due
+
+        now, holds = int(self._clock()), max(_pause(item.tries), LONGEST_TIMEOUT + MARGIN)
+        with self._ledger.transaction():
+            return self._ledger.claim_notice(item.id, now, now + holds, SENDING)
+
+    def _failed(self, item: OutboxItem, error: Exception) -> str | None:
+        """Record that a notice was not delivered, and leave a channel that fails too often to a later tick."""
+        now, name = int(self._clock()), item.notice.recipient
+        text = _not_delivered(self._ledger, item, now, self._log, error)
+        self._failures[name] = self._failures.get(name, 0) + (text is not None)
+        if self._failures[name] >= MOST_FAILURES and not is_mailbox(name):
+            self._without.add(name)
+            with self._ledger.transaction():
+                self._ledger.put_off_due(name, now, now + FIRST_RETRY, LEFT)
+        return text
 
 
 def _not_delivered(
@@ -149,14 +184,10 @@ def failing_channels(ledger: Conditions, now: float) -> dict[str, str]:
     """Return a text for each channel that failed for a notice that waits, by the channel's name."""
     if ledger.next_delivery() is None:
         return {}
-    found: dict[str, OutboxItem] = {}
-    for item in ledger.outbox():
-        sent_now = item.error == SENDING and item.next_try > now
-        if item.tries and not (
-            is_mailbox(item.notice.recipient) or sent_now or item.error.startswith((LEFT, WAITS))
-        ):
-            found.setdefault(item.notice.recipient, item)
-    return {name: failing(name, item.error) for name, item in found.items()}
+    found = {
+        item.notice.recipient: item.error for item in ledger.tried_notices(int(now), SENDING, (LEFT, WAITS))
+    }
+    return {name: failing(name, error) for name, error in found.items() if not is_mailbox(name)}
 
 
 def _pause(tries: int) -> int:

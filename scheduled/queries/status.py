@@ -79,7 +79,7 @@ def status(instance: Instance) -> dict[str, Any]:
             "jobs": listed,
             "queue": queue(found.jobs, listed) | (OF_CONFIG if found.unreadable else {}),
             "health": _health(rows, found),
-            "undelivered": len(ledger.outbox()),
+            "undelivered": ledger.outbox_size()[0],
             "wake": wake_alarm.document(ledger, zone, now),
             "paused": {key.display_name or "*": stamp(until, zone) for key, until in view.pauses.items()},
             "muted": {key.display_name: stamp(end, zone) for key, end in ledger.mutes(int(now)).items()},

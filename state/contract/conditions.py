@@ -1,6 +1,6 @@
 """The part `Conditions` of the contract of the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from scheduled.core.conditions import Condition, Notice
@@ -58,8 +58,21 @@ class Conditions(Protocol):
         The work does not grow with the number of other notices.
         """
 
-    def due_notices(self, now: Instant, limit: int) -> list[OutboxItem]:
-        """Return the undelivered notices that are due at *now*, oldest first, at most *limit*."""
+    def due_notices(self, now: Instant, limit: int, without: Collection[str] = ()) -> list[OutboxItem]:
+        """Return the undelivered notices that are due at *now*, oldest first, at most *limit*; none to recipients in *without*."""
+
+    def notices_to(self, recipients: Collection[str], prefix: str = "") -> list[OutboxItem]:
+        """Return the undelivered notices to *recipients* of which the upsert key begins with *prefix*, oldest first."""
+
+    def tried_notices(self, now: Instant, claimed: str, unless: Collection[str]) -> list[OutboxItem]:
+        """Return for each recipient the oldest undelivered notice with an attempt that failed, oldest first.
+
+        Notices of which the error begins with one of *unless* do not count, nor do those with the error *claimed* that are
+        not due at *now*.
+        """
+
+    def outbox_size(self) -> tuple[int, int]:
+        """Return how many notices are undelivered, and how often the delivery of one of them was tried, at most."""
 
     def next_delivery(self) -> Instant | None:
         """Return the earliest instant at which a notice is due; None if all are delivered."""
@@ -78,6 +91,9 @@ class Conditions(Protocol):
 
     def put_off(self, item_id: str, next_try: Instant, error: str) -> None:
         """Set the instant of the next attempt, and the last *error*, of a notice; this counts as no attempt."""
+
+    def put_off_due(self, recipient: str, now: Instant, next_try: Instant, error: str) -> None:
+        """Put off, as `put_off` does, all notices to *recipient* that are due at *now*."""
 
     def undelivered(self, item_id: str, next_try: Instant, error: str) -> None:
         """Record a failed delivery with its *error*, and the instant of the next attempt."""

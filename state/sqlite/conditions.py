@@ -1,7 +1,7 @@
 """Running totals, conditions, and the outbox of notices, in SQL."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,16 @@ from scheduled.schedules.zones import Instant
 
 # The conditions must be those of the index outbox_upserts.
 _REPLACE = "DELETE FROM outbox WHERE upsert_key != '' AND recipient = ? AND upsert_key = ? AND id != ?"
+
+# The oldest notice to each recipient of which an attempt failed.
+_TRIED = """
+    WHERE id IN (
+        SELECT id FROM (
+            SELECT id, row_number() OVER (PARTITION BY recipient ORDER BY created_at, id) AS place FROM outbox
+            WHERE tries > 0 AND NOT (last_error = ? AND next_try > ?)
+            AND NOT EXISTS (SELECT 1 FROM json_each(?) WHERE substr(last_error, 1, length(value)) = value))
+        WHERE place = 1)
+"""
 
 # Jump from key to key in the index: there may be many conditions of few jobs.
 _KEYS = """
@@ -147,9 +157,33 @@ class Conditions:
         """See `Conditions.replace_notices`."""
         self._db.execute(_REPLACE, (recipient, upsert_key, item_id))
 
-    def due_notices(self, now: Instant, limit: int) -> list[OutboxItem]:
+    def due_notices(self, now: Instant, limit: int, without: Collection[str] = ()) -> list[OutboxItem]:
         """See `Conditions.due_notices`."""
-        return self._outbox("WHERE next_try <= ?", now, limit)
+        names = _text([*without])
+        return self._outbox(
+            "WHERE next_try <= ? AND recipient NOT IN (SELECT value FROM json_each(?))",
+            now,
+            names,
+            most=limit,
+        )
+
+    def notices_to(self, recipients: Collection[str], prefix: str = "") -> list[OutboxItem]:
+        """See `Conditions.notices_to`."""
+        where, names = "WHERE recipient IN (SELECT value FROM json_each(?))", _text([*recipients])
+        if not prefix:
+            return self._outbox(where, names)
+        # The conditions must be such that the index outbox_upserts is used.
+        of_key = f"{where} AND upsert_key != '' AND upsert_key >= ? AND upsert_key < ? || char(1114111)"
+        return self._outbox(of_key, names, prefix, prefix)
+
+    def tried_notices(self, now: Instant, claimed: str, unless: Collection[str]) -> list[OutboxItem]:
+        """See `Conditions.tried_notices`."""
+        return self._outbox(_TRIED, claimed, now, _text([*unless]))
+
+    def outbox_size(self) -> tuple[int, int]:
+        """See `Conditions.outbox_size`."""
+        number, tries = self._db.execute("SELECT count(*), coalesce(max(tries), 0) FROM outbox").fetchone()
+        return int(number), int(tries)
 
     def next_delivery(self) -> Instant | None:
         """See `Conditions.next_delivery`."""
@@ -158,12 +192,12 @@ class Conditions:
 
     def outbox(self) -> list[OutboxItem]:
         """See `Conditions.outbox`."""
-        return self._outbox("WHERE ?", True, -1)
+        return self._outbox("")
 
-    def _outbox(self, where: str, value: int, limit: int) -> list[OutboxItem]:
+    def _outbox(self, where: str, *values: str | int, most: int = -1) -> list[OutboxItem]:
         rows = self._db.execute(
             f"SELECT id, notice, host, tries, next_try, last_error FROM outbox {where} ORDER BY created_at, id LIMIT ?",  # noqa: S608 - constants
-            (value, limit),
+            (*values, most),
         )
         return [
             OutboxItem(
@@ -200,4 +234,11 @@ class Conditions:
         """See `Conditions.put_off`."""
         self._db.execute(
             "UPDATE outbox SET next_try = ?, last_error = ? WHERE id = ?", (next_try, error, item_id)
+        )
+
+    def put_off_due(self, recipient: str, now: Instant, next_try: Instant, error: str) -> None:
+        """See `Conditions.put_off_due`."""
+        self._db.execute(
+            "UPDATE outbox SET next_try = ?, last_error = ? WHERE recipient = ? AND next_try <= ?",
+            (next_try, error, recipient, now),
         )

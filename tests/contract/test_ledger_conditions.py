@@ -1,5 +1,6 @@
 """The contract of every ledger for totals, conditions and notices."""
 
+from scheduled.core.conditions import Notice
 from scheduled.core.keys import JobKey
 from tests.fixtures.ledgers import a_condition, a_notice
 
@@ -95,3 +96,76 @@ def test_a_notice_is_put_off_without_counting_an_attempt(ledger):
 
     (item,) = ledger.outbox()
     assert (item.tries, item.next_try, ledger.next_delivery()) == (0, 50, 50)
+
+
+def to(recipient, **values):
+    return Notice(recipient=recipient, subject="s", body="b", **values)
+
+
+def ids(items):
+    return [item.id for item in items]
+
+
+def test_all_due_notices_of_a_recipient_are_put_off_at_once(ledger):
+    with ledger.transaction():
+        for item_id, recipient, at in (
+            ("a", "ops", 5.0),
+            ("b", "ops", 7.0),
+            ("c", "ops", 9.0),
+            ("d", "x", 5.0),
+        ):
+            ledger.post(item_id, to(recipient), at)
+        ledger.put_off_due("ops", 7, 50, "later")
+
+    found = [(item.id, item.tries, item.next_try, item.error) for item in ledger.outbox()]
+    assert found == [("a", 0, 50, "later"), ("d", 0, 5, ""), ("b", 0, 50, "later"), ("c", 0, 9, "")]
+
+
+def test_due_notices_to_other_recipients_are_found_behind_those_to_some(ledger):
+    with ledger.transaction():
+        for number, recipient in enumerate(("ops", "ops", "x", "ops", "y")):
+            ledger.post(str(number), to(recipient), float(number))
+
+    assert ids(ledger.due_notices(9, 2)) == ["0", "1"]
+    assert ids(ledger.due_notices(9, 2, ["ops"])) == ["2", "4"]
+    assert ids(ledger.due_notices(9, 2, {"ops", "x"})) == ["4"]
+
+
+def test_the_notices_to_a_recipient_are_found_by_the_beginning_of_their_key(ledger):
+    keys = ("", "k", "k:1", "l", "j", "K:1")
+    with ledger.transaction():
+        for number, key in enumerate(keys):
+            ledger.post(str(number), to("ops", upsert_key=key), float(number))
+        ledger.post("other", to("x", upsert_key="k"), 9.0)
+
+    assert ids(ledger.notices_to(["ops", "x"])) == ["0", "1", "2", "3", "4", "5", "other"]
+    assert ids(ledger.notices_to(["ops"])) == ["0", "1", "2", "3", "4", "5"]
+    assert (ids(ledger.notices_to(["ops"], "k")), ids(ledger.notices_to(["ops"], "k:"))) == (
+        ["1", "2"],
+        ["2"],
+    )
+
+
+def test_the_oldest_notice_to_each_recipient_that_was_tried(ledger):
+    with ledger.transaction():
+        for number, recipient in enumerate(("a", "b", "a", "a", "c", "c", "d", "e")):
+            ledger.post(str(number), to(recipient), float(number))
+        for item_id, next_try, error in (
+            ("1", 50, "refused"), ("2", 50, "refused"), ("3", 50, "refused"), ("4", 50, "left"), ("5", 9, "sent"),
+            ("6", 10, "sent"), ("7", 50, "left: x"),
+        ):  # fmt: skip
+            ledger.undelivered(item_id, next_try, error)
+
+    assert ids(ledger.tried_notices(9, "sent", ["left", "none"])) == ["1", "2", "5"]
+    assert ids(ledger.tried_notices(10, "sent", [])) == ["1", "2", "4", "6", "7"]
+
+
+def test_the_size_of_the_outbox(ledger):
+    sizes = [ledger.outbox_size()]
+    with ledger.transaction():
+        for item_id in ("a", "b"):
+            ledger.post(item_id, a_notice(), 7.0)
+        for _ in range(3):
+            ledger.undelivered("a", 400, "no")
+
+    assert [*sizes, ledger.outbox_size()] == [(0, 0), (2, 3)]

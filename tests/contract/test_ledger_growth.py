@@ -77,6 +77,8 @@ def prune(ledger):
         (fill_jobs, lambda ledger: ledger.job_states([KEY])),
         (fill_jobs, lambda ledger: ledger.job_rows([KEY])),
         (fill_outbox, lambda ledger: ledger.due_notices(10**9, 5)),
+        (fill_outbox, lambda ledger: ledger.due_notices(10**9, 5, ["ops"])),
+        (fill_outbox, lambda ledger: ledger.notices_to(["@flow"], "key")),
         (fill_outbox, lambda ledger: ledger.next_delivery()),
         (fill_outbox, lambda ledger: ledger.replace_notices("@flow", "key", "id")),
         (fill_conditions, lambda ledger: ledger.condition_count(KEY)),

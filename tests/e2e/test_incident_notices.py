@@ -84,3 +84,26 @@ def test_a_notice_that_waits_is_not_repeated_by_the_next_ticks(world: World, sen
 
     assert [len(texts) for texts in found] == [1, 0, 0]
     assert json.loads(world.run("notices", "--json", at=at("09:21")).stdout) == []
+
+
+def test_a_recovery_does_not_replace_a_notice_about_several_jobs_that_waits(world: World, sent) -> None:
+    configure, tick = sent
+    jobs = "".join(
+        f'[jobs.{name}]\nevery = "5m"\ncommand = "[ ! -e {name.upper()} ]"\ncwd = "{world.root}"\n'
+        for name in ("a", "b", "c")
+    )
+    configure("", '[[notify.routes]]\nto = ["ops"]\n' + jobs)
+    inbox, away = world.config.parent / "inbox", world.config.parent / "away"
+    inbox.rename(away)  # the channel does not work
+    for name in ("A", "B", "C"):
+        (world.root / name).touch()
+    world.run("run", at=at("09:05"))
+    (world.root / "A").unlink()
+    world.run("run", at=at("09:10"))
+    waiting = [one["subject"] for one in json.loads(world.run("notices", "--json", at=at("09:11")).stdout)]
+    away.rename(inbox)
+    found = tick("09:30")
+
+    assert waiting == ["a, b, c: failed", "a: up again"]
+    assert ["3 jobs at once: a, b, c" in text for text in found] == [True, False]
+    assert "a: up again" in found[1]

@@ -1,6 +1,6 @@
 """Deliver each notice by its recipient: an address is a mailbox of the workspace, any other name a channel."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 
 import msgspec
@@ -27,7 +27,8 @@ class DispatchRoute:
     """Opens the route to the mailboxes for the first notice to one, and imports a channel for the first notice to it."""
 
     def __init__(self, settings: RouteSettings) -> None:
-        self._settings = settings
+        # A command that prints a URL is run once for all notices.
+        self._settings = msgspec.structs.replace(settings, secret=cache(settings.secret))
         self._mailed = False
 
     def deliver(self, item: OutboxItem) -> None:

@@ -11,6 +11,7 @@ from scheduled.notify.routes.base import Message, RouteSettings
 from scheduled.state.files import sync_directory, write_all
 from scheduled.state.locks import exclusive
 
+LAST = 1_048_576  # bytes of a file: about as much as one tick appends
 DIRECTORY = "memory"  # of the state directory, if the channel has no path
 LINES, SECTIONS, LOCK = "session_log.jsonl", "session_log.md", ".session_log.lock"
 
@@ -41,10 +42,14 @@ def _section(message: Message, at: str) -> str:
 
 
 def _append(path: Path, notice_id: str, text: str) -> None:
-    """Append *text* to the file, unless it has the id; after a line that was written in part, begin a new one."""
+    """Append *text* to the file, unless its end has the id; after a line that was written in part, begin a new one.
+
+    A notice comes again soon, if at all: its tick was killed before it recorded that it was delivered.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with open(fd, "rb", closefd=False) as file:
+            file.seek(max(0, os.fstat(fd).st_size - LAST))
             known = file.read()
         if notice_id.encode() not in known:
             begun = known and not known.endswith(b"\n")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduled.core.channels import LONGEST_TIMEOUT
 from scheduled.core.conditions import Notice
 from scheduled.core.event_notices import EventRoutes
 from scheduled.core.events import Event
@@ -9,6 +10,7 @@ from scheduled.core.routing import Rule
 from scheduled.notify import outbox
 from scheduled.notify.routes.base import UndeliverableError, WaitingError
 from scheduled.schedules.zones import DAY
+from tests.fixtures.counting import Transactions
 from tests.fixtures.ledgers import LEDGERS
 
 
@@ -41,7 +43,7 @@ class Route:
 
 
 def deliver(ledger, send, now, log=None):
-    return outbox.deliver(ledger, lambda: Route(send), now, [].append if log is None else log.append)
+    return outbox.deliver(ledger, lambda: Route(send), lambda: now, [].append if log is None else log.append)
 
 
 def posted(ledger, *recipients):
@@ -101,7 +103,7 @@ def test_the_route_is_finished_once_if_anything_was_delivered(ledger, reachable,
     posted(ledger, "@a", "@b")
     route = Route(lambda item: reachable.index(item.notice.recipient))
 
-    outbox.deliver(ledger, lambda: route, 100, print)
+    outbox.deliver(ledger, lambda: route, lambda: 100, print)
 
     assert route.finished == finished
 
@@ -110,7 +112,18 @@ def test_no_route_is_opened_if_nothing_is_due(ledger):
     posted(ledger, "@gone")
     deliver(ledger, lambda item: {}[item.id], 0)
 
-    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), 299, print) == []
+    assert outbox.deliver(ledger, lambda: pytest.fail("opened"), lambda: 299, print) == []
+
+
+def test_a_route_that_cannot_be_opened_is_no_failure_of_a_channel(ledger):
+    to_channel(ledger, "a")
+
+    def broken():
+        raise ValueError("no adapter")
+
+    with pytest.raises(ValueError, match="no adapter"):
+        outbox.deliver(ledger, broken, lambda: 100, print)
+    assert ledger.outbox()[0].tries == 0
 
 
 def test_a_notice_that_can_never_be_delivered_is_dropped_with_a_line_in_the_log(ledger):
@@ -143,7 +156,7 @@ def test_a_route_learns_which_deliveries_the_ledger_recorded(ledger):
     posted(ledger, "@gone", "@b")
     route = Route(lambda item: ["@b"].index(item.notice.recipient))
 
-    outbox.deliver(ledger, lambda: route, 100, print)
+    outbox.deliver(ledger, lambda: route, lambda: 100, print)
 
     assert route.known == ["id1"]
 
@@ -182,14 +195,25 @@ def test_a_notice_to_a_channel_is_claimed_before_it_is_sent(ledger):
 
     def send(_item):
         (now,) = ledger.outbox()
-        seen.append(
-            (now.tries, now.next_try, outbox.deliver(ledger, lambda: Route(seen.append), 100, seen.append))
-        )
+        seen.append((now.tries, now.next_try, deliver(ledger, seen.append, 100, seen)))
         raise OSError("refused")
 
     assert deliver(ledger, send, 100) == ["ops: its notices are not delivered: refused (scheduled notices)"]
-    assert seen == [(1, 100 + outbox.FIRST_RETRY, [])]
+    assert seen == [(1, 100 + LONGEST_TIMEOUT + outbox.MARGIN, [])]
     assert [(item.tries, item.next_try) for item in ledger.outbox()] == [(1, 100 + outbox.FIRST_RETRY)]
+
+
+def test_a_claim_holds_until_after_the_timeout_of_the_channel_also_if_the_notices_before_took_long(ledger):
+    to_channel(ledger, "a", "b", "c")
+    now, claims = [100], []
+
+    def send(item):
+        now[0] += LONGEST_TIMEOUT
+        claims.append((item.id, item.id not in {due.id for due in ledger.due_notices(now[0], 9)}))
+
+    outbox.deliver(ledger, lambda: Route(send), lambda: now[0], print)
+
+    assert claims == [("a", True), ("b", True), ("c", True)]
 
 
 def test_a_notice_that_another_tick_has_claimed_is_not_sent(ledger):
@@ -239,6 +263,40 @@ def test_other_channels_and_mailboxes_are_not_held_up_by_one_that_fails(ledger):
         sent.append(item.notice.recipient)
 
     assert (len(deliver(ledger, send, 100)), sorted(sent)) == (2, ["@flow", "ops"])
+
+
+def test_a_backlog_for_a_dead_channel_holds_up_no_newer_notice_to_another_one(ledger, monkeypatch):
+    monkeypatch.setattr(outbox, "MOST", 10)
+    to_channel(ledger, *(f"old{number}" for number in range(30)), recipient="dead")
+    to_channel(ledger, *(f"shown{number}" for number in range(30)), recipient="stderr")
+    with ledger.transaction():
+        ledger.claim_notice("old20", 100, 900, "another tick sends it")
+        for number in range(12):
+            ledger.post(f"new{number}", Notice(recipient="ops", subject="new", body=""), 90.0 + number / 100)
+    tried = []
+
+    def send(item):
+        tried.append(item.id)
+        if item.notice.recipient == "dead":
+            raise OSError("refused")
+
+    outbox.deliver(ledger, lambda: Route(send), lambda: 100, print, lambda: ["stderr"])
+
+    assert tried == ["old0", "old1", *(f"new{number}" for number in range(8))]
+    waiting = {item.id: item for item in ledger.outbox()}
+    later = 100 + outbox.FIRST_RETRY
+    assert {one.next_try for one in waiting.values() if one.notice.recipient == "dead"} == {later, 900}
+    assert (waiting["old20"].error, waiting["old2"].tries) == ("another tick sends it", 0)
+    assert ledger.next_delivery() <= 100
+
+
+def test_the_work_for_a_dead_channel_does_not_grow_with_its_notices(ledger, monkeypatch):
+    to_channel(ledger, *(f"id{number}" for number in range(50)), recipient="dead")
+    counted = Transactions(ledger, monkeypatch)
+
+    deliver(ledger, lambda item: {}[item.id], 100)
+
+    assert len(counted.rows) == 2 * outbox.MOST_FAILURES + 1
 
 
 def test_a_notice_that_waits_is_no_error_and_is_dropped_with_a_line_in_the_log_after_about_a_day(ledger):

@@ -9,7 +9,8 @@ from scheduled.core.channels import Channel, with_built_in
 from scheduled.core.conditions import Notice
 from scheduled.core.notice_text import Templates
 from scheduled.core.records import OutboxItem
-from scheduled.notify.routes import apprise_url, registry
+from scheduled.notify.adapter import Answer, Answers
+from scheduled.notify.routes import apprise_url, memory, registry
 from scheduled.notify.routes.base import ChannelError, RouteSettings, UndeliverableError, WaitingError
 
 SECRET = "s3cretOfTheEnvironment"
@@ -84,6 +85,19 @@ def test_one_file_that_lacks_the_notice_gets_it(tmp_path):
     assert "<!-- id1 -->" in (tmp_path / "memory/session_log.md").read_text()
 
 
+def test_a_memory_is_read_from_its_end_only(tmp_path):
+    """It grows for ever; a repeated notice is among the last ones."""
+    (tmp_path / "memory").mkdir()
+    files = [tmp_path / "memory" / name for name in (memory.LINES, memory.SECTIONS)]
+    for path in files:
+        path.write_text(f"id1\n{'x' * memory.LAST}\nid2\n")
+    route = opened(tmp_path)
+    for item_id in ("id1", "id2"):
+        route.deliver(item("memory", item_id))
+
+    assert [[path.read_text().count(name) for name in ("id1", "id2")] for path in files] == [[2, 1], [2, 1]]
+
+
 def test_a_memory_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path):
     (tmp_path / "memory").write_text("")
 
@@ -129,6 +143,23 @@ def test_a_source_that_holds_no_url_is_named_without_its_content(tmp_path):
     assert (
         str(error.value) == "file:~/url: its content is not one URL such as ntfys://ntfy.sh/topic; correct it"
     )
+
+
+def test_the_source_of_a_url_is_read_once_for_all_notices_and_channels(tmp_path, monkeypatch):
+    monkeypatch.setattr(apprise_url, "find_spec", lambda _: True)
+    answers = Answers([Answer("")])
+    sent, asked = [], []
+    monkeypatch.setattr(apprise_url, "call", lambda _adapter, _name, calls: sent.extend(calls) or answers)
+    channels = [
+        Channel(name=name, kind="url", source=source)
+        for name, source in (("a", "command:x"), ("b", "command:x"), ("c", "command:y"))
+    ]
+    route = opened(tmp_path, *channels, secret=lambda source: asked.append(source) or f"json://{source[-1]}/")
+    for name in ("a", "a", "b", "c"):
+        route.deliver(item(name))
+
+    assert asked == ["command:x", "command:y"]
+    assert [one.keywords["url"] for one in sent] == ["json://x/", "json://x/", "json://x/", "json://y/"]
 
 
 def mails(sample, name="FLOW"):
