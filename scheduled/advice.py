@@ -18,7 +18,8 @@ from scheduled.printable import printable
 MESSAGES = frozenset(
     {"problem", "problems", "warnings", "reason", "sentence", "last_outcome", "text", "error", "config_error"}
 )
-_COMMAND = r"(?<=[`(])scheduled(?= [a-z])"
+# In backquotes, or in parentheses, also behind another remark in them: `(not now; scheduled history a)`.
+_COMMAND = r"(?<=[`(])scheduled(?= [a-z])|(?<=; )scheduled(?= [a-z-]+ [^()`;]+\))"
 _instance: list[Path] = []  # the paths of the instance of this process, if it is not the default one
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scheduled import brief
+from scheduled.advice import complete
 from scheduled.engine.heartbeat import cadence, installed_at
 from scheduled.notify.problems import OWNER
 from scheduled.printable import printable
@@ -18,7 +19,8 @@ def content(ledger: Ledger, beat: int | None) -> bytes:
     """Return the content of the file, with the last heartbeat *beat* (UTC nanoseconds)."""
     found = cadence(ledger, beat)
     since = None if found.source == "assumed" else installed_at(ledger) or 0
-    problems = [printable(str(item.condition.payload.get("text", ""))) for item in ledger.conditions(OWNER)]
+    texts = [str(item.condition.payload.get("text", "")) for item in ledger.conditions(OWNER)]
+    problems = [printable(complete(text)) for text in texts]
     return brief.text(found.seconds, since, problems)
 
 
@@ -43,4 +45,4 @@ def refused(root: Path, reason: str) -> None:
         path = root / brief.FILE
         first = path.read_bytes().split(b"\n")[0] if path.exists() else UNKNOWN
         text = f"the configuration was refused, so no job runs: {reason} (scheduled check)"
-        write(root, first + b"\n" + printable(text).encode(errors="replace") + b"\n")
+        write(root, first + b"\n" + printable(complete(text)).encode(errors="replace") + b"\n")

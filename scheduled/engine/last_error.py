@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from scheduled.advice import complete
 from scheduled.core.events import Event
 from scheduled.notify import problems
 from scheduled.state.last_error import META, LastError
@@ -16,7 +17,7 @@ def note_failed(ledger: Meta, failed: Sequence[Event], now: float) -> None:
     _remember(
         ledger,
         LastError(
-            text=problems.failed([event])[0],
+            text=complete(problems.failed([event])[0]),
             at=now,
             job=str(event.payload["job"]),
             target=str(event.payload.get("target") or "") or None,
@@ -28,7 +29,7 @@ def note_failed(ledger: Meta, failed: Sequence[Event], now: float) -> None:
 def note_tick(ledger: Meta, texts: Sequence[str], now: float) -> None:
     """Record the last of *texts*: what the tick could not do."""
     if texts:
-        _remember(ledger, LastError(text=texts[-1], at=now))
+        _remember(ledger, LastError(text=complete(texts[-1]), at=now))
 
 
 def _remember(ledger: Meta, found: LastError) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from scheduled.advice import complete
 from scheduled.core.events import Event
 from scheduled.core.incidents import Message
 from scheduled.core.jobs import job_of
@@ -55,5 +56,5 @@ def _printed(runtime: Runtime, text: str, key: JobKey, run_id: str, attempt: int
     shown = data.decode(errors="replace")
     if size > len(data):
         cut = shown.partition("\n")[2] or shown
-        shown = f"[the last part; `scheduled logs {run_id}` prints all of it]\n{cut}"
+        shown = complete(f"[the last part; `scheduled logs {run_id}` prints all of it]\n") + cut
     return Printed(text=text, job=key.job, target=key.target, run_id=run_id, output=shown)

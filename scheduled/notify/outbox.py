@@ -181,11 +181,16 @@ def failing(channel: str, error: str) -> str:
 
 
 def failing_channels(ledger: Conditions, now: float) -> dict[str, str]:
-    """Return a text for each channel that failed for a notice that waits, by the channel's name."""
+    """Return a text for each channel that failed for a notice that waits, by the channel's name.
+
+    That a tick was killed while it sent one, once, is no fault of the channel.
+    """
     if ledger.next_delivery() is None:
         return {}
     found = {
-        item.notice.recipient: item.error for item in ledger.tried_notices(int(now), SENDING, (LEFT, WAITS))
+        item.notice.recipient: item.error
+        for item in ledger.tried_notices(int(now), SENDING, (LEFT, WAITS))
+        if item.error != SENDING or item.tries > 1
     }
     return {name: failing(name, error) for name, error in found.items() if not is_mailbox(name)}
 

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import msgspec
 
+from scheduled.advice import complete
 from scheduled.core.channels import Channel
 from scheduled.core.conditions import is_mailbox
 from scheduled.core.notice_text import Rendered, rendered
@@ -57,7 +58,7 @@ class DispatchRoute:
     def text(self, item: OutboxItem) -> Rendered:
         """Return the text of a notice as it is sent, with secrets of the environment masked."""
         found = rendered(item.notice, self._settings.host, self._settings.templates)
-        return Rendered(self._mask.text(found.subject), self._mask.text(found.body))
+        return Rendered(self._mask.text(found.subject), self._mask.text(complete(found.body)))
 
     @cached_property
     def _mailboxes(self) -> Route:

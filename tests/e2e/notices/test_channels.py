@@ -165,8 +165,9 @@ def test_a_tick_that_is_killed_while_it_sends_does_not_send_again_at_once(world)
     world.run("run")
     at_once = got.read_text()
     make_due(world)
-    world.run("run")
+    again = world.run("run")
 
+    assert "not delivered" not in again.stderr
     assert (killed.returncode, at_once, got.read_text(), waiting(world)) == (-9, "x\n", "x\nx\n", [])
 
 
