@@ -247,8 +247,7 @@ def test_only_people_get_the_address_that_answers(configured):
     done = world.run("run", "--json", at=f"{DAY} 09:00:00")
 
     address = f"https://x.example/answer/{SLOT}"
-    assert address in (sent := (world.root / "wall").read_text())
-    assert f"--config {world.config} --state {world.state} approve {SLOT}`" in sent
+    assert address in (world.root / "wall").read_text()
     assert address not in (world.state / "memory" / "session_log.jsonl").read_text()
     assert (address in done.stderr, address in done.stdout) == (True, True)
     assert address not in str(json.loads(done.stdout)["problems"])

@@ -23,6 +23,8 @@ def other(monkeypatch):
     [
         ("use `scheduled rerun a`, or `scheduled skip a`", f"use `scheduled {OPTIONS} rerun a`, or `scheduled {OPTIONS} skip a`"),
         ("a: failed (scheduled logs a)", f"a: failed (scheduled {OPTIONS} logs a)"),
+        ("a: waits (not now; scheduled history a)", f"a: waits (not now; scheduled {OPTIONS} history a)"),
+        ("it was skipped; scheduled runs jobs", "it was skipped; scheduled runs jobs"),
         ("scheduled runs jobs; not scheduled yet", "scheduled runs jobs; not scheduled yet"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled import advice
 from scheduled.core.channels import Channel, with_built_in
 from scheduled.core.conditions import Notice
 from scheduled.core.notice_text import Templates
@@ -45,6 +46,14 @@ def opened(tmp_path, *channels, **values):
 
 def lines(directory):
     return [json.loads(line) for line in (directory / "session_log.jsonl").read_text().splitlines()]
+
+
+def test_commands_in_a_notice_reach_this_instance(tmp_path, monkeypatch):
+    monkeypatch.setattr(advice, "_program", lambda: "scheduled")
+    monkeypatch.setattr(advice, "_instance", [Path("/a.toml"), advice.state_path(None)])
+    found = opened(tmp_path).text(item("memory", body="a: failed (scheduled logs a)"))
+
+    assert found.body.startswith("a: failed (scheduled --config /a.toml logs a)")
 
 
 def test_session_memory_gets_each_notice_once_as_json_and_as_markdown(tmp_path):
