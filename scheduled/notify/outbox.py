@@ -160,7 +160,7 @@ def _not_delivered(
     final = isinstance(error, UndeliverableError) or item.tries + 1 >= most
     with ledger.transaction():
         if final:
-            ledger.delivered(item.id)
+            _drop(ledger, item)
         elif is_mailbox(item.notice.recipient):
             ledger.undelivered(item.id, now + _pause(item.tries), str(error))
         else:
@@ -173,6 +173,19 @@ def _not_delivered(
     if final or is_mailbox(item.notice.recipient):
         return f"{named} {'dropped' if final else 'not delivered'}: {error}"
     return failing(item.notice.recipient, str(error))
+
+
+def _drop(ledger: Ledger, item: OutboxItem) -> None:
+    """Remove a notice that is given up. If it was the last one to its channel, the incident ends without a recovery."""
+    ledger.delivered(item.id)
+    name = item.notice.recipient
+    if not ledger.notices_to([name]):
+        ledger.drop_incidents([key_of_channel(name)])
+
+
+def key_of_channel(name: str) -> str:
+    """Return the key of the problem that the channel *name* fails."""
+    return f"channel:{name}"
 
 
 def failing(channel: str, error: str) -> str:

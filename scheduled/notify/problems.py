@@ -183,7 +183,8 @@ def current(
     channels = outbox.failing_channels(ledger, now)
     failing_channels = {name: printable(text) for name, text in channels.items()}
     found |= {
-        f"channel:{name}": Trouble(text=text, kind="channel") for name, text in failing_channels.items()
+        outbox.key_of_channel(name): Trouble(text=text, kind="channel")
+        for name, text in failing_channels.items()
     }
     found = {name: _with_cause(jobs, trouble, found) for name, trouble in found.items()}
     for text in map(printable, messages):

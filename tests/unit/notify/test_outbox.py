@@ -6,6 +6,7 @@ from scheduled.core.channels import LONGEST_TIMEOUT
 from scheduled.core.conditions import Notice
 from scheduled.core.event_notices import EventRoutes
 from scheduled.core.events import Event
+from scheduled.core.incidents import Incident
 from scheduled.core.routing import Rule
 from scheduled.notify import outbox
 from scheduled.notify.routes.base import UndeliverableError, WaitingError
@@ -341,3 +342,21 @@ def test_a_channel_is_failing_as_long_as_a_notice_waits_that_it_refused(ledger):
     assert [*seen, outbox.failing_channels(ledger, 200)] == [{}, expected, expected]
     deliver(ledger, lambda _: None, 100_000)
     assert (ledger.outbox(), outbox.failing_channels(ledger, 200)) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("error", "known"), [(OSError("refused"), True), (UndeliverableError("gone"), False)]
+)
+def test_a_channel_that_gets_no_more_notices_has_not_recovered(ledger, error, known):
+    to_channel(ledger, "a", recipient="ops")
+    with ledger.transaction():
+        ledger.put_incident(Incident(name="channel:ops", since=1.0))
+
+    def send(item):
+        if item.id == "a":
+            raise error
+        raise OSError("refused")
+
+    deliver(ledger, send, 100)
+
+    assert ("channel:ops" in ledger.incidents()) == known
