@@ -55,12 +55,16 @@ class Announcement(msgspec.Struct, kw_only=True):
 
 
 class TickFacts(NamedTuple):
-    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name."""
+    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name.
+
+    *troubles* are those that it looked for outside of a transaction, by key.
+    """
 
     messages: list[str]
     undelivered: list[str]
     events: list[Event]
     tick: str
+    troubles: Mapping[str, Trouble] = {}
 
 
 def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> Announcement:
@@ -138,10 +142,7 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import pings
 
         found |= pings.troubles(runtime, ledger, now)
-    if config.notify.deadman or runtime.paths.has_deadman():
-        from scheduled.engine import deadman
-
-        found |= deadman.prepare(runtime)
+    found |= facts.troubles
     if (url := config.interfaces.web.external_url) is not None:
         found = _with_links(runtime, ledger, url, found)
     known = {trouble.text for trouble in found.values()}
