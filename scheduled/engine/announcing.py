@@ -53,6 +53,16 @@ class Announcement(msgspec.Struct, kw_only=True):
     undelivered: list[str] = []
     broken_at: Instant | None = None
 
+    def add(self, later: "Announcement") -> None:
+        """Add what the same tick announced *later*."""
+        self.problems += later.problems
+        self.recoveries += later.recoveries
+        self.outputs += later.outputs
+        self.undelivered += later.undelivered
+        self.posted |= later.posted
+        self.kept |= later.kept
+        self.broken_at = later.broken_at
+
 
 class TickFacts(NamedTuple):
     """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name.
