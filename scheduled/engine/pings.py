@@ -111,8 +111,11 @@ class Pings:
         return [*(ping for ping in waiting if alive[ping.tick]), *taken]
 
     def _is_too_old(self, ping: Ping) -> bool:
-        """Return whether *ping* waits for too long to be sent, with a line in the log if it does."""
-        if 0 <= int(clock.now()) - ping.at < KEPT:
+        """Return whether *ping* waits for too long to be sent, with a line in the log if it does.
+
+        If the clock was set back, its age is not known: it is sent rather than lost.
+        """
+        if int(clock.now()) - ping.at < KEPT:
             return False
         self._runtime.log_line("WARNING", f"heartbeat given up after an hour: {ping.text}")
         return True

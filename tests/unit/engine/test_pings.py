@@ -146,6 +146,20 @@ def test_the_next_tick_of_cron_takes_over_and_the_one_after_it_does_not(ledger, 
     assert waiting(ledger) == [("a-1", "fail", "t")]
 
 
+@pytest.mark.parametrize(("later", "kept"), [(3599, True), (3600, False), (-1, True), (-(10**6), True)])
+def test_a_ping_is_repeated_for_an_hour_also_if_the_clock_is_set_back(
+    ledger, runtime, monkeypatch, later, kept
+):
+    Pings(runtime, "p", sends=False).note(ledger, [event("job_completed", status="success")])
+    at = pings.clock.now() + later
+    monkeypatch.setattr(pings.clock, "now", lambda: at)
+    found = Pings(runtime, "t", sends=True)
+    found.note(ledger, [])
+
+    assert bool(waiting(ledger)) == kept
+    assert bool(runtime.log) != kept
+
+
 def test_a_trouble_begins_after_an_hour_and_ends_with_the_key(ledger, runtime):
     ledger.remember(FAILING, json.dumps({"a": [1000, "refused"], "": [5000, "x"], "gone": [1, "x"]}))
 
