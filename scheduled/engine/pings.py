@@ -34,7 +34,7 @@ SENT_AT = "tick_pinged_at"
 LAST_LINES = 9_000  # bytes of the output
 TOTAL, LEFT = 10.0, 4.0  # seconds for all pings of a tick after its jobs, and those that are left for its own
 BY_HAND = "manual"
-EACH = 3  # heartbeats that are not received and have a trouble each: more have one cause, most likely
+SIGN = "heartbeats are not received"  # of all of them: they have one cause, most likely, and share notices
 
 _waiting = msgspec.json.Decoder(list[Ping]).decode
 _failing = msgspec.json.Decoder(dict[str, tuple[Instant, str]]).decode
@@ -274,7 +274,7 @@ def next_due(runtime: "Runtime", ledger: Meta, now: Instant) -> list[Instant]:
 
 
 def troubles(runtime: "Runtime", ledger: Meta, now: float) -> dict[str, Trouble]:
-    """Return a trouble for each job, and for the tick, of which no ping was received for an hour; one for many of them."""
+    """Return a trouble for each job, and for the tick, of which no ping was received for an hour."""
     found = {}
     for label, (since, problem) in failing_in(ledger).items():
         key = _key_of(runtime, label)
@@ -284,11 +284,8 @@ def troubles(runtime: "Runtime", ledger: Meta, now: float) -> dict[str, Trouble]
         where = f"scheduled show {key.job}" if label else "scheduled check"
         text = f"{_what(label)} has not been received since {at}: {problem} ({where})"
         name = f"heartbeat:{label}" if label else "tick:heartbeat"
-        found[name] = Trouble(text=text, kind="heartbeat", subject=key, priority="normal")
-    if len(found) <= EACH:
-        return found
-    text = f"{len(found)} heartbeats are not received; the first: {next(iter(found.values())).text}"
-    return {"tick:heartbeats": Trouble(text=text, kind="heartbeat", priority="normal")}
+        found[name] = Trouble(text=text, kind="heartbeat", subject=key, priority="normal", sign=SIGN)
+    return found
 
 
 def _key_of(runtime: "Runtime", label: str) -> JobKey | None:
