@@ -11,7 +11,6 @@ from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
 from scheduled.core.incidents import Policy
 from scheduled.core.jobs import Action, Job
-from scheduled.core.keys import JobKey
 from scheduled.core.pings import EVERY
 from scheduled.engine import pings
 from scheduled.engine.pings import FAILING, SENT_AT, WAITING, Pings
