@@ -286,18 +286,16 @@ def is_idle(argv: list[str]) -> bool:
 
 
 def in_child(work: "Callable[[], None]") -> int:
-    """Do *work* in a forked child, which dies after HANGS seconds; return its pid. Its exit code is 0, or the errno."""
+    """Do *work* in a forked child, which dies after HANGS seconds; return its pid. Its exit code is 0 if it was done."""
     pid = posix.fork()
     if pid == 0:
-        code = 255
+        code = 1
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
             signal.alarm(HANGS)
             work()
             code = 0
-        except OSError as error:
-            code = error.errno or code
         finally:
             posix._exit(code)  # noqa: SLF001 - its public name is in `os`
     return pid
@@ -311,6 +309,6 @@ def _touched(link: bytes, now_ns: int) -> bool:
         return True  # no file is configured
     try:
         pid = in_child(lambda: posix.utime(link, ns=(now_ns, now_ns)))
-    except OSError:
+        return posix.waitpid(pid, 0)[1] == 0
+    except OSError:  # it can't be forked, or SIGCHLD is ignored, so that nothing is known of it
         return False
-    return posix.waitpid(pid, 0)[1] == 0

@@ -6,7 +6,6 @@ An idle tick has no configuration: it touches what a link in the state directory
 import errno
 import os
 import select
-import signal
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,23 +68,34 @@ def _bounded(work: Callable[[], None]) -> int:
 
     Whether a file system answers is not known before it is asked, so that this costs a process also with a local one.
     """
-    pid = idle.in_child(lambda: _without_descriptors(work))
-    ended = os.pidfd_open(pid)
+    answers, answer = os.pipe()
     try:
+        try:
+            pid = idle.in_child(lambda: _answer(work, answer))
+        finally:
+            os.close(answer)
         poll = select.poll()
-        poll.register(ended, select.POLLIN)
+        poll.register(answers, select.POLLIN)
         if not poll.poll((idle.HANGS + SPARE) * 1000):
             return errno.ETIMEDOUT  # not even a signal ends it
+        found = os.read(answers, 1)
     finally:
-        os.close(ended)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return errno.ETIMEDOUT if code == -signal.SIGALRM else abs(code)
+        os.close(answers)
+    with suppress(ChildProcessError):  # SIGCHLD is ignored
+        os.waitpid(pid, 0)
+    return found[0] if found else errno.ETIMEDOUT
 
 
-def _without_descriptors(work: Callable[[], None]) -> None:
-    """Do *work* without the locks of the tick, which a child that hangs would hold for longer than the tick."""
-    os.closerange(0, MAX_FDS)
-    work()
+def _answer(work: Callable[[], None], answer: int) -> None:
+    """Do *work*, and write its errno to *answer*; without the locks of the tick, which a child that hangs would hold for longer."""
+    os.closerange(0, answer)
+    os.closerange(answer + 1, MAX_FDS)
+    code = 0
+    try:
+        work()
+    except OSError as error:
+        code = error.errno or errno.EIO
+    os.write(answer, bytes([code]))
 
 
 def _link(paths: Paths) -> Path:

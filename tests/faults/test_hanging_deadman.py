@@ -67,6 +67,26 @@ def test_the_last_thing_of_a_tick_does_not_hang_either(world, monkeypatch):
     assert deadman.touch(Paths(world.state, world.config)) is None
 
 
+def test_a_parent_that_ignores_its_children_gets_the_answer(world, file):
+    """cron, or what started it, may have set SIGCHLD to be ignored; the children of a process inherit that."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert invoke(world, "run").err == ""
+        link = os.fsencode(world.state / "deadman")
+        assert os.readlink(link) == os.fsencode(file)
+        assert not idle._touched(link, 10**18)
+        file.unlink()
+        file.mkdir()
+        found = deadman.prepare(
+            SimpleNamespace(
+                paths=Paths(world.state), config=SimpleNamespace(notify=SimpleNamespace(deadman=str(file)))
+            )
+        )
+        assert "Is a directory" in found[deadman.KEY].text
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_a_child_that_no_signal_ends_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(deadman, "SPARE", -idle.HANGS)
     hang_at(monkeypatch, tmp_path / "alive")
