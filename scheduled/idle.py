@@ -8,6 +8,13 @@ import posix
 import sys
 import time
 
+TYPE_CHECKING = False  # for type checkers it is true, without the import of `typing`
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+else:
+    import _signal as signal  # built in
+
 # The start of scheduled_state.json: a JSON key with a value of fixed width, so that the size of the whole document is
 # known before the header, which contains it, is written.
 SIZE = 256
@@ -20,6 +27,7 @@ FIELDS = 7
 RHYTHM = 10**7
 ENOUGH = 3  # ticks at one distance: from then on more are expected
 DEADMAN = b"deadman"  # in the state directory: a link to the file that shows a monitor that ticks come
+HANGS = 2  # seconds after which a child that touches this file is killed: its file system does not answer
 LATE = 15 * 10**9  # nanoseconds; how much later than its minute a tick of cron begins on a busy machine
 
 
@@ -277,14 +285,30 @@ def is_idle(argv: list[str]) -> bool:
     return _touched(found[1] + b"/" + DEADMAN, now_ns)
 
 
+def in_child(work: "Callable[[], None]") -> int:
+    """Do *work* in a forked child, which dies after HANGS seconds; return its pid. Its exit code is 0 if it was done."""
+    pid = posix.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
+            signal.alarm(HANGS)
+            work()
+            code = 0
+        finally:
+            posix._exit(code)  # noqa: SLF001 - its public name is in `os`
+    return pid
+
+
 def _touched(link: bytes, now_ns: int) -> bool:
     """Set the time of the file to which *link* points, if there is such a link; return False if a full tick has to repair it."""
     try:
-        posix.utime(link, ns=(now_ns, now_ns))
+        posix.lstat(link)
     except OSError:
-        try:
-            posix.lstat(link)
-        except OSError:
-            return True  # no file is configured
+        return True  # no file is configured
+    try:
+        pid = in_child(lambda: posix.utime(link, ns=(now_ns, now_ns)))
+        return posix.waitpid(pid, 0)[1] == 0
+    except OSError:  # it can't be forked, or SIGCHLD is ignored, so that nothing is known of it
         return False
-    return True

@@ -49,6 +49,12 @@ class Instance:
                 path.unlink(missing_ok=True)
             os.close(lock)
 
+    def not_printed(self) -> None:
+        """Leave it to the next tick to print what a tick announced that has failed since: the caller does not have it."""
+        while self.paths.unprinted:
+            _, lock = self.paths.unprinted.pop()
+            os.close(lock)
+
     @property
     def config_file(self) -> Path:
         """The absolute path of scheduled.toml."""

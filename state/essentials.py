@@ -27,10 +27,11 @@ class Restored(Keyed, frozen=True):
 
 
 class SavedOverrides(msgspec.Struct, frozen=True):
-    """Overrides (True: enabled) and pauses (with their end; None: until `resume`). The key `ALL_JOBS` pauses all jobs."""
+    """Overrides (True: enabled), pauses and mutes (with their end; None: until it is undone). The key `ALL_JOBS` pauses all jobs."""
 
     enabled: dict[JobKey, bool]
     paused: dict[JobKey, Instant | None]
+    muted: dict[JobKey, Instant | None] = {}
 
 
 def of_jobs(path: Path) -> list[Restored]:
@@ -49,12 +50,13 @@ def of_jobs(path: Path) -> list[Restored]:
 
 
 def saved_overrides(path: Path) -> SavedOverrides:
-    """Return the overrides and pauses in a snapshot, to restore a lost ledger; ignore invalid entries."""
+    """Return the overrides, pauses and mutes in a snapshot, to restore a lost ledger; ignore invalid entries."""
     document = current(path) or {}
-    overridden, paused = (_table(document.get(key)) for key in ("overridden", "paused"))
+    overridden, paused, muted = (_table(document.get(key)) for key in ("overridden", "paused", "muted"))
     return SavedOverrides(
         enabled={key: enabled for key, enabled in _by_key(overridden) if isinstance(enabled, bool)},
-        paused={key: until for key, value in _by_key(paused) for until in _pause_end(value)},
+        paused=_ends(paused),
+        muted=_ends(muted),
     )
 
 
@@ -65,11 +67,15 @@ def _by_key(table: dict[str, Any]) -> Iterator[tuple[JobKey, Any]]:
             yield ALL_JOBS if label == ALL else read_label(label), value
 
 
+def _ends(table: dict[str, Any]) -> dict[JobKey, Instant | None]:
+    return {key: until for key, value in _by_key(table) for until in _end(value)}
+
+
 def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _pause_end(value: Any) -> list[Instant | None]:
+def _end(value: Any) -> list[Instant | None]:
     """Return a list with the instant that *value* names, or with None for None; an empty list if *value* is invalid."""
     if value is None:
         return [None]

@@ -6,7 +6,7 @@ from scheduled.state.sqlite.ledger import SqliteLedger, closed_on_error
 
 
 def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
-    """Copy positions, overrides and pauses from the snapshot into the empty *ledger*; return their names, if any."""
+    """Copy positions, overrides, pauses and mutes from the snapshot into the empty *ledger*; return their names, if any."""
     jobs, overrides = essentials.of_jobs(paths.snapshot), essentials.saved_overrides(paths.snapshot)
     for job in jobs:
         if job.schedules:
@@ -16,13 +16,15 @@ def fill(ledger: SqliteLedger, paths: Paths) -> list[str]:
         ledger.override(key, enabled)
     for key, until in overrides.paused.items():
         ledger.pause(key, until)
+    for key, until in overrides.muted.items():
+        ledger.mute(key, until)
     if error := last_error.restored(snapshot.current(paths.snapshot) or {}):
         ledger.remember(last_error.META, error)
     restored = []
     if jobs:
         restored.append("the position of 1 job" if len(jobs) == 1 else f"the positions of {len(jobs)} jobs")
-    if overrides.enabled or overrides.paused:
-        restored.append("the overrides and pauses")
+    if overrides.enabled or overrides.paused or overrides.muted:
+        restored.append("the overrides, pauses and mutes")
     return restored
 
 

@@ -18,7 +18,7 @@ WITH_LOG = ("", "-wal", "-shm")  # the suffixes of the database and of its write
 def open_ledger(paths: Paths, now: float) -> tuple[SqliteLedger, list[str]]:
     """Open the ledger, which is created if it does not exist; return it and one message for each repair.
 
-    *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides and pauses of the
+    *now* is in UTC seconds. A damaged ledger is moved aside. A new ledger gets the positions, overrides, pauses and mutes of the
     snapshot, and so does one that was rolled back. Raise StateError, with nothing changed, if it can't be opened or was written by a newer version, and
     ForeignStateError if the state belongs to another configuration, and BusyError if a tick still executes runs that it does not have.
     """

@@ -129,18 +129,19 @@ def _close(ledger: Ledger, runs: Iterable[OpenRun], now: Instant) -> None:
 
 
 def _take_overrides(ledger: Ledger, paths: Paths, now: Instant) -> str:
-    """Replace the overrides and pauses by those that the snapshot has; return those that it has not, for the message."""
-    saved, enabled, paused = (
-        essentials.saved_overrides(paths.snapshot),
-        ledger.overrides(),
-        ledger.pauses(now),
-    )
+    """Replace overrides, pauses and mutes by those that the snapshot has; return those that it has not, for the message."""
+    saved = essentials.saved_overrides(paths.snapshot)
+    enabled, paused, muted = ledger.overrides(), ledger.pauses(now), ledger.mutes(now)
     for key in enabled.keys() | saved.enabled.keys():
         ledger.override(key, saved.enabled.get(key))
     for key in paused.keys() - saved.paused.keys():
         ledger.resume(key)
     for key, until in saved.paused.items():
         ledger.pause(key, until)
+    for key in muted.keys() - saved.muted.keys():
+        ledger.unmute(key)
+    for key, until in saved.muted.items():
+        ledger.mute(key, until)
     dropped = [
         *(
             f"{key.display_name} {'enabled' if on else 'disabled'}"
@@ -148,6 +149,7 @@ def _take_overrides(ledger: Ledger, paths: Paths, now: Instant) -> str:
             if saved.enabled.get(key) != on
         ),
         *(f"{key.display_name or 'all jobs'} paused" for key in paused if key not in saved.paused),
+        *(f"{key.display_name} muted" for key in muted if key not in saved.muted),
     ]
     return f"; no longer in force, because only the older ledger has it: {_some(dropped)}" if dropped else ""
 

@@ -38,6 +38,7 @@ OWN: dict[str, Any] = {
     "generation": WHOLE,
     "overridden": WHOLE,
     "paused": WHOLE,
+    "muted": WHOLE,
 }
 
 

@@ -57,6 +57,7 @@ def summary(
         "overridden": {str(key): enabled for key, enabled in ledger.overrides().items()},
         "generation": generation,
         "paused": {str(key) or ALL: iso(until, zone) for key, until in ledger.pauses(now).items()},
+        "muted": {str(key): iso(until, zone) for key, until in ledger.mutes(now).items()},
     }
 
 

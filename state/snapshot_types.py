@@ -82,6 +82,7 @@ class _Own(msgspec.Struct, frozen=True):
     generation: int = 0
     overridden: dict[str, bool] = {}
     paused: dict[str, datetime | None] = {}
+    muted: dict[str, datetime | None] = {}
 
 
 def faults(document: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +94,7 @@ def faults(document: Mapping[str, Any]) -> Iterator[str]:
         return
     if not is_generation(str(own.generation)):
         yield "is damaged: its generation is not valid"
-    for label in (*own.jobs, *own.overridden, *(label for label in own.paused if label != ALL)):
+    for label in (*own.jobs, *own.overridden, *own.muted, *(label for label in own.paused if label != ALL)):
         if not _is_label(label):
             yield f"is damaged: {label!r} is not the name of a job"
     for label, entry in own.jobs.items():

@@ -208,15 +208,18 @@ def _ticked(
     runtime.claimed = instance.claimed
     try:
         done = work(runtime)
+        if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
+            _explain_failures(runtime, done, requested)
+        found = _document(runtime, done)
     except ForeignStateError as error:
         runtime.log_line("ERROR", f"no job ran: {error}")
         raise
-    if requested is not None and instance.claimed is None:  # a person waits for the result, not a program
-        _explain_failures(runtime, done, requested)
+    except BaseException:
+        instance.not_printed()
+        raise
     if not instance.prints:
         instance.printed()
-    document = _document(runtime, done)
-    return {**document, "answers": done.answers} if instance.prints and done.answers else document
+    return {**found, "answers": done.answers} if instance.prints and done.answers else found
 
 
 def _next_starts(

@@ -34,12 +34,14 @@ class Success(msgspec.Struct, frozen=True, kw_only=True):
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a job or a target: its state, its newest *successes*, the newest first, and its `window_start`.
 
+    *succeeded_at* is the end of its last run if that succeeded: then `silent_since` does not look at the *successes*.
     *is_excused* returns whether a slot need not succeed, because a person skipped it or a gate that was to skip it.
     """
 
     state: JobState
     successes: Sequence[Success] = ()
     window_start: Instant | None = None
+    succeeded_at: float | None = None
     is_excused: Callable[[Instant], bool] = lambda _: False
 
 
@@ -86,6 +88,8 @@ def deadlines(job: Job) -> Timetable | None:
 
 def silent_since(known: Known) -> Instant:
     """Return since when there was no success: the end of the last one, or when the job came into force, if that is later."""
+    if known.succeeded_at is not None:
+        return max(int(known.succeeded_at), known.state.epoch)
     ends = [int(success.ended) for success in known.successes]
     return max(max(ends, default=known.window_start or 0), known.state.epoch)
 
@@ -114,10 +118,10 @@ def limit(expect: Expect, before: Sequence[Success]) -> float | None:
 
 def exceeded(expect: Expect, known: Known) -> float | None:
     """Return the limit that the newest success of a job took longer than; None if it did not."""
-    if not known.successes:
+    if (expect.duration is None and expect.times is None) or not known.successes:
         return None
-    newest, *before = known.successes
-    most = limit(expect, before)
+    newest = known.successes[0]
+    most = limit(expect, () if expect.times is None else known.successes[1:])
     return most if most is not None and newest.took is not None and newest.took > most else None
 
 

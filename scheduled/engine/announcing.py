@@ -55,14 +55,29 @@ class Announcement(msgspec.Struct, kw_only=True):
     undelivered: list[str] = []
     broken_at: Instant | None = None
 
+    def add(self, later: "Announcement") -> None:
+        """Add what the same tick announced *later*."""
+        self.problems += later.problems
+        self.recoveries += later.recoveries
+        self.outputs += later.outputs
+        self.answers |= later.answers
+        self.undelivered += later.undelivered
+        self.posted |= later.posted
+        self.kept |= later.kept
+        self.broken_at = later.broken_at
+
 
 class TickFacts(NamedTuple):
-    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name."""
+    """What a tick found: *messages* about problems, the notices that were *undelivered*, and the events so far; and its name.
+
+    *troubles* are those that it looked for outside of a transaction, by key.
+    """
 
     messages: list[str]
     undelivered: list[str]
     events: list[Event]
     tick: str
+    troubles: Mapping[str, Trouble] = {}
 
 
 def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> Announcement:
@@ -140,10 +155,7 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import pings
 
         found |= pings.troubles(runtime, ledger, now)
-    if config.notify.deadman or runtime.paths.has_deadman():
-        from scheduled.engine import deadman
-
-        found |= deadman.prepare(runtime)
+    found |= facts.troubles
     if (url := config.interfaces.web.external_url) is not None:
         found = _with_links(runtime, ledger, url, found)
     known = {trouble.text for trouble in found.values()}

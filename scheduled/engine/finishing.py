@@ -102,12 +102,15 @@ def _export(
     heartbeat: int | None,
     announced: Announcement,
 ) -> None:
-    """Write the file of metrics; if this is not possible, add the problem to *announced* unless it is known."""
+    """Write the file of metrics; if it can't be written any more, or can be again, add this to *announced*.
+
+    The metrics describe what `announced` has recorded, so this follows it. The events were announced.
+    """
     from scheduled.engine import textfile  # most configurations name no such file
 
     if textfile.export(runtime, ledger, heartbeat, now):
         with ledger.transaction(durable=False):
-            announced.problems += announcing.announce(runtime, ledger, facts, now).problems
+            announced.add(announcing.announce(runtime, ledger, facts._replace(events=[]), now))
 
 
 def _plan_rest(runtime: Runtime, ledger: Ledger, gates: Gates, dispatcher: Dispatcher, now: float) -> Plan:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduled import clock
+from scheduled.advice import complete
 from scheduled.clock import stamp
 from scheduled.core import pings
 from scheduled.core.events import Event
@@ -34,7 +35,7 @@ SENT_AT = "tick_pinged_at"
 LAST_LINES = 9_000  # bytes of the output
 TOTAL, LEFT = 10.0, 4.0  # seconds for all pings of a tick after its jobs, and those that are left for its own
 BY_HAND = "manual"
-EACH = 3  # heartbeats that are not received and have a trouble each: more have one cause, most likely
+SIGN = "heartbeats are not received"  # of all of them: they have one cause, most likely, and share notices
 
 _waiting = msgspec.json.Decoder(list[Ping]).decode
 _failing = msgspec.json.Decoder(dict[str, tuple[Instant, str]]).decode
@@ -111,8 +112,11 @@ class Pings:
         return [*(ping for ping in waiting if alive[ping.tick]), *taken]
 
     def _is_too_old(self, ping: Ping) -> bool:
-        """Return whether *ping* waits for too long to be sent, with a line in the log if it does."""
-        if 0 <= int(clock.now()) - ping.at < KEPT:
+        """Return whether *ping* waits for too long to be sent, with a line in the log if it does.
+
+        If the clock was set back, its age is not known: it is sent rather than lost.
+        """
+        if int(clock.now()) - ping.at < KEPT:
             return False
         self._runtime.log_line("WARNING", f"heartbeat given up after an hour: {ping.text}")
         return True
@@ -216,7 +220,7 @@ class Pings:
         """Send how the tick ended, as the last thing that it does, and end the process that sends."""
         well = exit_code in (EXIT_OK, EXIT_BUSY)
         text = f"tick: {'success' if well else f'exit code {exit_code}'}"
-        body = "\n".join([text, *problems])
+        body = complete("\n".join([text, *problems]))
         number = self._send_of_tick("success" if well else "fail", exit_code, body)
         if number is not None:
             self._wait([number], time.monotonic() + LEFT if self._until is None else self._until)
@@ -271,7 +275,7 @@ def next_due(runtime: "Runtime", ledger: Meta, now: Instant) -> list[Instant]:
 
 
 def troubles(runtime: "Runtime", ledger: Meta, now: float) -> dict[str, Trouble]:
-    """Return a trouble for each job, and for the tick, of which no ping was received for an hour; one for many of them."""
+    """Return a trouble for each job, and for the tick, of which no ping was received for an hour."""
     found = {}
     for label, (since, problem) in failing_in(ledger).items():
         key = _key_of(runtime, label)
@@ -281,11 +285,8 @@ def troubles(runtime: "Runtime", ledger: Meta, now: float) -> dict[str, Trouble]
         where = f"scheduled show {key.job}" if label else "scheduled check"
         text = f"{_what(label)} has not been received since {at}: {problem} ({where})"
         name = f"heartbeat:{label}" if label else "tick:heartbeat"
-        found[name] = Trouble(text=text, kind="heartbeat", subject=key, priority="normal")
-    if len(found) <= EACH:
-        return found
-    text = f"{len(found)} heartbeats are not received; the first: {next(iter(found.values())).text}"
-    return {"tick:heartbeats": Trouble(text=text, kind="heartbeat", priority="normal")}
+        found[name] = Trouble(text=text, kind="heartbeat", subject=key, priority="normal", sign=SIGN)
+    return found
 
 
 def _key_of(runtime: "Runtime", label: str) -> JobKey | None:

@@ -16,6 +16,7 @@ from scheduled.core.planner import Plan
 from scheduled.core.records import Claimant
 from scheduled.core.starts import Start
 from scheduled.core.tick_times import named
+from scheduled.core.troubles import Trouble
 from scheduled.engine import (
     claims,
     cron_watch,
@@ -119,7 +120,8 @@ def _run(
         # The answers of the interfaces have the status of the run itself.
         stopped = unended.stopped(ledger, requested) if runtime.claimed is None else []
         result.stopped = bool(stopped)
-        found = TickFacts([*result.unrecorded, *disabled], undelivered, result.events, claimant.tick)
+        messages = [*result.unrecorded, *disabled]
+        found = TickFacts(messages, undelivered, result.events, claimant.tick, _deadman(runtime))
         beat = heartbeat.next_beat(ledger, runtime.paths, now) if unattended else None
         cron_watch.refresh(ledger, runtime.paths, clock.now(), runtime.zone, unattended=unattended)
         if runtime.pings is not None:
@@ -130,6 +132,15 @@ def _run(
         result.answers = announced.answers
         undelivered += announced.undelivered
     result.exit_code = _exit_code(runtime, result, undelivered)
+
+
+def _deadman(runtime: Runtime) -> dict[str, Trouble]:
+    """Return the trouble with the file of `[notify] deadman`, by its key. Call it outside of a transaction."""
+    if not (runtime.config.notify.deadman or runtime.paths.has_deadman()):
+        return {}
+    from scheduled.engine import deadman
+
+    return deadman.prepare(runtime)
 
 
 def _prepare(

@@ -29,6 +29,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 def keep(runtime: Runtime, ledger: Ledger, tick: str, found: Announcement) -> None:
     """Add to *found* what ticks announced that were killed before they printed it, and keep all of it until *tick* has printed.
 
+    If *tick* has announced something before, this is kept with it, and not added to *found*.
     Must be called inside a transaction; `forget_printed` after its commit.
     """
     try:
@@ -36,26 +37,31 @@ def keep(runtime: Runtime, ledger: Ledger, tick: str, found: Announcement) -> No
     except msgspec.DecodeError as error:
         runtime.log_line("WARNING", f"{runtime.paths.ledger}: what ticks had to print was damaged: {error}")
         kept = []
-    here = [one for one in kept if runtime.paths.unprinted_of(one.tick).exists()]
+    own = next((one for one in kept if one.tick == tick), None)
+    here = [one for one in kept if one is not own and runtime.paths.unprinted_of(one.tick).exists()]
     left = [one for one in here if is_held(runtime.paths.unprinted_of(one.tick))]
     for one in here:
         if one not in left:
             _add(found, one)
-    if (found.problems or found.recoveries or found.outputs) and _mark(runtime, tick):
-        left.append(
-            Kept(
-                tick=tick,
-                problems=found.problems,
-                recoveries=found.recoveries,
-                outputs=found.outputs,
-                answers=found.answers,
-            )
-        )
+    if own is not None:
+        left.append(_with(own, found))
+    elif (found.problems or found.recoveries or found.outputs) and _mark(runtime, tick):
+        left.append(_with(Kept(tick=tick, problems=[], recoveries=[], outputs=[]), found))
     ledger.remember(KEPT, msgspec.json.encode(left).decode() if left else "")
 
 
 def _kept(ledger: Ledger) -> list[Kept]:
     return msgspec.json.decode(ledger.meta(KEPT) or "[]", type=list[Kept])
+
+
+def _with(kept: Kept, found: Announcement) -> Kept:
+    return Kept(
+        tick=kept.tick,
+        problems=_united(kept.problems, found.problems),
+        recoveries=_united(kept.recoveries, found.recoveries),
+        outputs=[*kept.outputs, *(one for one in found.outputs if one not in kept.outputs)],
+        answers={**kept.answers, **found.answers},
+    )
 
 
 def _add(found: Announcement, kept: Kept) -> None:

@@ -69,7 +69,7 @@ def after(running: Attempt, code: int) -> AttemptResult:
 
 def _look(running: Attempt, wanted: Expected, result: AttemptResult) -> Attempt | AttemptResult:
     """Start a child that looks for the file: a file system that does not answer must not hold up the supervisor."""
-    since = (running.started_at if wanted.since is None else wanted.since) - COARSE
+    since = _since(running, wanted) - COARSE
     try:
         pid = os.fork()
     except OSError as error:
@@ -77,6 +77,12 @@ def _look(running: Attempt, wanted: Expected, result: AttemptResult) -> Attempt 
     if pid == 0:
         _be_looker(running.output.fd, wanted.fresh, since)
     return steps.following_step(running, "fresh", pid, result, time.monotonic() + PATIENCE)
+
+
+def _since(running: Attempt, wanted: Expected) -> float:
+    """Return from which instant on a change counts: the start, by the clock as it is now if it was set back meanwhile."""
+    began = running.started_at if wanted.since is None else wanted.since
+    return min(began, time.time() - (time.monotonic() - running.started))
 
 
 def _execute(

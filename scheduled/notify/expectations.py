@@ -1,6 +1,8 @@
 """Find jobs that did not succeed or took too long, against `by`, `within` and `duration` of their `expect`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import overload
 
 import msgspec
 
@@ -21,6 +23,39 @@ from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger
 
 LATE, SLOW = "late", "slow"
+
+
+class _Successes(Sequence[Success]):
+    """The newest successes of a key, read when they are first looked at: for most jobs the summary or the newest is enough."""
+
+    def __init__(self, ledger: Ledger, key: JobKey) -> None:
+        self._ledger, self._key = ledger, key
+
+    @cached_property
+    def _first(self) -> Sequence[Success]:
+        return self._read(1)
+
+    @cached_property
+    def _all(self) -> Sequence[Success]:
+        return self._read(rules.NEWEST + 1)
+
+    def _read(self, limit: int) -> Sequence[Success]:
+        job, target = self._key
+        rows = self._ledger.history(job=job, target=target, status="success", limit=limit)
+        return [_success(found) for found in rows]
+
+    @overload
+    def __getitem__(self, place: int) -> Success: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Success]: ...
+    def __getitem__(self, place: int | slice) -> Success | Sequence[Success]:
+        return self._first[0] if place == 0 and self._first else self._all[place]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
 
 
 class Found(msgspec.Struct):
@@ -82,11 +117,11 @@ def _find(
 
 
 def _known(ledger: Ledger, key: JobKey, state: JobState, row: JobRow | None) -> Known:
-    rows = ledger.history(job=key.job, target=key.target, status="success", limit=rules.NEWEST + 1)
     return Known(
         state=state,
-        successes=[_success(found) for found in rows],
+        successes=_Successes(ledger, key),
         window_start=row.window_start if row is not None else None,
+        succeeded_at=row.last_run_at if row is not None and row.last_status == "success" else None,
         is_excused=lambda slot: _is_excused(ledger, key, slot),
     )
 

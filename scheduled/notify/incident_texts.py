@@ -11,6 +11,7 @@ from scheduled.schedules.zones import MINUTE
 
 ADVICE = re.compile(r"(?: \([^()]*\)|; (?:check|start|create|correct|let|use|move|remove|write) [^;]*)+$")
 NAMED = 5  # jobs that a text names
+HEARTBEAT = "heartbeat"  # the kind of those that are not received; the jobs themselves may be well
 WORDS = {  # of the headlines
     "approval": "waits for approval",
     "ask": "waits for a decision",
@@ -20,7 +21,7 @@ WORDS = {  # of the headlines
     "deadman": "the dead-man file can't be touched",
     "found": "errors found",
     "gate": "its gate gave no answer",
-    "heartbeat": "heartbeats do not arrive",
+    HEARTBEAT: "heartbeats do not arrive",
     "metrics": "metrics can't be written",
     "skipped": "does not get to run",
     "slow": "takes long",
@@ -87,6 +88,8 @@ def _several(incidents: Sequence[Incident]) -> str:
     signs = {one.sign for one in incidents}
     if all(one.kind == FOUND for one in incidents) and len(signs) == 1:
         return f"{name(incidents[0])}: found {len(incidents)} errors (scheduled incidents)"
+    if all(one.kind == HEARTBEAT for one in incidents):
+        return f"{len(incidents)} heartbeats are not received: {_names(incidents)} (scheduled incidents)"
     sign = incidents[0].sign if len(signs) == 1 and incidents[0].sign else "for different reasons"
     return f"{len(incidents)} jobs at once: {_names(incidents)}: {sign} (scheduled incidents)"
 
@@ -99,6 +102,8 @@ def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
     failures = _failures(incidents)
     if others and first.kind == FOUND:
         return f"{name(first)}: {len(incidents)} errors are over{when}"
+    if others and all(one.kind == HEARTBEAT for one in incidents):
+        return f"{len(incidents)} heartbeats are received again: {_names(incidents)}:{when}"
     if others:
         return f"{len(incidents)} jobs up again: {_names(incidents)}:{when}{failures}"
     if first.is_about_failing:

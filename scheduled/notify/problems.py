@@ -144,14 +144,15 @@ def found_by_handlers(ledger: Conditions, jobs: Jobs) -> dict[str, Trouble]:
     They get notices, but a tick does not print them: the handler sends mails about them.
     """
     found = {}
-    for item in ledger.error_conditions(MOST):
-        job = job_of(jobs, item.key)
-        if job is not None and job.enabled:
-            text = f"{item.key.display_name}: {printable(in_words(item.condition))} (scheduled incidents)"
-            name = name_of_error(item)
-            found[name] = Trouble(
-                text=text, kind=FOUND, subject=item.key, sign=f"found by {item.key.display_name}"
-            )
+    enabled = (
+        key for key in ledger.condition_keys() if (job := job_of(jobs, key)) is not None and job.enabled
+    )
+    for item in ledger.error_conditions(enabled, MOST):
+        text = f"{item.key.display_name}: {printable(in_words(item.condition))} (scheduled incidents)"
+        name = name_of_error(item)
+        found[name] = Trouble(
+            text=text, kind=FOUND, subject=item.key, sign=f"found by {item.key.display_name}"
+        )
     return found
 
 

@@ -1,6 +1,6 @@
 """The part `Conditions` of the contract of the ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from scheduled.core.conditions import Condition, Notice
@@ -24,8 +24,8 @@ class Conditions(Protocol):
         Return those of *key*, or of all keys if it is None. `JobKey("")` holds the conditions that ticks find themselves.
         """
 
-    def error_conditions(self, limit: int) -> list[KnownCondition]:
-        """Return the conditions with the severity `error` that were true at the last check, oldest first, at most *limit*."""
+    def error_conditions(self, keys: Iterable[JobKey], limit: int) -> list[KnownCondition]:
+        """Return the conditions of *keys* with the severity `error` that were true at the last check, oldest first, at most *limit*."""
 
     def condition_count(self, key: JobKey) -> int:
         """Return how many conditions of *key* were true at the last check."""

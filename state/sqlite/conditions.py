@@ -1,7 +1,7 @@
 """Running totals, conditions, and the outbox of notices, in SQL."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -74,9 +74,11 @@ class Conditions:
         where = "WHERE :job IS NULL OR (job = :job AND target = :target)"
         return self._known(where, {"job": job, "target": target})
 
-    def error_conditions(self, limit: int) -> list[KnownCondition]:
+    def error_conditions(self, keys: Iterable[JobKey], limit: int) -> list[KnownCondition]:
         """See `Conditions.error_conditions`."""
-        return self._known("WHERE severity = 'error'", {"limit": limit}, "LIMIT :limit")
+        of_keys = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:keys))"
+        values = {"keys": _text([*keys]), "limit": limit}
+        return self._known(f"WHERE severity = 'error' AND (job, target) IN {of_keys}", values, "LIMIT :limit")
 
     def _known(self, where: str, values: dict[str, Any], most: str = "") -> list[KnownCondition]:
         rows = self._db.execute(

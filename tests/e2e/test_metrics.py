@@ -31,6 +31,16 @@ files.write_all = half
 main()
 """
 
+KILLED_BEFORE_IT_PRINTS = """
+import os, signal
+from scheduled.instance import Instance
+from scheduled.cli import reply
+from scheduled.cli.main import main
+from scheduled.commands import runs
+runs._document = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
 
 @pytest.fixture
 def metered(world):
@@ -127,12 +137,43 @@ def test_a_file_that_cannot_be_written_is_printed_once_and_stops_no_job(metered)
     assert (first.returncode, first.stderr) == (1, f"scheduled: {problem}\n")
     assert (second.returncode, second.stderr) == (1, "")
     assert problem in status
-    assert (third.returncode, third.stderr) == (0, "")
+    assert third.returncode == 0
+    assert re.fullmatch(rf"scheduled: over after \d+s: {re.escape(problem)}\n", third.stderr)
+    assert "WARNING" not in (metered.state / "scheduled.log").read_text()
     assert metered.json("status")["problems"] == [
         text for text in metered.json("status")["problems"] if "metrics" not in text
     ]
     assert [run["status"] for run in metered.json("history")] == ["success"] * 3
     assert values(metered.file.read_text())['scheduled_job_runs_total{job_name="good",status="success"}'] == 3
+
+
+def test_what_the_tick_announced_before_is_kept_with_the_problem_of_the_file(metered):
+    """Both are printed by the next tick if this one is killed before it prints them."""
+    shutil.rmtree(metered.file.parent)
+    words = ["--config", str(metered.config), "--state", str(metered.state), "run", "bad"]
+    killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_IT_PRINTS, *words], check=False)
+
+    assert killed.returncode == -9
+    printed = metered.run("run").stderr
+    assert "bad: failed: exit code 3" in printed
+    assert "metrics: can't be written" in printed
+    assert "File exists" not in (metered.state / "scheduled.log").read_text()
+
+
+def test_a_notice_about_the_file_is_delivered_by_the_tick_that_found_it(metered):
+    lines = metered.root / "notices"
+    metered.config.write_text(
+        f"""{metered.config.read_text()}
+        [notify.channels]
+        all = "command:sh -c 'cat >> {lines}'"
+        [[notify.routes]]
+        to = ["all"]
+        """
+    )
+    shutil.rmtree(metered.file.parent)
+    metered.run("run", "good")
+
+    assert "metrics: can't be written" in lines.read_text()
 
 
 def test_the_metrics_of_another_instance_are_not_replaced(metered):
@@ -229,4 +270,7 @@ def test_a_full_file_system_is_named_and_the_old_file_stays(metered):
     done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == ["1", "fill", "scheduled.prom", "0"]
-    assert done.stderr == f"scheduled: metrics: can't be written: {metered.file}: No space left on device\n"
+    problem = f"metrics: can't be written: {metered.file}: No space left on device"
+    assert (
+        re.sub(r"\d+s", "0s", done.stderr) == f"scheduled: {problem}\nscheduled: over after 0s: {problem}\n"
+    )

@@ -93,15 +93,17 @@ def test_manual_overrides_survive_the_loss_of_the_ledger(ticked, loss):
     ticked.run("disable", "often")
     ticked.run("pause", "--until", "2099-01-01T00:00:00+00:00")
     ticked.run("pause", "daily")
+    ticked.run("mute", "daily", "--for", "2099-01-02T00:00:00+00:00")
     ledger = ticked.state / "ledger.db"
     ledger.write_bytes(DAMAGE["zeros"]) if loss == "damaged" else ledger.unlink()
 
     done = ticked.run("run")
 
-    assert "and the overrides and pauses from scheduled_state.json" in done.stderr
+    assert "and the overrides, pauses and mutes from scheduled_state.json" in done.stderr
     assert [job["enabled"] for job in ticked.json("jobs")] == [True, False]
     paused = {name: until and until[:10] for name, until in ticked.json("status")["paused"].items()}
     assert paused == {"*": "2099-01-01", "daily": None}
+    assert ticked.sql("SELECT job, until FROM mutes") == [("daily", 4070995200)]
 
 
 def test_a_missing_ledger_is_restored_and_nothing_is_replayed(ticked):

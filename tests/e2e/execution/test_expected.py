@@ -107,18 +107,28 @@ def test_a_file_has_to_be_changed_and_not_empty(supervise, tmp_path, monkeypatch
     assert judged(job) == ("failed" if why else "success", 0, reason)
 
 
-def test_what_an_earlier_attempt_changed_counts(supervise, tmp_path):
+def test_what_an_earlier_attempt_changed_counts(supervise, tmp_path, monkeypatch):
+    monkeypatch.setattr(expected, "COARSE", 0.0)
     changed = tmp_path / "changed"
     changed.write_text("x")
-    since = changed.stat().st_ctime - 1
+    since = changed.stat().st_ctime
+    while time.time() < since + 0.05:
+        time.sleep(0.01)
     job = supervise()
-    job.submit("true", name="by it", expect=Expected(fresh=str(changed), since=since))
-    job.submit("true", name="before", expect=Expected(fresh=str(changed), since=since + 10))
+    job.submit("true", name="by it", expect=Expected(fresh=str(changed), since=since - 1))
+    job.submit("true", name="before", expect=Expected(fresh=str(changed), since=since + 0.03))
 
     assert {name: found.status for name, found in job.attempt_results().items()} == {
         "by it": "success",
         "before": "failed",
     }
+
+
+def test_a_clock_that_was_set_back_during_the_run_fails_no_run(supervise, tmp_path):
+    began = time.time() + 3600
+    job = supervise().submit("touch", str(tmp_path), expect=Expected(fresh=str(tmp_path), since=began))
+
+    assert judged(job) == ("success", 0, "")
 
 
 def test_a_path_that_cannot_be_read_in_time_is_no_success(supervise, tmp_path, monkeypatch):

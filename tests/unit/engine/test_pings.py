@@ -9,13 +9,15 @@ from msgspec.structs import replace
 from scheduled.core.bus import Bus
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.events import Event
+from scheduled.core.incidents import Policy
 from scheduled.core.jobs import Action, Job
-from scheduled.core.keys import JobKey
 from scheduled.core.pings import EVERY
 from scheduled.engine import pings
 from scheduled.engine.pings import FAILING, SENT_AT, WAITING, Pings
 from scheduled.execution import ping_sender
 from scheduled.execution.ping_sender import Answer
+from scheduled.notify import incidents
+from scheduled.notify.incident_texts import text
 from scheduled.paths import Paths
 from scheduled.schedules.schedule import Schedule
 from scheduled.state.locks import inherited
@@ -146,6 +148,20 @@ def test_the_next_tick_of_cron_takes_over_and_the_one_after_it_does_not(ledger, 
     assert waiting(ledger) == [("a-1", "fail", "t")]
 
 
+@pytest.mark.parametrize(("later", "kept"), [(3599, True), (3600, False), (-1, True), (-(10**6), True)])
+def test_a_ping_is_repeated_for_an_hour_also_if_the_clock_is_set_back(
+    ledger, runtime, monkeypatch, later, kept
+):
+    Pings(runtime, "p", sends=False).note(ledger, [event("job_completed", status="success")])
+    at = pings.clock.now() + later
+    monkeypatch.setattr(pings.clock, "now", lambda: at)
+    found = Pings(runtime, "t", sends=True)
+    found.note(ledger, [])
+
+    assert bool(waiting(ledger)) == kept
+    assert bool(runtime.log) != kept
+
+
 def test_a_trouble_begins_after_an_hour_and_ends_with_the_key(ledger, runtime):
     ledger.remember(FAILING, json.dumps({"a": [1000, "refused"], "": [5000, "x"], "gone": [1, "x"]}))
 
@@ -155,14 +171,22 @@ def test_a_trouble_begins_after_an_hour_and_ends_with_the_key(ledger, runtime):
     assert pings.troubles(runtime, ledger, 9000).keys() == {"heartbeat:a", "tick:heartbeat"}
 
 
-def test_many_heartbeats_that_are_not_received_are_one_trouble(ledger, runtime):
+def test_many_heartbeats_that_are_not_received_keep_their_troubles_and_share_notices(ledger, runtime):
     job = runtime.config.jobs["a"]
     runtime.config.jobs = Jobs({name: replace(job, name=name) for name in "abcd"})
-    ledger.remember(FAILING, json.dumps({name: [1000, "refused"] for name in "abcd"}))
-    ((key, one),) = pings.troubles(runtime, ledger, 9000).items()
+    printed = []
+    for now, names in ((9000, "abc"), (9300, "abcd"), (9600, "abc"), (9900, "")):
+        ledger.remember(FAILING, json.dumps({name: [1000, f"refused {name}"] for name in names}))
+        found = pings.troubles(runtime, ledger, now)
+        messages = incidents.advance(ledger, runtime.config.jobs, found, Policy(), now, {})
+        printed.append([text(message, now, "UTC") for message in messages])
 
-    assert (key, one.subject) == ("tick:heartbeats", JobKey(""))
-    assert one.text.startswith("4 heartbeats are not received; the first: a: its heartbeat has not been")
+    assert printed == [
+        ["3 heartbeats are not received: a, b, c (scheduled incidents)"],
+        ["d: its heartbeat has not been received since 1970-01-01 00:16: refused d (scheduled show d)"],
+        ["d: over after 5m: its heartbeat has not been received since 1970-01-01 00:16: refused d"],
+        ["3 heartbeats are received again: a, b, c: after 15m"],
+    ]
 
 
 def test_the_time_of_the_last_ping_of_the_tick_is_kept(ledger, runtime):

@@ -72,6 +72,26 @@ def test_a_success_ends_it_and_the_time_begins_again(ledger, claim):
     )
 
 
+@pytest.mark.parametrize(
+    ("expect", "rows"),
+    [
+        (Expect(by=9 * 60), []),
+        (Expect(within=2 * DAY), []),
+        (Expect(duration=60), [1]),
+        (Expect(times=3.0), [1, 21]),
+    ],
+)
+def test_of_a_job_of_which_all_is_well_no_more_runs_are_read_than_decide(ledger, monkeypatch, expect, rows):
+    succeed(ledger, a_claim(SLOT), SLOT)
+    with ledger.transaction():
+        ledger.succeeded(KEY, SLOT)
+    read, history = [], ledger.history
+    monkeypatch.setattr(ledger, "history", lambda **given: read.append(given["limit"]) or history(**given))
+
+    assert find(ledger, SLOT + 7 * HOUR, jobs(expect)).troubles == {}
+    assert read == rows
+
+
 def test_a_failure_does_not(ledger):
     succeed(ledger, a_claim(SLOT), SLOT, status="failed")
 

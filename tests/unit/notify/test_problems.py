@@ -1,6 +1,7 @@
 """A notice about a problem is made when it appears and then once a day. `current` is tested end to end and in test_cli.py."""
 
 import pytest
+from msgspec.structs import replace
 
 from scheduled.core.conditions import Condition
 from scheduled.core.configured_jobs import Jobs
@@ -169,3 +170,17 @@ def test_a_failing_target_is_named_so_that_no_job_of_the_same_name_is_meant():
 @pytest.mark.parametrize("job", ["disabled", "removed"])
 def test_only_enabled_jobs_are_failing(ledger, job):
     assert ran(ledger, "failed", job=job) == {}
+
+
+def test_errors_of_disabled_jobs_keep_out_none_of_an_enabled_one(ledger):
+    def error(number):
+        return Condition(key=f"k{number}", group="g", payload={"text": "x"}, severity="error")
+
+    job = Job(name="on", schedules=(), action=Action("handler", line="health"))
+    jobs = Jobs({"on": job, "off": replace(job, name="off", enabled=False)})
+    with ledger.transaction():
+        for number in range(problems.MOST):
+            ledger.put_condition(JobKey("off"), error(number), NOON + number)
+        ledger.put_condition(JobKey("on"), error(1), NOON + problems.MOST)
+
+    assert problems.found_by_handlers(ledger, jobs).keys() == {"found:on:k1"}

@@ -214,7 +214,11 @@ def test_runs_of_events_and_chains_and_start_requests_do_not_start_twice(rolled)
 
 
 def test_edits_new_jobs_overrides_and_pauses_come_from_the_snapshot(rolled):
-    rolled.change(lambda ledger: ledger.override(B, enabled=False), lambda ledger: ledger.pause(B, None))
+    rolled.change(
+        lambda ledger: ledger.override(B, enabled=False),
+        lambda ledger: ledger.pause(B, None),
+        lambda ledger: ledger.mute(B, None),
+    )
     rolled.keep_copy()
 
     def edit(ledger):
@@ -224,20 +228,24 @@ def test_edits_new_jobs_overrides_and_pauses_come_from_the_snapshot(rolled):
         ledger.override(B, None)
         ledger.override(A, enabled=True)
         ledger.resume(B)
+        ledger.unmute(B)
+        ledger.mute(A, None)
 
     rolled.change(edit)
     rolled.publish()
     rolled.put_back()
     opened, (report,) = rolled.open()
 
-    assert report.endswith("; no longer in force, because only the older ledger has it: b disabled, b paused")
+    assert report.endswith(
+        "; no longer in force, because only the older ledger has it: b disabled, b paused, b muted"
+    )
     with closing(opened) as ledger:
         states = ledger.job_states()
         assert {key: (state.position, state.schedules) for key, state in states.items()} == {
             A: (5 * HOUR, DAILY),
             B: (4 * HOUR, HOURLY),
         }
-        assert (ledger.overrides(), ledger.pauses(0)) == ({A: True}, {})
+        assert (ledger.overrides(), ledger.pauses(0), ledger.mutes(0)) == ({A: True}, {}, {A: None})
 
 
 def test_a_run_of_a_slot_that_the_lost_ledger_may_have_started_gets_another_id(rolled):

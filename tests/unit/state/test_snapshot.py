@@ -281,23 +281,30 @@ def test_overrides_and_pauses_are_restored(path, ledger):
         ledger.override(JobKey("job"), False)
         ledger.pause(JobKey(""), HOUR)
         ledger.pause(JobKey("job"), None)
+        ledger.mute(JobKey("job"), HOUR)
+        ledger.mute(JobKey("job", "x"), None)
+        ledger.mute(JobKey("over"), HOUR - 1)
     published(path, snapshot_summary.summary(ledger, {}, "Europe/Berlin", HOUR - 1))
 
     assert essentials.saved_overrides(path) == SavedOverrides(
-        {JobKey("job"): False}, {JobKey(""): HOUR, JobKey("job"): None}
+        {JobKey("job"): False},
+        {JobKey(""): HOUR, JobKey("job"): None},
+        {JobKey("job"): HOUR, JobKey("job", "x"): None},
     )
 
 
 def test_invalid_overrides_and_pauses_are_ignored_and_the_others_are_restored(path):
     paused = {"a": "soon", "b": 7, "c": None, "d": "9999-12-31T23:59:59+00:00", "e": [], "f": "x" * 9999}
-    published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused})
+    published(path, {"overridden": {"a": True, "b": 1, "c": None}, "paused": paused, "muted": paused})
 
-    assert essentials.saved_overrides(path) == SavedOverrides({JobKey("a"): True}, {JobKey("c"): None})
+    assert essentials.saved_overrides(path) == SavedOverrides(
+        {JobKey("a"): True}, {JobKey("c"): None}, {JobKey("c"): None}
+    )
 
 
 @pytest.mark.parametrize("content", [[], "x", None, 3])
 def test_overrides_and_pauses_that_are_no_object_restore_nothing(path, content):
-    published(path, {"overridden": content, "paused": content})
+    published(path, {"overridden": content, "paused": content, "muted": content})
 
     assert essentials.saved_overrides(path) == SavedOverrides({}, {})
 
@@ -334,6 +341,7 @@ def test_the_document_has_the_keys_that_other_programs_read(ledger):
         "generation": ledger.generation(),
         "overridden": {},
         "paused": {},
+        "muted": {},
     }
 
 
