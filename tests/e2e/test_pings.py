@@ -223,6 +223,18 @@ def test_two_ticks_at_once_ping_each_fact_once(world, monitor, until):
     assert waiting(world) == []
 
 
+def test_a_monitor_does_not_get_the_address_that_answers_a_run(world, monitor):
+    more = 'approve = true\n[web]\nexternal_url = "https://x.example"\n'
+    configure(world, f"{monitor.url}/a1", tick=f"{monitor.url}/t1", more=more)
+    world.run("run", at="@2026-02-03 08:55:02")
+    done = world.run("run", at=AT)
+
+    bodies = [ping[3] for ping in monitor.pings]
+    assert "or open https://x.example/answer/backup-" in done.stderr
+    assert any("backup: waits for approval" in body for body in bodies)
+    assert not any("/answer/" in body for body in bodies)
+
+
 # A network that does not work
 
 
