@@ -85,22 +85,10 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
 
     Must be called inside a transaction.
     """
-    for name in ledger.drop_damaged_incidents():
-        runtime.add_problem(
-            "WARNING",
-            f"{runtime.paths.ledger}: the record of the incident {name} was damaged: it is replaced",
-        )
+    _name_damaged(runtime, ledger)
     found, troubles = Announcement(), _troubles(runtime, ledger, facts, now)
-    if (wrong := [*facts.messages, *facts.undelivered]) or runtime.unrecorded:
-        from scheduled.engine import last_error
-
-        last_error.note_tick(ledger, wrong or runtime.problems, now)
-    if runtime.config.jobs.expecting:
-        from scheduled.engine import expecting  # most configurations expect nothing
-
-        expected = expecting.find(runtime, ledger, now)
-        troubles |= {name: _with_failure(one, troubles) for name, one in expected.troubles.items()}
-        found.broken_at = expected.next
+    _note_error(runtime, ledger, facts, now)
+    troubles |= _unmet(runtime, ledger, troubles, now, found)
     known = problems.record(ledger, troubles, now)
     if runtime.config.notify.routes or any(job.notify for job in _with_handlers(runtime)):
         troubles |= problems.found_by_handlers(ledger, runtime.config.jobs)
@@ -110,6 +98,47 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         failed = _new_failures(facts.events)
         ranked = {name: _ranked(runtime, trouble, failed) for name, trouble in troubles.items()}
         incident_notices.take(runtime, ledger, ranked, known, now, found)
+    _add_outputs(runtime, ledger, facts, found)
+    if found.problems or found.recoveries or found.outputs or ledger.meta(KEPT):
+        from scheduled.engine import unprinted  # most ticks print nothing
+
+        unprinted.keep(runtime, ledger, facts.tick, found)
+        found.kept = True
+    return found
+
+
+def _name_damaged(runtime: Runtime, ledger: Ledger) -> None:
+    """Remove damaged records of incidents, with a warning for each."""
+    for name in ledger.drop_damaged_incidents():
+        runtime.add_problem(
+            "WARNING",
+            f"{runtime.paths.ledger}: the record of the incident {name} was damaged: it is replaced",
+        )
+
+
+def _note_error(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> None:
+    """Record the last thing that the tick could not do, if there is one."""
+    if (wrong := [*facts.messages, *facts.undelivered]) or runtime.unrecorded:
+        from scheduled.engine import last_error
+
+        last_error.note_tick(ledger, wrong or runtime.problems, now)
+
+
+def _unmet(
+    runtime: Runtime, ledger: Ledger, others: Mapping[str, Trouble], now: float, found: Announcement
+) -> dict[str, Trouble]:
+    """Return the troubles that expectations of jobs are not met, and note in *found* when the next one can be broken."""
+    if not runtime.config.jobs.expecting:
+        return {}
+    from scheduled.engine import expecting  # most configurations expect nothing
+
+    expected = expecting.find(runtime, ledger, now)
+    found.broken_at = expected.next
+    return {name: _with_failure(one, others) for name, one in expected.troubles.items()}
+
+
+def _add_outputs(runtime: Runtime, ledger: Ledger, facts: TickFacts, found: Announcement) -> None:
+    """Add to *found* the outputs that are always printed, and the notices to the channel `stderr`."""
     if any(job.mail_output == "always" for job in _ended_jobs(runtime, facts.events)):
         from scheduled.engine import mail_output  # most jobs have the default
 
@@ -118,12 +147,6 @@ def announce(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) -> 
         from scheduled.engine import printed_notices  # most ticks have nothing to deliver
 
         found.outputs += printed_notices.take(runtime, ledger)
-    if found.problems or found.recoveries or found.outputs or ledger.meta(KEPT):
-        from scheduled.engine import unprinted  # most ticks print nothing
-
-        unprinted.keep(runtime, ledger, facts.tick, found)
-        found.kept = True
-    return found
 
 
 def clean(runtime: Runtime, ledger: Ledger, found: Announcement) -> None:
