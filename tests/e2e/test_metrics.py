@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_written_is_printed_once_and_stops_no_job(metered)
     assert (second.returncode, second.stderr) == (1, "")
     assert problem in status
     assert third.returncode == 0
-    assert re.fullmatch(rf"scheduled: over after \d+s: {re.escape(problem)}\n", third.stderr)
+    assert re.fullmatch(rf"scheduled: over after \d+s: {re.escape(problem.partition("; ")[0])}\n", third.stderr)
     assert "WARNING" not in (metered.state / "scheduled.log").read_text()
     assert metered.json("status")["problems"] == [
         text for text in metered.json("status")["problems"] if "metrics" not in text
@@ -250,7 +250,7 @@ def test_check_warns_of_a_directory_that_does_not_exist(metered):
     metered.file.parent.mkdir()
 
     assert [text for text in warnings if "metrics" in text] == [
-        f"{metered.config}: metrics.textfile: {metered.file.parent} is not a directory; create it, or change the key"
+        f"{metered.config}:4: metrics.textfile: {metered.file.parent} is not a directory; create it, or change the key"
     ]
     assert [text for text in metered.json("check")["warnings"] if "metrics" in text] == []
 
