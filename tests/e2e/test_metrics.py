@@ -138,7 +138,8 @@ def test_a_file_that_cannot_be_written_is_printed_once_and_stops_no_job(metered)
     assert (second.returncode, second.stderr) == (1, "")
     assert problem in status
     assert third.returncode == 0
-    assert re.fullmatch(rf"scheduled: over after \d+s: {re.escape(problem.partition("; ")[0])}\n", third.stderr)
+    what = re.escape(problem.partition("; ")[0])
+    assert re.fullmatch(rf"scheduled: over after \d+s: {what}\n", third.stderr)
     assert "WARNING" not in (metered.state / "scheduled.log").read_text()
     assert metered.json("status")["problems"] == [
         text for text in metered.json("status")["problems"] if "metrics" not in text
