@@ -40,7 +40,9 @@ def incidents(instance: Instance, as_json: bool) -> None:
     """List the current incidents. Jobs and scheduled itself report them."""
     from scheduled import service
 
-    show(service.incidents(instance), "incidents", as_json=as_json, module="render_status")
+    found = service.incidents(instance)
+    known = bool(instance.config_error or instance.paths.remarks)
+    show(found, "incidents", as_json=as_json, module="render_status", others=known)
 
 
 @click.command()

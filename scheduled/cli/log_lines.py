@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled import clock
+from scheduled.advice import complete
 from scheduled.core.events import Event
 from scheduled.engine import log_json
 
@@ -17,4 +18,4 @@ def of_output(output: Mapping[str, Any]) -> bytes:
     """Return the line of the last lines of a run, an entry of `outputs` in the document of a tick."""
     payload = {name: output[name] for name in ("job", "target", "run_id", "output") if output[name]}
     event = Event(name="job_output", payload=payload)
-    return log_json.line(clock.now(), clock.local_zone(), "INFO", output["text"], event)
+    return log_json.line(clock.now(), clock.local_zone(), "INFO", complete(output["text"]), event)

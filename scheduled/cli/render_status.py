@@ -123,8 +123,11 @@ def _upcoming(job: Mapping[str, Any]) -> str:
     return reason or due
 
 
-def incidents(found: Sequence[dict[str, Any]]) -> None:
-    """Print each current incident: what it is, since when, the last lines of output, and what to do."""
+def incidents(found: Sequence[dict[str, Any]], *, others: bool = False) -> None:
+    """Print each current incident: what it is, since when, the last lines of output, and what to do.
+
+    *others*: something else is wrong, and is printed below.
+    """
     screen = console()
     for entry in sorted(found, key=lambda entry: entry["caused_by"] is not None):
         screen.print(Text("! ", style="bold red") + Text(_what(entry)), soft_wrap=True)
@@ -139,7 +142,7 @@ def incidents(found: Sequence[dict[str, Any]]) -> None:
                 Text(f"    {complete(', '.join(f'`{text}`' for text in entry['to_do']))}"), soft_wrap=True
             )
     if not found:
-        screen.print("there are no incidents")
+        screen.print(f"there are no {'other ' * others}incidents")
 
 
 def _lasts(since: str) -> str:

@@ -38,6 +38,8 @@ def of_settings(notify: NotifyTable, environment: Mapping[str, str]) -> Iterator
     source = read_source(notify.heartbeat_url or "")
     if source is not None:
         yield from (f"notify.heartbeat_url: {doubt}" for doubt in of_source(source, environment, home))
+    elif PLACE in (notify.heartbeat_url or ""):
+        yield f"notify.heartbeat_url: {PLACE} stays in the address, because a tick is no job; remove it"
     deadman = os.path.expanduser(notify.deadman or "")
     directory = os.path.dirname(deadman)
     if deadman and os.path.isdir(deadman):

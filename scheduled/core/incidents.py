@@ -22,7 +22,7 @@ LEAST_REST, MOST_REST = HOUR, DAY
 ASKS = ("ask", "approval")  # a run that waits for an answer: another run is another question
 # Kinds that end because a person did something, or at once: they have no recovery. Those of ENDED_BY_PERSONS are no flapping.
 ENDED_BY_PERSONS = ("config", *ASKS)
-SUDDEN = ("tick", "notice", *ENDED_BY_PERSONS)
+SUDDEN = ("tick", "notice", "unanswered", *ENDED_BY_PERSONS)
 
 Kind = Literal["first", "flapping", "reminder", "urgent", "recovery"]
 
@@ -32,7 +32,7 @@ class Incident(Keyed, frozen=True, kw_only=True):
 
     *openings* are when it appeared recently, the last one included; *since* is when it appeared for the first time without
     having been closed in between. *failed_before* and *failed* are the running totals of failures before it and now.
-    *noticed_at* is when a notice was last made, *notices* how many were. *cause* is the name of the incident that it follows
+    *noticed_at* is when a notice was last made, *notices* how many were, *recipients* who got one. *cause* is the name of the incident that it follows
     from.
     """
 
@@ -53,6 +53,7 @@ class Incident(Keyed, frozen=True, kw_only=True):
     noticed_at: float | None = None
     noticed_priority: Priority = "low"
     notices: int = 0
+    recipients: tuple[str, ...] = ()
     acknowledged_at: float | None = None
     ended_at: float | None = None
     closed: bool = False

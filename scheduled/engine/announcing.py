@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from scheduled.config.config import messages
+from scheduled.core.approvals import NOT_IN_TIME
 from scheduled.core.conditions import Priority
 from scheduled.core.events import Event
 from scheduled.core.jobs import Job, job_of
@@ -178,12 +179,35 @@ def _troubles(runtime: Runtime, ledger: Ledger, facts: TickFacts, now: float) ->
         from scheduled.engine import pings
 
         found |= pings.troubles(runtime, ledger, now)
-    found |= facts.troubles
+    found |= {**facts.troubles, **_unanswered(facts.events)}
     if (url := config.interfaces.web.external_url) is not None:
         found = _with_links(runtime, ledger, url, found)
     known = {trouble.text for trouble in found.values()}
     undelivered = [text for text in map(printable, facts.undelivered) if text not in known]
     return found | problems.of_kind("notice", {f"notice:{text}": text for text in undelivered})
+
+
+def _unanswered(events: Iterable[Event]) -> dict[str, Trouble]:
+    """Return a trouble for each run without a slot that was skipped in this tick because it was not approved in time.
+
+    That a slot was skipped is a trouble that lasts, see `never_run`.
+    """
+    found = {}
+    for event in events:
+        payload = event.payload
+        if (
+            event.name == "job_skipped"
+            and payload.get("reason") == NOT_IN_TIME
+            and not payload.get("scheduled_for")
+        ):
+            key = JobKey(str(payload["job"]), str(payload.get("target") or ""))
+            run_id = str(payload.get("run_id") or "")
+            text = (
+                f"{key.display_name}: skipped: it was {NOT_IN_TIME}; `scheduled rerun {run_id}` runs it now"
+            )
+            name = f"{problems.UNANSWERED}:{key}{problems.RUN}{run_id}"
+            found[name] = Trouble(text=text, kind=problems.UNANSWERED, subject=key)
+    return found
 
 
 def _with_links(runtime: Runtime, ledger: Ledger, url: str, found: dict[str, Trouble]) -> dict[str, Trouble]:

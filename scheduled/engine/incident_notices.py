@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from scheduled.config import notices
 from scheduled.config.notice_times import notice_times
 from scheduled.core import routing
@@ -10,10 +12,11 @@ from scheduled.core.conditions import Notice, is_mailbox
 from scheduled.core.event_notices import link
 from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
+from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
 from scheduled.core.troubles import Trouble
 from scheduled.engine import mail_output, printed_notices
-from scheduled.engine.announcing import DUE, Announcement
+from scheduled.engine.announcing import DUE, Announcement, Printed
 from scheduled.engine.runtime import Runtime
 from scheduled.notify import digest, incident_texts, incidents, outbox
 from scheduled.notify.problems import FOUND
@@ -45,12 +48,21 @@ def take(
             (found.recoveries if message.kind == "recovery" else found.problems).append(text)
             found.answers |= {text: answer} if answer else {}
             found.outputs += outputs
-        last = outputs[0].output.splitlines()[-LINES:] if outputs else []
         found.posted |= _post(
-            runtime, ledger, message, _Text(printable(text), "\n".join(map(printable, last)), answer), now
+            runtime, ledger, message, _Text(printable(text), _last_lines(outputs), answer), now
         )
     due = incidents.next_due(ledger, policy)
     ledger.remember(DUE, str(due or 0))
+
+
+def _last_lines(outputs: Sequence[Printed]) -> str:
+    """Return the last lines of *outputs*, each below the name of its job if there are several."""
+    found = []
+    for one in outputs:
+        name = JobKey(one.job, one.target).display_name
+        found += [f"{name}:"] if len(outputs) > 1 else []
+        found += one.output.splitlines()[-LINES // len(outputs) :]
+    return "\n".join(map(printable, found))
 
 
 def _answer(message: Message, troubles: Mapping[str, Trouble]) -> str:
@@ -76,6 +88,8 @@ class _Text(NamedTuple):
 def _post(runtime: Runtime, ledger: Ledger, message: Message, text: _Text, now: float) -> bool:
     """Put a notice about *message* for each recipient into the outbox; return whether there is one."""
     recipients = _recipients(runtime, message)
+    if message.kind != "recovery":
+        _remember(ledger, message, recipients)
     for recipient in recipients:
         notice = _notice(runtime, message, recipient, text)
         if notice.priority == "low" and not message.is_pressing and runtime.config.notify.digest is not None:
@@ -107,6 +121,16 @@ def _notice(runtime: Runtime, message: Message, recipient: str, text: _Text) -> 
     )
 
 
+def _remember(ledger: Ledger, message: Message, recipients: Sequence[str]) -> None:
+    """Record who gets *message*: they get the recovery, too, also those who were concerned by a follower only."""
+    known = ledger.incidents()
+    for one in message.incidents:
+        incident = known[one.name]
+        united = tuple(dict.fromkeys([*incident.recipients, *recipients]))
+        if united != incident.recipients:
+            ledger.put_incident(msgspec.structs.replace(incident, recipients=united))
+
+
 def _is_for_people(runtime: Runtime, recipient: str) -> bool:
     """Return whether only people read the notices to *recipient*: agents read mailboxes and session memory."""
     channel = notices.channels(runtime.config.notify).get(recipient)
@@ -116,13 +140,15 @@ def _is_for_people(runtime: Runtime, recipient: str) -> bool:
 def _upsert_key(message: Message) -> str:
     """Return the key with which a notice replaces an older one: only one about the same incidents, so that none is lost."""
     names = sorted(one.name for one in (*message.incidents, *message.followers))
-    return f"incident:{names[0]}" if len(names) == 1 else f"incidents:{outbox.notice_id(*names)}"
+    return incidents.key_of_notice(names[0]) if len(names) == 1 else f"incidents:{outbox.notice_id(*names)}"
 
 
 def _recipients(runtime: Runtime, message: Message) -> Sequence[str]:
     """Return the recipients of a notice. A tick prints what is about an incident anyway, but for what handlers found."""
     concerned = (*message.incidents, *message.followers)
     found = dict.fromkeys(name for one in concerned for name in _of_incident(runtime, one))
+    if message.kind == "recovery":
+        found |= dict.fromkeys(name for one in message.incidents for name in one.recipients)
     if any(one.kind != FOUND for one in message.incidents):
         for name in printed_notices.channels(runtime):
             found.pop(name, None)

@@ -10,7 +10,10 @@ from scheduled.core.records import NOT_APPROVED
 from scheduled.core.runs import OpenRun
 from scheduled.core.troubles import Trouble
 from scheduled.notify.problems import key_of_question as key_of
+from scheduled.printable import printable
 from scheduled.schedules.zones import Instant
+
+LONGEST_EVENT = 200  # characters
 
 
 def troubles(runs: Iterable[OpenRun], jobs: Jobs) -> dict[str, Trouble]:
@@ -32,10 +35,22 @@ def _trouble(job: Job, run: OpenRun) -> Trouble:
 
 
 def _text(job: Job, run: OpenRun) -> str:
+    about = _event(run)
     answers = f"`scheduled approve {run.run_id}` or `scheduled deny {run.run_id}`"
     if is_asked(run):
-        return f"{run.key.display_name}: {NOT_APPROVED} since {_at(run.claimed_at, job)}{_until(job, run)}: {answers}"
-    return f"{run.key.display_name}: was interrupted and waits for a decision: {answers}"
+        return f"{run.key.display_name}: {NOT_APPROVED} since {_at(run.claimed_at, job)}{about}{_until(job, run)}: {answers}"
+    return f"{run.key.display_name}: was interrupted and waits for a decision{about}: {answers}"
+
+
+def _event(run: OpenRun) -> str:
+    """Return the event for which *run* was started, with the values of its payload; "" if there is none."""
+    if not run.event:
+        return ""
+    values = [
+        f"{key}={value}" for key, value in (run.payload or {}).items() if isinstance(value, str | int | float)
+    ]
+    text = printable(" ".join([run.event, *values]))
+    return f" for {text if len(text) <= LONGEST_EVENT else f'{text[:LONGEST_EVENT]} ...'}"
 
 
 def _until(job: Job, run: OpenRun) -> str:

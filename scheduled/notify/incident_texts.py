@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from scheduled.clock import stamp
-from scheduled.core.incidents import Incident, Message, rest_of
+from scheduled.core.incidents import ASKS, Incident, Message, rest_of
 from scheduled.notify.problems import FOUND
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
@@ -27,6 +27,7 @@ WORDS = {  # of the headlines
     "slow": "takes long",
     "targets": "its targets can't be read",
     "tick": "a problem",
+    "unanswered": "was not approved in time",
 }
 
 
@@ -40,7 +41,7 @@ def text(message: Message, now: float, zone: str) -> str:
         what += "; it is critical now"
     if message.kind == "flapping":
         what += f"; flapping: {_times(first, now)}; the next notice comes when it has been away for {about(rest_of(first))}"
-    elif message.kind != "first" or now - first.since >= MINUTE:
+    elif first.kind not in ASKS and (message.kind != "first" or now - first.since >= MINUTE):
         what += (
             f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
         )

@@ -18,11 +18,12 @@ from scheduled.notify import long_waits, never_run, outbox
 from scheduled.printable import printable
 from scheduled.state.ledger import Conditions, Ledger
 
-FAILING, ASK = "job", "ask"
+FAILING, ASK, UNANSWERED = "job", "ask", "unanswered"
 RUN = "#"  # separates the job and the id of a run in a key; neither an id nor the name of a job has it
 OF_JOB = (
     FAILING,
     ASK,
+    UNANSWERED,
     "skipped",
     "gate",
     "targets",
@@ -38,7 +39,7 @@ OWNER = OF_SCHEDULED  # the owner of these conditions in the ledger
 def about(name: str) -> JobKey:
     """Return the job (and target) that the problem with the key *name* concerns, or OWNER if it concerns no job."""
     kind, _, label = name.partition(":")
-    if kind == ASK:
+    if kind in (ASK, UNANSWERED):
         label = label.rpartition(RUN)[0] or label
     return read_label(label) if kind in OF_JOB else OWNER
 

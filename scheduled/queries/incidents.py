@@ -8,7 +8,7 @@ from scheduled.clock import stamp
 from scheduled.config.config import Config
 from scheduled.core.conditions import Condition, in_words
 from scheduled.core.records import KnownCondition
-from scheduled.engine import expected_ticks
+from scheduled.engine import cron_watch, expected_ticks
 from scheduled.engine.dropped import without_subject
 from scheduled.instance import Instance
 from scheduled.notify import problems
@@ -17,6 +17,8 @@ from scheduled.queries.incident_details import Recorded, details, subject_of
 from scheduled.queries.last_known import config_of
 from scheduled.state.ledger import Ledger
 from scheduled.state.open import read_only
+
+STOPPED = f"{cron_watch.KIND}:ticks"  # the key of the incident that ticks have stopped
 
 
 def incidents(instance: Instance) -> list[dict[str, Any]]:
@@ -31,9 +33,10 @@ def incidents(instance: Instance) -> list[dict[str, Any]]:
     zone = config.timezone
     with read_only(instance.paths) as ledger:
         config.override(ledger.overrides())
-        if stopped := expected_ticks.problem(expected_ticks.ticks(ledger, instance.paths, clock.now()), zone):
-            instance.paths.remarks.append(stopped)
         found = _current(ledger, config)
+        stopped = expected_ticks.problem(expected_ticks.ticks(ledger, instance.paths, clock.now()), zone)
+        if stopped and not any(item.condition.key == STOPPED for item in found):
+            instance.paths.remarks.append(stopped)
         question.refuse_long(len(found))
         recorded = Recorded.of(ledger)
         return [

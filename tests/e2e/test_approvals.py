@@ -229,6 +229,19 @@ def test_each_of_several_runs_that_wait_is_a_question_of_its_own(world):
     assert "several runs of it wait for an answer; name one of them: " in refused
 
 
+def test_a_run_for_an_event_names_it_and_is_announced_if_it_was_not_approved_in_time(world):
+    world.configure(
+        'timezone = "UTC"\n[jobs.q]\non = "boom"\ncommand = "true"\napprove = { by = "1h", default = "deny" }\n'
+    )
+    world.run("emit", "boom", "disk=/home", at=f"{DAY} 08:50:00")
+    asked = world.run("run", at=f"{DAY} 08:51:00").stderr
+    over = world.run("run", at=f"{DAY} 09:55:00").stderr
+
+    assert f"q: waits for approval since {DAY} 08:51 for boom disk=/home, until {DAY} 09:51" in asked
+    assert "q: skipped: it was not approved in time; `scheduled rerun q-" in over
+    assert world.run("run", at=f"{DAY} 10:05:00").stderr == ""
+
+
 @pytest.mark.parametrize("held_back", ['quiet = ["08:00", "12:00"]', 'digest = "20:00"'])
 def test_a_question_with_a_deadline_is_asked_before_it(configured, held_back):
     route = f'[notify]\n{held_back}\nroutes = [{{ to = ["memory"] }}]\n'

@@ -57,7 +57,7 @@ def with_another_python(tab, world):
 def test_the_list_of_incidents_names_ticks_that_have_stopped(world):
     done = world.run("incidents", at=NEXT_DAY)
 
-    assert (done.stdout, STOPPED in done.stderr) == ("there are no incidents\n", True)
+    assert (done.stdout, STOPPED in done.stderr) == ("there are no other incidents\n", True)
     assert world.run("incidents", at="2026-02-03 10:07:00").stderr == ""
 
 

@@ -320,3 +320,63 @@ def test_a_url_is_masked_in_answers_and_in_diffs(world):
     assert (shown["ops"], shown["table"]["url"], shown["plain"]) == ("***", "***", "file:~/url")
     assert "Token" not in str(done) and "more" in str(done)
     assert world.config.read_text().count(URL) == 2
+
+
+def test_a_notice_that_waits_is_withdrawn_if_a_person_has_ended_what_it_is_about(world):
+    up, got = world.root / "up", world.root / "got"
+    channel = f"command:test -e {up} || exit 1; cat >> {got}"
+    world.configure(
+        f'[notify.channels]\ndead = "{channel}"\n[[notify.routes]]\nto = ["dead"]\n'
+        f'{JOB}[jobs.other]\ncommand = "exit 4"\n[jobs.asks]\non = "boom"\napprove = true\ncommand = "true"\n'
+    )
+    world.run("emit", "boom")
+    world.run("run")
+    world.run("run", "backup")
+    world.run("run", "other")
+    world.run("deny", "asks")
+    world.run("disable", "backup")
+    world.run("run")
+    up.touch()
+    make_due(world)
+    world.run("run")
+
+    assert "other: failed" in got.read_text()
+    assert not any(word in got.read_text() for word in ("backup", "asks"))
+
+
+def test_all_that_got_a_notice_get_the_recovery_also_those_that_only_a_follower_concerns(world):
+    got, ok = world.root / "got", world.root / "ok"
+    text = f"""
+        timezone = "UTC"
+        [notify.channels]
+        op = "command:cat >> {got}"
+        [jobs.dump]
+        cron = "0 * * * *"
+        command = "test -e {ok}"
+        [jobs.rep]
+        cron = "0 * * * *"
+        after = ["dump"]
+        command = "true"
+        notify = ["op"]
+    """
+    world.configure(text)
+    for at in ("07:55", "08:00"):
+        world.run("run", at=f"2026-12-01 {at}:10")
+    failed = got.read_text()
+    ok.touch()
+    world.run("run", at="2026-12-01 09:00:10")
+
+    assert "dump: failed: exit code 1; because of it also: rep" in failed
+    assert got.read_text().count("dump: up again") == 2  # in the subject and in the text
+
+
+def test_a_notice_about_several_jobs_has_the_output_of_each(world):
+    got = world.root / "got"
+    jobs = "".join(
+        f'[jobs.n{number}]\non = "boom"\ncommand = "echo nas gone {number}; exit 32"\n' for number in range(3)
+    )
+    world.configure(f'[notify.channels]\nop = "command:cat >> {got}"\n[[notify.routes]]\nto = ["op"]\n{jobs}')
+    world.run("emit", "boom")
+    world.run("run")
+
+    assert [f"n{number}:\nnas gone {number}\n" in got.read_text() for number in range(3)] == [True] * 3
