@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.faked_clock import completed
 from tests.fixtures.world import World
 
 BEEP = """
@@ -48,14 +49,8 @@ class WithBeep:
     def run(self, *arguments: str, at: str | None = None) -> subprocess.CompletedProcess[str]:
         words = self._world.command(*arguments)[2:]
         faked = [] if at is None else ["env", "NO_FAKE_STAT=1", "faketime", "-f", at]
-        return subprocess.run(
-            [*faked, sys.executable, "-c", self._code, *words],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-            env=self._world.environment(),
-        )
+        command = [*faked, sys.executable, "-c", self._code, *words]
+        return completed(command, timeout=100, env=self._world.environment())
 
     def json(self, *arguments: str, at: str | None = None) -> Any:
         import json
