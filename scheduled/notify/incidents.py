@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from scheduled.core import incidents as rules
 from scheduled.core import next_notice, notice_groups
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import pauses_of
-from scheduled.core.incidents import ASKS, Incident, Message, Policy
+from scheduled.core.incidents import Incident, Message, Policy
 from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import KnownCondition
@@ -52,17 +50,11 @@ def advance(
 
 
 def _withdraw(ledger: Ledger, before: Mapping[str, Incident], current: Mapping[str, Incident]) -> None:
-    """Delete the notices that wait and are true no longer: of what has ended without a recovery, which would replace them.
-
-    If a question has been about another run, it is asked once more at the next tick.
-    """
+    """Delete the notices that wait and are true no longer: of what has ended without a recovery, which would replace them."""
     for name in before.keys() & current.keys():
         was, now = before[name], current[name]
-        other_run = now.is_open and now.kind in ASKS and was.run_id != now.run_id
-        if other_run or (now.closed and not was.closed and now.noticed_at == was.noticed_at):
-            withdrawn = ledger.drop_notices(key_of_notice(name))
-            if withdrawn and other_run and now.noticed_at == was.noticed_at:
-                ledger.put_incident(msgspec.structs.replace(now, noticed_at=None))
+        if now.closed and not was.closed and now.noticed_at == was.noticed_at:
+            ledger.drop_notices(key_of_notice(name))
 
 
 def key_of_notice(name: str) -> str:

@@ -58,8 +58,8 @@ class Conditions(Protocol):
         The work does not grow with the number of other notices.
         """
 
-    def drop_notices(self, upsert_key: str) -> int:
-        """Delete the undelivered notices with *upsert_key*, to all recipients; return how many there were."""
+    def drop_notices(self, upsert_key: str) -> None:
+        """Delete the undelivered notices with *upsert_key*, to all recipients."""
 
     def due_notices(self, now: Instant, limit: int, without: Collection[str] = ()) -> list[OutboxItem]:
         """Return the undelivered notices that are due at *now*, oldest first, at most *limit*; none to recipients in *without*."""

@@ -159,9 +159,9 @@ class Conditions:
         """See `Conditions.replace_notices`."""
         self._db.execute(_REPLACE, (recipient, upsert_key, item_id))
 
-    def drop_notices(self, upsert_key: str) -> int:
+    def drop_notices(self, upsert_key: str) -> None:
         """See `Conditions.drop_notices`."""
-        return self._db.execute("DELETE FROM outbox WHERE upsert_key = ?", (upsert_key,)).rowcount
+        self._db.execute("DELETE FROM outbox WHERE upsert_key = ?", (upsert_key,))
 
     def due_notices(self, now: Instant, limit: int, without: Collection[str] = ()) -> list[OutboxItem]:
         """See `Conditions.due_notices`."""

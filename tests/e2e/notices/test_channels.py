@@ -380,3 +380,13 @@ def test_a_notice_about_several_jobs_has_the_output_of_each(world):
     world.run("run")
 
     assert [f"n{number}:\nnas gone {number}\n" in got.read_text() for number in range(3)] == [True] * 3
+
+
+def test_a_question_that_slots_repeat_is_printed_once_also_with_a_dead_channel(world):
+    world.configure(
+        'timezone = "UTC"\n[notify.channels]\ndead = "command:false"\n[[notify.routes]]\nto = ["dead"]\n'
+        '[jobs.asks]\ncron = "0 * * * *"\ncommand = "true"\napprove = true\n'
+    )
+    printed = [world.run("run", at=f"2026-12-01 {hour:02}:00:10").stderr for hour in range(7, 15)]
+
+    assert sum("waits for approval" in text for text in printed) == 1
