@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from scheduled.execution.search import Search
 
 READS = 5  # of a job that prints without a pause, what comes after these is dropped
+FLOOD = 16 << 20  # bytes; this much beyond twice the limit is cut while the job prints
 
 
 class CappedOutput:
@@ -31,11 +32,14 @@ class CappedOutput:
         self._head: int | None = None  # length of the beginning that is kept; None before the first cut
 
     def grew(self) -> bool:
-        """Cut the file if it is larger than twice its limit; return whether it grew since the last call."""
+        """Return whether the file grew since the last call. Cut it if it is too long and the job pauses, or it is a flood.
+
+        What the job prints at the moment of the cut would be lost: often its last words, the reason of a failure.
+        """
         size = os.fstat(self.fd).st_size
         grew = size > self._size
-        # Cutting only at twice the limit keeps copies rare, however fast the job prints.
-        if size > 2 * self._limit:
+        # Cutting only at twice the limit keeps copies rare.
+        if size > 2 * self._limit + (FLOOD if grew else 0):
             keep = self._limit // 2 if self.search is None else self.search.may_cut(size, self._limit // 2)
             if keep is not None:
                 self._cut(size, keep)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scheduled.execution import kept_secrets
+from scheduled.execution import capped_output, kept_secrets
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.masked_output import MaskedOutput
 from scheduled.execution.process import open_output
@@ -136,8 +136,9 @@ def test_an_output_that_is_sealed_is_what_its_readers_saw(tmp_path_factory, secr
 
 @pytest.mark.parametrize("reach", range(-len(SECRET.encode()) - 1, 2))
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_cut_of_the_output_leaves_no_part_of_a_secret_at_any_offset(tmp_path, reach, times):
+def test_a_cut_of_the_output_leaves_no_part_of_a_secret_at_any_offset(tmp_path, monkeypatch, reach, times):
     """The limit is 200: 100 bytes of the beginning and 100 of the end are kept; the secret comes near both places."""
+    monkeypatch.setattr(capped_output, "FLOOD", 0)
     secret, path = SECRET.encode(), tmp_path / "run.1.log"
     output = CappedOutput(open_output(str(path)), 200, Mask([SECRET]))
     near = b"." * (100 + reach) + secret * times

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from scheduled.execution import capped_output
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.process import open_output
 
@@ -29,7 +30,8 @@ os.write(1, b"the end")
 """
 
 
-def test_a_job_that_prints_while_its_file_is_cut_is_not_disturbed(path):
+def test_a_job_that_prints_while_its_file_is_cut_is_not_disturbed(path, monkeypatch):
+    monkeypatch.setattr(capped_output, "FLOOD", 0)
     output = capped(path, 1 << 12)
     with subprocess.Popen(
         [sys.executable, "-c", FLOOD], stdin=subprocess.PIPE, stdout=output.fd, stderr=subprocess.PIPE

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from scheduled.execution import capped_output
 from scheduled.execution.capped_output import CappedOutput
 from scheduled.execution.process import open_output
 
@@ -16,10 +17,11 @@ def capped(path, limit):
 
 
 def written(path, *chunks, limit=100):
-    """Write *chunks*, checking the size after each; return the number of printed bytes and what is kept."""
+    """Write *chunks*, with a pause after each; return the number of printed bytes and what is kept."""
     output = capped(path, limit)
     for chunk in chunks:
         os.write(output.fd, chunk)
+        output.grew()
         output.grew()
     return output.close(), path.read_bytes()
 
@@ -63,6 +65,7 @@ def test_what_a_job_prints_while_its_output_is_cut_is_kept(path, monkeypatch):
     os.write(output.fd, b"x" * 1000)
     monkeypatch.setattr(os, "pread", read_while_the_job_prints)
     output.grew()
+    output.grew()
     kept = path.read_bytes()
 
     assert (output.close(), last) == (1024, [])
@@ -77,7 +80,20 @@ def test_binary_output_is_cut_by_bytes(path):
     assert (kept[:256], kept[-256:]) == (bytes(range(256)), bytes(range(256)))
 
 
-def test_the_file_stays_bounded_while_a_job_prints(path):
+def test_an_output_is_cut_in_a_pause_so_that_no_last_words_are_lost(path):
+    output = capped(path, 1000)
+    sizes = []
+    for data in (b"x" * 90_000, b"error: disk full\n", b"", b""):
+        os.write(output.fd, data)
+        output.grew()
+        sizes.append(path.stat().st_size)
+
+    assert sizes[:2] == [90_000, 90_017]
+    assert sizes[2] == sizes[3] < 1040
+
+
+def test_the_file_stays_bounded_while_a_job_prints_without_a_pause(path, monkeypatch):
+    monkeypatch.setattr(capped_output, "FLOOD", 5000)
     output, sizes = capped(path, 1000), []
     for _ in range(200):
         os.write(output.fd, b"x" * 700)
@@ -85,7 +101,7 @@ def test_the_file_stays_bounded_while_a_job_prints(path):
         sizes.append(path.stat().st_size)
     output.close()
 
-    assert max(sizes) <= 2 * 1000
+    assert 4000 < max(sizes) <= 2 * 1000 + 5000
     assert path.stat().st_size <= 1000 + 40
 
 
