@@ -64,7 +64,7 @@ def parse(head: bytes) -> list[int] | None:
     return numbers if len(numbers) == FIELDS else None
 
 
-def _fingerprint(path: bytes | str) -> int:
+def fingerprint(path: bytes | str) -> int:
     """Return a number that changes if the content, owner or mode of a file changes, or if it is created or removed."""
     try:
         return _of_file(posix.stat(path))
@@ -113,7 +113,7 @@ def _sum_of_files(fd: int) -> int:
     return total
 
 
-def _rights(path: bytes) -> int:
+def rights(path: bytes) -> int:
     """Return a number that changes if the mode or owner of a directory changes, but not if files are created in it."""
     try:
         found = posix.stat(path)
@@ -140,7 +140,7 @@ def _boot() -> int:
 def configured(config: bytes) -> int:
     """Return a fingerprint of scheduled.toml, which has the path *config*, and of jobs.d and its files."""
     jobs_d = config.rpartition(b"/")[0] + b"/jobs.d"
-    return hash((_number(config), _fingerprint(config), _fingerprint(jobs_d), _fingerprint_of_files(jobs_d)))
+    return hash((_number(config), fingerprint(config), fingerprint(jobs_d), _fingerprint_of_files(jobs_d)))
 
 
 def edited(config: bytes, state: bytes, configuration: int) -> int:
@@ -151,21 +151,21 @@ def edited(config: bytes, state: bytes, configuration: int) -> int:
     directories of scheduled.toml and of the state.
     """
     zone = posix.environ.get(b"TZ", b"")
-    found = [configuration, _fingerprint(state + b"/spool")]
-    found += [_rights(config.rpartition(b"/")[0]), _rights(state)]
-    found += [_number(zone), _fingerprint(b"/etc/localtime"), _fingerprint(__file__), _boot()]
+    found = [configuration, fingerprint(state + b"/spool")]
+    found += [rights(config.rpartition(b"/")[0]), rights(state)]
+    found += [_number(zone), fingerprint(b"/etc/localtime"), fingerprint(__file__), _boot()]
     return hash(tuple(found))
 
 
 def ledger(state: bytes) -> int:
     """Return a fingerprint of the files of the ledger. It changes with every write after the snapshot."""
-    return hash((_fingerprint(state + b"/ledger.db"), _write_ahead_log(state + b"/ledger.db-wal")))
+    return hash((fingerprint(state + b"/ledger.db"), _write_ahead_log(state + b"/ledger.db-wal")))
 
 
 def _write_ahead_log(path: bytes) -> int:
     """Return a fingerprint of a write-ahead log. An empty one, which a reader may create, is the same as none."""
     try:
-        return _fingerprint(path) if posix.stat(path).st_size else 0
+        return fingerprint(path) if posix.stat(path).st_size else 0
     except OSError:
         return 0
 

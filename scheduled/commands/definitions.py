@@ -76,7 +76,7 @@ def effects(instance: Instance, command: str, *arguments: Any) -> list[Effect]:
 
 def _addition(instance: Instance, name: str, definition: Mapping[str, Any]) -> Edit:
     table = aliases.from_words(aliases.together({"name": name}, definition))
-    return job_edits.addition(instance.config_file, name, table)
+    return job_edits.addition(instance.config_file, instance.paths, name, table)
 
 
 def _change(instance: Instance, job: str, changes: Mapping[str, Any]) -> Edit:

@@ -1,6 +1,6 @@
 """The problems and warnings of a configuration as a whole."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -48,12 +48,15 @@ def checked(
     paths: Paths,
     drafts: Drafts = MappingProxyType({}),
     environment: Mapping[str, str] = MappingProxyType({}),
+    names: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does."""
+    """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does.
+
+    With *names*, only these jobs, and those that name them, are looked at for warnings about a job on its own.
+    """
     with read_only(paths) as ledger:
-        zone = partial(kept_in, ledger)
-        found = load_config(config_file, drafts, zone) if drafts else load(paths, config_file, zone)
-        return _check(found, ledger, environment)
+        found = load(paths, config_file, partial(kept_in, ledger), drafts)
+        return _check(found, ledger, environment, names)
 
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
@@ -84,23 +87,29 @@ def check(
     return _check(load_config(config_file, drafts, partial(kept_in, ledger)), ledger, environment)
 
 
-def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str]) -> dict[str, Any]:
+def _check(
+    found: Config,
+    ledger: Ledger | None,
+    environment: Mapping[str, str],
+    names: Collection[str] | None = None,
+) -> dict[str, Any]:
     now = int(clock.now())
     if ledger is not None:
         recall(found, ledger)
+    jobs = found.jobs if names is None else _naming(found.jobs, names)
     problems = [
         *found.problems,
         *web_hosts.problems(found.path, found.interfaces.web.hosts),
-        *(problem for job in found.jobs.values() for problem in _action_problems(job)),
+        *(problem for job in jobs.values() for problem in _action_problems(job)),
         *alike.of_targets(found.jobs),
     ]
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
     warnings = [
-        *_of_each_job(found, tick_interval, now, environment),
+        *_of_each_job(found, jobs, tick_interval, now, environment),
         *(
             f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(slot, job.zone)} is in the past, {what}"
-            for job, slot, what in _too_late(found.jobs, ledger, now)
+            for job, slot, what in _too_late(jobs, ledger, now)
         ),
     ]
     warnings += alike.warnings(found.jobs)
@@ -130,11 +139,30 @@ def _check(found: Config, ledger: Ledger | None, environment: Mapping[str, str])
     }
 
 
+def _naming(jobs: Jobs, names: Collection[str]) -> Mapping[str, Job]:
+    """Return the jobs *names*, and those that have one of them in a condition, or as a step, or come after it."""
+    wanted = {
+        *names,
+        *(job.name for job in jobs.values() if job.where.get("job") in names),
+        *(
+            other
+            for name in names
+            for other in (*jobs.with_step.get(name, ()), *jobs.coming_after.get(name, ()))
+        ),
+    }
+    steps = {step for name in wanted if name in jobs for some in jobs[name].action.steps for step in some}
+    return {name: job for name, job in jobs.items() if name in wanted | steps}
+
+
 def _of_each_job(
-    found: Config, tick_interval: Seconds | None, now: Instant, environment: Mapping[str, str]
+    found: Config,
+    jobs: Mapping[str, Job],
+    tick_interval: Seconds | None,
+    now: Instant,
+    environment: Mapping[str, str],
 ) -> Iterator[str]:
-    """Yield the warnings about each job on its own, by their kind, then in the order of the jobs."""
-    for job in question.each(found.jobs.values()):
+    """Yield the warnings about each of *jobs* on its own, by their kind, then in the order of the jobs."""
+    for job in question.each(jobs.values()):
         yield from _warnings(job, tick_interval, now)
     ticks = _ticks(found.jobs, tick_interval, now)
     kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
@@ -146,7 +174,7 @@ def _of_each_job(
         lambda job: doubts(job, found.jobs, environment, found.written.jobs.get(job.name)),
     )
     for kind in kinds:
-        for job in question.each(found.jobs.values()):
+        for job in question.each(jobs.values()):
             yield from (f"{job.source}: jobs.{job.name}: {doubt}" for doubt in kind(job))
 
 
@@ -165,15 +193,17 @@ def _action_problems(job: Job) -> Iterable[str]:
     return (f"{job.source}: jobs.{job.name}: {problem}" for problem in kind_of(job.action).faults(job))
 
 
-def _too_late(jobs: Jobs, ledger: Ledger | None, now: Instant) -> Iterable[tuple[Job, Instant, str]]:
+def _too_late(
+    jobs: Mapping[str, Job], ledger: Ledger | None, now: Instant
+) -> Iterable[tuple[Job, Instant, str]]:
     """Yield the slots that enabled jobs were given too late to run, with what follows: the last one, or instants of a list.
 
     A slot was missed if it has no verdict and the job got its present schedules only after it.
     """
-    job_states = ledger.job_states() if ledger is not None else {}
     for job in jobs.values():
         slots, what = _past(job, now) if job.enabled else ((), "")
         for slot in slots:
+            job_states = ledger.job_states(keys_of(job)) if ledger is not None else {}
             for key in keys_of(job):
                 row, job_state = ledger.row_at(key, slot) if ledger else None, job_states.get(key)
                 decided = row is not None and row.span.last >= slot

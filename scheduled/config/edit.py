@@ -49,12 +49,13 @@ def _names(content: bytes) -> list[str]:
 
 def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
     """Return the problems and the warnings that *edit* would add to the configuration, with their lines."""
+    names = None if edit.path == config_file else edit.jobs()  # settings concern all jobs
     try:
-        before = checks.checked(config_file, paths)
+        before = checks.checked(config_file, paths, names=names)
     except ConfigError:
         before = {"problems": [], "warnings": []}  # an edit may repair a file that can't be read
     try:
-        after = checks.checked(config_file, paths, {edit.path: edit.after})
+        after = checks.checked(config_file, paths, {edit.path: edit.after}, names=names)
     except ConfigError as error:
         return [str(error)], []
     added = {key: _added(before[key], after[key]) for key in ("problems", "warnings")}

@@ -8,7 +8,7 @@ from typing import Any
 
 import tomlkit
 
-from scheduled.config import redaction
+from scheduled.config import parsed_file, redaction
 from scheduled.config.config import known_jobs
 from scheduled.config.edit import Edit, read, set_keys
 from scheduled.config.files import load_config
@@ -18,17 +18,18 @@ from scheduled.config.named import refuse_target
 from scheduled.config.toml_files import job_files
 from scheduled.core.keys import shortened
 from scheduled.errors import ConfigError, UnknownError
+from scheduled.paths import Paths
 
 LONGEST_STEM = 250  # bytes; with `.toml` the 255 that a file name may have
 
 
-def addition(config_file: Path, name: str, table: Mapping[str, Any]) -> Edit:
+def addition(config_file: Path, paths: Paths, name: str, table: Mapping[str, Any]) -> Edit:
     """Return the edit that adds a job in jobs.d/*name*.toml; a digest replaces the end of a name that is too long for a file.
 
     Raise ConfigError if the job or the file already exists, or if the name is not valid.
     """
     refuse_odd(table)
-    found = load_config(config_file)
+    found = parsed_file.load(paths, config_file)
     if name in found.jobs:
         source = found.jobs[name].source
         raise ConfigError(f"{name}: already exists in {source}; change it with `scheduled edit {name}`")

@@ -40,10 +40,11 @@ def _is_plain(value: Any) -> bool:
 
 
 class KeptJobs(Jobs):
-    """The jobs that *listed* names, encoded in *data*."""
+    """The jobs that *listed* names, encoded in *data*. The *decoded* ones are shared by all objects with the same data."""
 
-    def __init__(self, listed: JobList, data: bytes) -> None:
+    def __init__(self, listed: JobList, data: bytes, decoded: dict[str, Job] | None = None) -> None:
         super().__init__()
+        self._decoded = {} if decoded is None else decoded
         self._spans = dict(zip(listed.names, pairwise((0, *listed.ends)), strict=True))
         self._data, self._decode = data, msgspec.msgpack.Decoder(Job).decode
         self._complete = False
@@ -52,8 +53,12 @@ class KeptJobs(Jobs):
     def __getitem__(self, name: str) -> Job:
         job = self._jobs.get(name)
         if job is None:
-            begin, end = self._spans[name]
-            job = self._jobs[name] = self._decode(self._data[begin:end])
+            job = self._jobs[name] = self._decoded.get(name) or self._newly_decoded(name)
+        return job
+
+    def _newly_decoded(self, name: str) -> Job:
+        begin, end = self._spans[name]
+        job = self._decoded[name] = self._decode(self._data[begin:end])
         return job
 
     def __setitem__(self, name: str, job: Job) -> None:

@@ -10,7 +10,9 @@ import sys
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zlib import crc32
 
@@ -22,7 +24,8 @@ from scheduled.config.config import Config, give_jobs, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
-from scheduled.config.written import Tables, Written
+from scheduled.config.written import Drafts, Tables, Written
+from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError
 from scheduled.masking import is_secret_name
 from scheduled.paths import Paths
@@ -51,9 +54,15 @@ ZONES = ("", "America", "Asia", "Europe")  # directories with zones, which a new
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """The beginning of the file. *made_from* is the result of `_made_from`; *size* bytes with the jobs follow, then the tables."""
+    """The beginning of the file. *size* bytes with the jobs follow, then the tables.
 
-    made_from: int
+    *fingerprint* is that of the configuration, *made_with* the result of `_made_with`. *files* are the files of the
+    configuration, each with its fingerprint.
+    """
+
+    fingerprint: int
+    made_with: int
+    files: list[tuple[str, int]]
     zone: str
     settings: SettingsTable
     digest: str
@@ -61,47 +70,101 @@ class _Kept(msgspec.Struct, frozen=True):
     size: int
 
 
-def load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None = None) -> Config:
-    """Return what `load_config` returns for *path*, from the file that is kept in the state *paths* if it is valid.
+class _Read:
+    """The content of the file: its beginning *kept*, and the *rest*."""
 
-    Raise ConfigError as `load_config` does.
+    def __init__(self, kept: _Kept, rest: bytes) -> None:
+        self.kept, self._rest, self._decoded = kept, rest, dict[str, Job]()
+
+    def jobs(self) -> KeptJobs:
+        """Return the jobs, each of which is decoded once for all that this returns."""
+        return KeptJobs(self.kept.jobs, self._rest[: self.kept.size], self._decoded)
+
+    def tables(self) -> tuple[Tables, Tables]:
+        """Return the tables of the jobs, and the others."""
+        return msgspec.msgpack.decode(self._rest[self.kept.size :], type=tuple[Tables, Tables])
+
+
+def load(
+    paths: Paths,
+    path: Path,
+    kept_zone: Callable[[], str] | None = None,
+    drafts: Drafts = MappingProxyType({}),
+) -> Config:
+    """Return what `load_config` returns for *path* and *drafts*, from the file that is kept in the state *paths* if possible.
+
+    If only files of jobs.d differ from those that it was made from, only these are parsed. Raise ConfigError as
+    `load_config` does.
     """
-    found = _load(paths, path, kept_zone)
+    found = _load(paths, path, kept_zone, drafts)
     if found is not None:
         return found
     # Here, because an ordinary tick does not need these imports, which take long.
     from scheduled.config.files import load_config
 
-    return load_config(path, kept_zone=kept_zone)
+    return load_config(path, drafts, kept_zone)
 
 
-def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None) -> Config | None:
+def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None, drafts: Drafts) -> Config | None:
     read_at, fingerprint = clock.now(), idle.configured(os.fsencode(path))
     try:
         if warn_or_refuse(paths.parsed) or warn_or_refuse(path):
             return None
-        kept, rest = _decoded(read_regular(paths.parsed))
+        read = _decoded(read_regular(paths.parsed))
     except (OSError, ValueError, struct.error, ConfigError):
         return None  # there is none, or it is damaged, or its rights are wrong
-    if kept.made_from != _made_from(fingerprint):
+    kept = read.kept
+    if kept.made_with != _made_with(path):
         return None
     refuse_unreadable(path)
     if zone_of(path, kept.settings, kept_zone or clock.local_zone) != kept.zone:
         return None
+    if drafts or kept.fingerprint != fingerprint:
+        return _with_changes(path, read, read_at, fingerprint, kept_zone, drafts)
     config = with_settings(path, kept.settings, kept.zone, kept=kept_zone is not None)
     config.read_at, config.fingerprint, config.digest = read_at, fingerprint, kept.digest
-    give_jobs(config, KeptJobs(kept.jobs, rest[: kept.size]))
-    config.written = Written(lambda: msgspec.msgpack.decode(rest[kept.size :], type=tuple[Tables, Tables]))
+    give_jobs(config, read.jobs())
+    config.written = Written(read.tables)
     return config
 
 
-def _decoded(data: bytes) -> tuple[_Kept, bytes]:
-    """Return the beginning of the file with the content *data*, and the rest. Raise ValueError if it is damaged."""
+def _with_changes(
+    path: Path,
+    read: _Read,
+    read_at: float,
+    fingerprint: int,
+    kept_zone: Callable[[], str] | None,
+    drafts: Drafts,
+) -> Config | None:
+    """Return the configuration that was kept, with the changed files and *drafts* of jobs.d; None if scheduled.toml changed."""
+    from scheduled.config.files import Unchanged, load_config  # rarely needed
+
+    kept, drafted = read.kept, set(map(str, drafts))
+    files: dict[str, list[str]] = {
+        file: [] for file, number in kept.files if file not in drafted and _number_of(file) == number
+    }
+    if str(path) not in files:
+        return None
+    jobs, (written, settings) = read.jobs(), read.tables()
+    for job in jobs.values():
+        if (names := files.get(job.source)) is not None:
+            names.append(job.name)
+    unchanged = Unchanged(kept.settings, settings, files, jobs, written, read_at, fingerprint)
+    return load_config(path, drafts, kept_zone, unchanged)
+
+
+def _number_of(file: str) -> int:
+    return idle.fingerprint(os.fsencode(file))
+
+
+@lru_cache(maxsize=1)  # an edit reads the same file several times
+def _decoded(data: bytes) -> _Read:
+    """Return the file with the content *data*. Raise ValueError if it is damaged."""
     length, checksum = SIZES.unpack(data[len(MAGIC) : BEGIN])
     rest = memoryview(data)[BEGIN:]
     if not data.startswith(MAGIC) or crc32(rest) != checksum:
         raise ValueError
-    return msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :]
+    return _Read(msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :])
 
 
 def keep(paths: Paths, config: Config) -> None:
@@ -112,13 +175,28 @@ def keep(paths: Paths, config: Config) -> None:
     if not config.parsed or config.problems or config.warnings or not _is_settled(config):
         return
     found = None if _has_secrets(config.written.settings) else _encoded(config)
-    if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
+    if found is None:
+        return
+    try:
+        files = [(str(place), _number_of(str(place))) for place in _files(config.path)]
+    except ConfigError:
+        return
+    if idle.configured(os.fsencode(config.path)) != config.fingerprint:
         return
     from scheduled.config.changes import digest  # rarely needed
 
     listed, jobs, tables = found
     settings = msgspec.convert(config.written.settings, SettingsTable)
-    kept = _Kept(_made_from(config.fingerprint), config.timezone, settings, digest(config), listed, len(jobs))
+    kept = _Kept(
+        config.fingerprint,
+        _made_with(config.path),
+        files,
+        config.timezone,
+        settings,
+        digest(config),
+        listed,
+        len(jobs),
+    )
     head = msgspec.msgpack.encode(kept)
     rest = head + jobs + tables
     with suppress(OSError):
@@ -127,10 +205,14 @@ def keep(paths: Paths, config: Config) -> None:
 
 def _encoded(config: Config) -> tuple[JobList, bytes, bytes] | None:
     """Return the jobs of *config* and its tables, encoded; None if that makes a difference. A date in the tables becomes a text."""
-    found = kept_jobs.encode(config.jobs)
     try:
+        found = kept_jobs.encode(config.jobs)
         tables = msgspec.msgpack.encode((config.written.jobs, config.written.settings))
-    except (OverflowError, TypeError, ValueError):  # for example an integer of more than 64 bits
+    except (
+        OverflowError,
+        TypeError,
+        ValueError,
+    ):  # an integer of more than 64 bits, or a file name that is not text
         return None
     return (*found, tables) if found else None
 
@@ -146,8 +228,8 @@ def _write(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _made_from(fingerprint: int) -> int:
-    """Return a number that changes if a configuration with this *fingerprint* may be parsed in another way.
+def _made_with(path: Path) -> int:
+    """Return a number that changes if files that did not change may be parsed in another way, or be refused.
 
     That is another user, another version of this program or of Python, other packages, or other rules of time zones.
     """
@@ -155,7 +237,8 @@ def _made_from(fingerprint: int) -> int:
         *(f"{PACKAGE}/{part}" for part in PARTS),
         *(f"{place}/{part}" for place in zoneinfo.TZPATH for part in ZONES),
     ]
-    return hash((fingerprint, os.geteuid(), os.getegid(), sys.hexversion, *map(_changed_at, places)))
+    rights = idle.rights(os.fsencode(path.parent / "jobs.d"))
+    return hash((rights, os.geteuid(), os.getegid(), sys.hexversion, *map(_changed_at, places)))
 
 
 def _changed_at(path: str) -> int:
@@ -199,9 +282,13 @@ def _settled_at(path: Path) -> float:
 
 
 def _places(path: Path) -> Iterator[Path]:
+    if (path.parent / "jobs.d").exists():
+        yield path.parent / "jobs.d"
+    yield from _files(path)
+
+
+def _files(path: Path) -> Iterator[Path]:
     from scheduled.config.toml_files import job_files
 
     yield path
-    if (path.parent / "jobs.d").exists():
-        yield path.parent / "jobs.d"
-        yield from job_files(path)
+    yield from job_files(path)

@@ -26,6 +26,7 @@ from scheduled.handlers.report_pages import Report
 from scheduled.handlers.workspace.delivery import deliver
 from scheduled.handlers.workspace.plans import Plan
 from scheduled.install.block import InstallPlan, compose
+from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.queries import calendar
 from tests.fixtures.in_process_cli import NIGHTLY
@@ -128,7 +129,7 @@ def test_an_added_job_is_read_back_unchanged(tmp_path_factory, description, valu
         "options": {description or "x": value},
     }
 
-    edit = addition(config, "job", table)
+    edit = addition(config, Paths(config.parent / "state", config), "job", table)
 
     assert tomllib.loads(edit.after.decode()) == {"jobs": {"job": table}}
 

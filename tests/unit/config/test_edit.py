@@ -51,7 +51,7 @@ def test_an_added_job_is_loaded_as_it_was_given(config, paths):
         "retry": {"max_attempts": 2},
     }
 
-    edit.keep(config, paths, job_edits.addition(config, "new.job@x", table), dry_run=False)
+    edit.keep(config, paths, job_edits.addition(config, paths, "new.job@x", table), dry_run=False)
 
     job = load_config(config).jobs["new.job@x"]
     assert (job.action.words, job.env, job.retry.max_attempts) == (("echo", 'a "b"', "ü\n"), {"K": "v=w"}, 2)
@@ -63,7 +63,7 @@ def test_an_added_job_is_loaded_as_it_was_given(config, paths):
 )
 def test_a_wrong_job_is_not_written(config, paths, table):
     with pytest.raises(ConfigError):
-        edit.keep(config, paths, job_edits.addition(config, "new", table), dry_run=False)
+        edit.keep(config, paths, job_edits.addition(config, paths, "new", table), dry_run=False)
 
     assert not (config.parent / "jobs.d").exists()
 
