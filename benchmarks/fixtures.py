@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import NotDoneError, Work, copy_tree, environment, nothing
 from scheduled.config.files import load_config
+from scheduled.config.parsed_file import FINE
 from scheduled.core.jobs import Job, key_of
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
@@ -49,7 +50,11 @@ class Runtime:
         return Work(label, [self.command(*words)], prepare, check, self.env)
 
     def tick(self, *jobs: str) -> None:
-        """Make a tick that is not measured. With *jobs*, run these jobs manually."""
+        """Make a tick that is not measured. With *jobs*, run these jobs manually.
+
+        It is later than the last change of the configuration, as a tick of cron is: otherwise it would not keep what it parsed.
+        """
+        time.sleep(max(0.0, os.stat(self.config).st_ctime + 2 * FINE - time.time()))
         subprocess.run(self.command("run", *jobs), env=environment(self.env), check=True)
 
     def jobs(self) -> dict[str, Job]:
