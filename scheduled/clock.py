@@ -76,3 +76,13 @@ def boot_id() -> str:
 def stamp(instant: float | None, zone: str) -> str | None:
     """Return an instant (UTC seconds) in *zone* as ISO 8601 text with offset; None for None."""
     return None if instant is None else local(instant, zone).isoformat()
+
+
+def minute(instant: float | None, zone: str) -> str:
+    """Return an instant (UTC seconds) in *zone* as a person writes it, `2026-03-04 05:00`; an empty text for None."""
+    return of_stamp(stamp(instant, zone))
+
+
+def of_stamp(text: str | None) -> str:
+    """Return the minute of a stamp as `minute` does."""
+    return "" if text is None else text[:16].replace("T", " ")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scheduled.advice import complete
+from scheduled.clock import of_stamp
 from scheduled.schedules.durations import duration
 from scheduled.schedules.zones import MINUTE
 
@@ -99,7 +100,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
 
 def when(stamp: str | None) -> str:
     """Return an RFC 3339 instant as `2026-03-04 05:00`; an empty text for None."""
-    return "" if stamp is None else stamp[:16].replace("T", " ")
+    return of_stamp(stamp)
 
 
 def colored(status: str | None) -> Text:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.engine import heartbeat
 from scheduled.engine.heartbeat import Cadence
 from scheduled.paths import Paths
@@ -90,15 +90,11 @@ def problem(found: Ticks, zone: str) -> str | None:
         return None
     if found.last is None:
         return (
-            f"ticks have not begun: none has come since `scheduled install` at {_at(found.installed_at, zone)}; "
+            f"ticks have not begun: none has come since `scheduled install` at {minute(found.installed_at, zone)}; "
             "check that cron is running"
         )
-    last = f"ticks have stopped: the last one was at {_at(found.last, zone)}"
+    last = f"ticks have stopped: the last one was at {minute(found.last, zone)}"
     if found.cadence.source == "installed":
         return f"{last}; check that cron is running; `scheduled install` repairs the crontab"
     install = "" if found.demo else ", or use `scheduled install`"
     return f"{last}, and they came every {duration(found.cadence.seconds)}; check what starts `scheduled run`{install}"
-
-
-def _at(instant: float | None, zone: str) -> str:
-    return (stamp(instant, zone) or "")[:16].replace("T", " ")

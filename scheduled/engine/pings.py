@@ -13,7 +13,7 @@ import msgspec
 
 from scheduled import clock
 from scheduled.advice import complete
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core import pings
 from scheduled.core.events import Event
 from scheduled.core.jobs import job_of
@@ -281,7 +281,7 @@ def troubles(runtime: "Runtime", ledger: Meta, now: float) -> dict[str, Trouble]
         key = _key_of(runtime, label)
         if key is None or now - since < KEPT:
             continue
-        at = (stamp(since, runtime.zone) or "")[:16].replace("T", " ")
+        at = minute(since, runtime.zone)
         where = f"scheduled show {key.job}" if label else "scheduled check"
         text = f"{_what(label)} has not been received since {at}: {problem} ({where})"
         name = f"heartbeat:{label}" if label else "tick:heartbeat"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core.approvals import deadline, is_asked
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.jobs import Job
@@ -63,4 +63,4 @@ def _until(job: Job, run: OpenRun) -> str:
 
 
 def _at(instant: float | Instant, job: Job) -> str:
-    return (stamp(int(instant), job.zone) or "")[:16].replace("T", " ")
+    return minute(int(instant), job.zone)

@@ -1,6 +1,6 @@
 """The digest: notices of a low priority are gathered, and delivered together once a day."""
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core import digest_text
 from scheduled.core.conditions import Notice
 from scheduled.core.digest_text import DIGEST
@@ -31,7 +31,7 @@ def add(ledger: Conditions, notice: Notice, time_of_day: str, zone: str, now: fl
     ]
     for item in waiting:
         ledger.delivered(item.id)
-    at = (stamp(now, zone) or "")[:16].replace("T", " ")
+    at = minute(now, zone)
     body = "\n".join([*(item.notice.body for item in waiting), digest_text.entry(at, notice)])
     number = digest_text.number(body)
     item_id = outbox.notice_id(DIGEST, notice.recipient, str(now), body)

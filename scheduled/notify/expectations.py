@@ -6,7 +6,7 @@ from typing import overload
 
 import msgspec
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core import expectations as rules
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.expectations import Known, Success
@@ -162,7 +162,7 @@ def _slow(
     if run is not None and most is not None and lasts(run) > most:
         return (
             run.run_id,
-            f"{run.run_id} is under way since {_minute(run.started_at, zone)}, {_than(expect, most)}",
+            f"{run.run_id} is under way since {minute(run.started_at, zone)}, {_than(expect, most)}",
         )
     most = rules.exceeded(expect, known)
     if most is None:
@@ -182,8 +182,4 @@ def _seconds(found: float) -> str:
 
 
 def _at(instant: Instant, job: Job) -> str:
-    return _minute(instant, job.zone)
-
-
-def _minute(instant: float | None, zone: str) -> str:
-    return (stamp(instant, zone) or "")[:16].replace("T", " ")
+    return minute(instant, job.zone)

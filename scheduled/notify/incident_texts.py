@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core.incidents import ASKS, Incident, Message, rest_of
 from scheduled.notify.problems import FOUND
 from scheduled.schedules.durations import duration
@@ -42,9 +42,7 @@ def text(message: Message, now: float, zone: str) -> str:
     if message.kind == "flapping":
         what += f"; flapping: {_times(first, now)}; the next notice comes when it has been away for {about(rest_of(first))}"
     elif first.kind not in ASKS and (message.kind != "first" or now - first.since >= MINUTE):
-        what += (
-            f"; since {_at(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
-        )
+        what += f"; since {minute(min(one.since for one in message.incidents), zone)}{_failures(message.incidents)}"
     others = [one for one in message.followers if one.key not in {cause.key for cause in message.incidents}]
     if others:
         what += f"; because of it also: {_names(others)}"
@@ -99,7 +97,7 @@ def _recovered(incidents: Sequence[Incident], now: float, zone: str) -> str:
     first, *others = incidents
     ended = max(one.ended_at or now for one in incidents)
     lasted = about(max((one.ended_at or now) - one.since for one in incidents))
-    when = f"{f' since {_at(ended, zone)},' if now - ended >= MINUTE else ''} after {lasted}"
+    when = f"{f' since {minute(ended, zone)},' if now - ended >= MINUTE else ''} after {lasted}"
     failures = _failures(incidents)
     if others and first.kind == FOUND:
         return f"{name(first)}: {len(incidents)} errors are over{when}"
@@ -127,7 +125,3 @@ def _failures(incidents: Sequence[Incident]) -> str:
 def _times(incident: Incident, now: float) -> str:
     times = len(incident.openings)
     return f"{times} times in {about(now - incident.openings[0])}"
-
-
-def _at(instant: float, zone: str) -> str:
-    return (stamp(instant, zone) or "")[:16].replace("T", " ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import first_allowed
@@ -58,7 +58,7 @@ def _since_request(job: Job, at: float | None, now: float) -> Instant | None:
 
 
 def _text(key: JobKey, reason: str, since: Instant, zone: str) -> str:
-    at = (stamp(since, zone) or "")[:16].replace("T", " ")
+    at = minute(since, zone)
     return (
         f"{key.display_name}: does not get to run: {reason} since {at} (scheduled explain {key.display_name})"
     )

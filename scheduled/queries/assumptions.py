@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scheduled.clock import stamp
+from scheduled.clock import minute
 from scheduled.core.keys import JobKey
 from scheduled.queries.last_known import NOTHING_RUNS
 from scheduled.queries.next_zone import NextZone, follows_host
@@ -139,7 +139,7 @@ def no_tick(view: View) -> str:
 
 
 def _last(view: View) -> str:
-    return (stamp(view.stopped_at, view.zone) or "")[:16].replace("T", " ")
+    return minute(view.stopped_at, view.zone)
 
 
 def of_forecast(view: View, span: tuple[Instant, Instant], *, empty: bool) -> list[str]:
@@ -150,7 +150,7 @@ def of_forecast(view: View, span: tuple[Instant, Instant], *, empty: bool) -> li
     start, end = span
     if view.config.unreadable and end > view.now:
         return [NOTHING_RUNS]
-    now = (stamp(view.now, view.zone) or "")[:16].replace("T", " ")
+    now = minute(view.now, view.zone)
     notes = [
         f"ticks come {ticks(view)}",
         *zone(view.next_zone),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from scheduled.clock import stamp
+from scheduled.clock import minute, stamp
 from scheduled.core.approvals import DENIED, NOT_IN_TIME
 from scheduled.core.epochs import REMOVED, base_of, open_slots_of, slots_of, span_between
 from scheduled.core.keys import JobKey
@@ -242,4 +242,4 @@ def run_document(run: RunRow, zone: str) -> dict[str, Any]:
 
 def when(instant: Instant, view: View) -> str:
     """Return an instant as `2026-03-04 05:00`, in the configured zone."""
-    return (stamp(instant, view.zone) or "")[:16].replace("T", " ")
+    return minute(instant, view.zone)

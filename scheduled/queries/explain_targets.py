@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scheduled.clock import of_stamp
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import FAILED
 from scheduled.queries.of_targets import earliest
@@ -51,7 +52,7 @@ def _failed(job: str, targets: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     names = [str(JobKey(job, run["target"])) for run in bad]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    last = max(run["finished_at"] for run in bad)[:16].replace("T", " ")
+    last = of_stamp(max(run["finished_at"] for run in bad))
     return (
         f"The last runs of {len(bad)} of its {len(targets)} targets failed, the newest at {last}:"
         f" {', '.join(names[:NAMED])}{more}."

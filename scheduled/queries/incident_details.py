@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from scheduled import clock
-from scheduled.clock import stamp
+from scheduled.clock import minute, stamp
 from scheduled.config.config import Config
 from scheduled.core.incidents import ASKS, Incident
 from scheduled.core.jobs import job_of
@@ -71,15 +71,11 @@ def subject_of(item: KnownCondition) -> JobKey:
 
 def _history(begin: float, failures: int, subject: JobKey, success: float | None, zone: str) -> str:
     """Return since when, how often, and what went well last, as part of a sentence."""
-    found = f"since {_when(begin, zone)}"
+    found = f"since {minute(begin, zone)}"
     found += f", {failures} failed run{'s' * (failures != 1)}" if failures else ""
     if not subject.job:
         return found
-    return f"{found}; {'no run has succeeded yet' if success is None else f'the last success was at {_when(success, zone)}'}"
-
-
-def _when(instant: float, zone: str) -> str:
-    return (stamp(instant, zone) or "")[:16].replace("T", " ")
+    return f"{found}; {'no run has succeeded yet' if success is None else f'the last success was at {minute(success, zone)}'}"
 
 
 def _last_success(ledger: Ledger, subject: JobKey) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduled import clock
-from scheduled.clock import stamp
+from scheduled.clock import minute, stamp
 from scheduled.config.job_table import parse_job
 from scheduled.core.epochs import base_of, edited, open_slots_of, slots_of
 from scheduled.core.jobs import Job
@@ -73,5 +73,5 @@ def _no_future(job: Job, last: Instant | None) -> str:
     keys = " and ".join(dict.fromkeys(schedule.kind for schedule in job.schedules))
     if last is None:
         return f"{keys}: has no slots; correct the schedule"
-    at = (stamp(last, job.zone) or "")[:16].replace("T", " ")
+    at = minute(last, job.zone)
     return f"{keys}: has no slot in the future: the last one was {at}; give a later instant"
