@@ -8,6 +8,7 @@ from scheduled.config.config import Config
 from scheduled.core.channels import Channel
 from scheduled.core.conditions import Notice, is_mailbox
 from scheduled.core.records import OutboxItem
+from scheduled.engine import outgoing
 from scheduled.engine.runtime import open_runtime
 from scheduled.errors import UnknownError
 from scheduled.instance import Instance
@@ -24,7 +25,7 @@ def try_notice(instance: Instance, to: str, *, dry_run: bool = False) -> dict[st
     job is affected. Raise UnknownError if there is no such channel or route.
     """
     runtime = open_runtime(instance)
-    settings = runtime.route_settings()
+    settings = outgoing.route_settings(runtime)
     route = DispatchRoute(settings)
     sent = [
         _sent(route, settings, _item(recipient, to), dry_run=dry_run)

@@ -1,6 +1,7 @@
 """The end of a tick: record why slots stay open and what is wrong, deliver notices, export metrics, publish the snapshot."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scheduled import clock
@@ -18,6 +19,7 @@ from scheduled.state.ledger import Ledger
 if TYPE_CHECKING:
     from scheduled.core.runs import OpenReason
     from scheduled.engine.tick_gates import TickGates
+    from scheduled.notify.routes.base import Route
 
 
 def finish(
@@ -51,8 +53,10 @@ def finish(
     for text in unanswered:
         runtime.log_line("WARNING", text)
     # Outside of a transaction, since both may take until their timeout.
-    if fires:
-        runtime.fire(facts.events)
+    if fires and facts.events:
+        from scheduled.engine import outgoing  # few configurations have a trigger
+
+        outgoing.fire(runtime, facts.events)
     alarm = _set_alarm(runtime, ledger, plan) if wakes else None
     if not at_once:
         with ledger.transaction(durable=False):  # closed next, too
@@ -73,11 +77,17 @@ def deliver(runtime: Runtime, ledger: Ledger) -> list[str]:
     """Deliver the notices that are due; return an error message for each that was not delivered."""
     return outbox.deliver(
         ledger,
-        runtime.route,
+        partial(_route, runtime),
         clock.now,
         lambda text: runtime.log_line("WARNING", text),
         lambda: _printed(runtime),
     )
+
+
+def _route(runtime: Runtime) -> "Route":
+    from scheduled.engine import outgoing  # few ticks have a notice to deliver
+
+    return outgoing.route(runtime)
 
 
 def _printed(runtime: Runtime) -> Collection[str]:

@@ -2,6 +2,7 @@
 
 from scheduled.config import notices
 from scheduled.core.channels import STDERR
+from scheduled.engine import outgoing
 from scheduled.engine.announcing import Printed
 from scheduled.engine.runtime import Runtime
 from scheduled.state.ledger import Ledger
@@ -16,7 +17,7 @@ def take(runtime: Runtime, ledger: Ledger) -> list[Printed]:
     """Remove the notices to be printed from the outbox and return them. Call it in the transaction that keeps what is to be printed."""
     from scheduled.notify.routes.dispatch import DispatchRoute  # only if a notice waits
 
-    names, route = channels(runtime), DispatchRoute(runtime.route_settings())
+    names, route = channels(runtime), DispatchRoute(outgoing.route_settings(runtime))
     found = []
     for item in ledger.notices_to(names):
         text, notice = route.text(item), item.notice

@@ -1,7 +1,6 @@
-"""The objects that one invocation uses: configuration, paths, ledger, bus and log."""
+"""The objects that one invocation uses: configuration, paths and ledger, with its log and bus."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -16,42 +15,34 @@ from scheduled.actions.registry import handler_of
 from scheduled.config import parsed_file
 from scheduled.config.config import Config, with_lines
 from scheduled.config.kept_zone import kept_zone
-from scheduled.core.bus import Bus
 from scheduled.core.conditions import Recipients
-from scheduled.core.events import Event
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.engine.log import LEVELS, Log, describe
+from scheduled.engine.reporting import Reporting
 from scheduled.instance import Instance
-from scheduled.notify.session_bus import Announcer
 from scheduled.paths import Paths
-from scheduled.printable import printable
 from scheduled.state import opened_record, snapshot_tampering
 from scheduled.state.restore import open_ledger
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 if TYPE_CHECKING:
-    from scheduled.engine.journal import Journal
     from scheduled.engine.pings import Pings
     from scheduled.execution.report_file import Reported
     from scheduled.install.environment import Layer
-    from scheduled.notify.adapter import Adapter
-    from scheduled.notify.routes.base import Route, RouteSettings
     from scheduled.schedules.zones import Instant
     from scheduled.state.ledger import Ledger
 
 NextStarts = Callable[["Runtime", "Ledger", Mapping[JobKey, bool]], Mapping[JobKey, "Instant"]]
 
 
-class Runtime:
-    """The configuration, paths, bus and log of one invocation, and the problems that it found.
+class Runtime(Reporting):
+    """The configuration and paths of one invocation, and what it reports.
 
-    *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when
-    they are claimed. *unrecorded* becomes True if something could not be recorded. *obsolete* are files to remove after
-    the commit, see `settling`; *reports* are those that were read before the transaction that settles their run. A
-    configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the
-    host's. *pings* are the heartbeats of a tick, if any is configured. *config* is used instead of reading the files, if it is given. *next_starts* predicts when a tick starts the given
-    jobs: predictions are made on a higher level.
+    *inherit* makes jobs inherit the variables of this process. *claimed* is called with the ids of a tick's runs when they are
+    claimed. *obsolete* are files to remove after the commit, see `settling`; *reports* are those that were read before the
+    transaction that settles their run. A configuration without `timezone` is read in the zone that *kept_zone* returns; by
+    default in the host's. *pings* are the heartbeats of a tick, if any is configured. *config* is used instead of reading the
+    files, if it is given. *next_starts* predicts when a tick starts the given jobs: predictions are made on a higher level.
     """
 
     def __init__(
@@ -64,17 +55,12 @@ class Runtime:
         self.paths = Paths(state, config_file)
         if config is None:
             config = with_lines(parsed_file.load(self.paths, config_file, kept_zone))
+        super().__init__(config, state)
         self.config = config
         if config.jobs.event_routes is not None:
             routes = msgspec.structs.replace(config.jobs.event_routes, output=self._last_lines)
             config.jobs.event_routes = routes
         self.host_name = os.uname().nodename
-        as_json = self.config.log.format == "json"
-        self.log = Log.of(state, self.config.workspace, self.config.timezone, as_json=as_json)
-        self.problems: list[str] = []
-        self.journal: Journal | None = None
-        self.journal_problem = ""
-        self.unrecorded = False
         self.obsolete: list[Path] = []
         self._opened = self._generation = (
             0  # the inode number of the ledger, and its generation when it was opened
@@ -83,15 +69,9 @@ class Runtime:
         self.reports: dict[Path, Reported] = {}
         self.inherit = False
         self.claimed: Callable[[Sequence[str]], None] | None = None
-        self.log_to: Callable[[bytes], None] | None = None
         self.prints = False
         self.next_starts: NextStarts = _none
         self.pings: Pings | None = None
-        self.bus = Bus(self.problems.append)
-        self.bus.subscribe(Event, self._log_event)
-        self.bus.subscribe(Event, Announcer(self.config.timezone))
-        if self.config.log.journald:
-            self._open_journal()
 
     @property
     def zone(self) -> str:
@@ -157,20 +137,6 @@ class Runtime:
         if found is not None:
             self.add_problem("WARNING", found)
 
-    def add_problem(self, level: str, message: str) -> None:
-        """Log *message* and add it to the problems that this invocation prints."""
-        self.problems.append(printable(message))
-        self._log(level, message)
-
-    def log_line(self, level: str, message: str) -> None:
-        """Log *message*, which is no problem or is printed elsewhere."""
-        self._log(level, message)
-
-    def cannot_record(self, message: str) -> None:
-        """Log that something could not be recorded. The tick continues, and exits with 1."""
-        self.unrecorded = True
-        self.add_problem("ERROR", message)
-
     @contextmanager
     def settling(self, ledger: "Ledger", *, durable: bool = True) -> Iterator[None]:
         """Enter a transaction of *ledger*. The files that it makes obsolete are removed after its commit, and only then.
@@ -184,64 +150,14 @@ class Runtime:
             with suppress(OSError):  # an empty file that stays does no harm
                 self.obsolete.pop().unlink()
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Publish *events* on the bus, in order."""
-        with self._named_log_errors(), self.log.together():
-            for event in events:
-                self.bus.publish(event)
-
-    def _log_event(self, event: Event) -> None:
-        self._log(LEVELS.get(event.name, "INFO"), describe(event), event)
-        if event.name == "event_refused":
-            self.problems.append(str(event.payload["reason"]))
-
-    def _log(self, level: str, message: str, event: Event | None = None) -> None:
-        if self.journal is not None:
-            self._send(self.journal, level, message, event)
-        if self.log_to is not None:
-            from scheduled.engine import log_json
-
-            self.log_to(log_json.line(clock.now(), self.zone, level, message, event))
-        with self._named_log_errors():
-            self.log.write(clock.now(), level, message, event)
-
-    def _open_journal(self) -> None:
-        from scheduled.engine.journal import Journal  # few configurations want it
-
-        try:
-            self.journal = Journal(self.paths.root)
-        except OSError as error:
-            # A query has a runtime too, and writes nothing: a tick prints and logs it, see `_finish`.
-            self._without_journal(error)
-
-    def _send(self, journal: "Journal", level: str, message: str, event: Event | None) -> None:
-        try:
-            journal.send(level, message, event)
-        except OSError as error:
-            self._without_journal(error)
-            self.log_line("WARNING", self.journal_problem)
-
-    def _without_journal(self, error: OSError) -> None:
-        """Use the file only from now on, with a problem to print."""
-        self.journal = None
-        self.journal_problem = f"log.journald: the journal takes no entries: {error.strerror or error}; the log is complete in {self.log.path}"
-        self.problems.append(self.journal_problem)
-
-    @contextmanager
-    def _named_log_errors(self) -> Iterator[None]:
-        """Make an error of the log a problem of this invocation."""
-        try:
-            yield
-        except OSError as error:
-            self.unrecorded = True
-            problem = f"{self.log.path}: {error.strerror}" if error.strerror else str(error)
-            if problem not in self.problems:
-                self.problems.append(problem)
-
     @cached_property
     def environment(self) -> dict[str, str]:
         """The environment of all jobs and gates, before their `env` and `env_file`."""
         return self._environment(inherit=self.inherit)
+
+    def environment_of_jobs(self) -> dict[str, str]:
+        """Return the environment of jobs that cron starts, also if they inherit that of this process."""
+        return self._environment(inherit=False) if self.inherit else self.environment
 
     def _environment(self, *, inherit: bool) -> dict[str, str]:
         from scheduled.install import environment  # rarely needed: most ticks start no job
@@ -296,68 +212,10 @@ class Runtime:
                         found.setdefault(name, key)
         return found
 
-    def route(self) -> "Route":
-        """Open and return the route that delivers notices."""
-        from scheduled.notify.routes.registry import DISPATCH, open_route
-
-        return open_route(DISPATCH, self.route_settings())
-
-    def route_settings(self) -> "RouteSettings":
-        """Return the settings of the route that delivers notices."""
-        from scheduled.config import notices
-        from scheduled.notify.routes.base import RouteSettings
-        from scheduled.notify.routes.registry import MAIL, SEND
-
-        send = self.config.compat.send or ""
-        return RouteSettings(
-            state=self.paths.root,
-            workspace=self.config.workspace,
-            layout=self.config.workspace_layout,
-            zone=self.zone,
-            sender=self.config.sender,
-            cannot_record=self.cannot_record,
-            warn=partial(self.add_problem, "WARNING"),
-            send=send,
-            adapter=self.adapter() if send else None,
-            mailboxes=SEND if send else MAIL,
-            channels=notices.channels(self.config.notify),
-            templates=notices.templates(self.config.notify),
-            host=self.host_name,
-            environment=lambda: self.environment,
-            secret=self._secret,
-        )
-
     def _last_lines(self, run_id: str, attempt: int) -> str:
         from scheduled.engine import last_lines  # only for a notice about an event
 
         return last_lines.of_run(self.paths, run_id, attempt)
-
-    def _secret(self, source: str) -> str:
-        """Return the secret of a channel from its *source*. Raise ScheduledError if it can't be had."""
-        from scheduled.execution.secret_values import value_of
-
-        return value_of(source, self.environment)
-
-    def adapter(self) -> "Adapter":
-        """Return how the objects that `[compat]` names are called."""
-        from scheduled.config.values import seconds
-        from scheduled.notify.adapter import Adapter
-
-        compat = self.config.compat
-        return Adapter(
-            python=os.path.expanduser(compat.python or sys.executable),
-            timeout=seconds("compat.timeout", compat.timeout),
-            workspace=self.config.workspace,
-            environment=self._environment(inherit=False) if self.inherit else self.environment,
-        )
-
-    def fire(self, events: Sequence[Event]) -> None:
-        """Fire *events* into the trigger that `[compat]` names, if any. A failure becomes a warning."""
-        if self.config.compat.trigger and events:
-            from scheduled.notify.adapter_events import fire
-
-            for warning in fire(self.adapter(), self.config.compat.trigger, events, self.zone):
-                self.add_problem("WARNING", warning)
 
 
 def _none(_runtime: Runtime, _ledger: "Ledger", _keys: Mapping[JobKey, bool]) -> Mapping[JobKey, "Instant"]:

@@ -147,7 +147,10 @@ def test_a_contradiction_is_refused_and_named(path, text, expected):
         ('once_per = "day"\ngrace = "2h"', "grace: a machine that is off longer than 2h"),
         ('once_per = "day"\nbetween = ["09:01", "09:02"]', "between: no tick comes in this window"),
         ('every = "1h"\nfrom = "end"\ncatch_up = "all"', 'catch_up: "all" has no effect with from = "end"'),
-        ('cron = "@daily"\napprove = {default = "deny"}', "approve.default: has no effect without a deadline"),
+        (
+            'cron = "@daily"\napprove = {default = "deny"}',
+            "approve.default: has no effect without a deadline",
+        ),
         ('start_delay = "5m"', "start_delay: has no effect without a schedule"),
         ('cron = "@daily"\nstart_delay = "5m"\ngrace = "1m"', "grace: 1m is shorter than the `start_delay`"),
     ],

@@ -3,15 +3,16 @@
 import errno
 import os
 import socket
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduled.config.files import load_config
 from scheduled.core.events import Event
-from scheduled.engine import journal, runtime
+from scheduled.engine import journal
 from scheduled.engine.journal import Journal
+from scheduled.engine.reporting import Reporting
 
 
 @pytest.fixture
@@ -99,42 +100,34 @@ def test_a_journal_that_reads_nothing_does_not_block(receiver, tmp_path):  # noq
         flood()
 
 
-class Runtime(runtime.Runtime):
-    """A runtime without a configuration, of which the log is a list."""
+def reporting(root):
+    (root / "scheduled.toml").write_text('timezone = "UTC"\n[log]\njournald = true\n')
+    return Reporting(load_config(root / "scheduled.toml"), root)
 
-    def __init__(self, root):
-        self.paths, self.problems, self.journal, self.journal_problem = (
-            SimpleNamespace(root=root),
-            [],
-            None,
-            "",
-        )
-        self.lines, self.log_to = [], None
-        self.log = SimpleNamespace(
-            path=root / "scheduled.log", write=lambda *line: self.lines.append(line[2])
-        )
-        self._open_journal()
+
+def logged(found):
+    return [line.split(" | ", 3)[3] for line in found.log.path.read_text().splitlines()]
 
 
 def test_without_a_journal_there_is_one_problem_and_the_log(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "SOCKET", str(tmp_path / "none"))
-    found = Runtime(tmp_path)
+    found = reporting(tmp_path)
     found.log_line("INFO", "one")
     found.log_line("INFO", "two")
 
     problem = f"log.journald: the journal takes no entries: {os.strerror(errno.ENOENT)}; the log is complete in {tmp_path}/scheduled.log"
-    assert (found.problems, found.journal_problem, found.lines) == ([problem], problem, ["one", "two"])
+    assert (found.problems, found.journal_problem, logged(found)) == ([problem], problem, ["one", "two"])
 
 
 def test_a_journal_that_stops_is_noted_once(receiver, tmp_path):
-    found = Runtime(tmp_path)
+    found = reporting(tmp_path)
     found.log_line("INFO", "one")
     assert received(receiver)["MESSAGE"] == "one"
     receiver.close()
     found.log_line("INFO", "two")
     found.log_line("INFO", "three")
 
-    assert found.lines == ["one", found.journal_problem, "two", "three"]
+    assert logged(found) == ["one", found.journal_problem, "two", "three"]
     assert found.problems == [found.journal_problem]
     assert os.strerror(errno.ECONNREFUSED) in found.journal_problem
 

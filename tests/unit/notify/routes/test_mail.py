@@ -9,6 +9,7 @@ import pytest
 
 from scheduled.core.conditions import Notice
 from scheduled.core.records import OutboxItem
+from scheduled.engine import outgoing
 from scheduled.engine.runtime import Runtime
 from scheduled.errors import ScheduledError
 from scheduled.handlers.workspace import mail_counts
@@ -108,7 +109,7 @@ def route_to(sample: Sample, directory: Path) -> Route:
     config = directory / "scheduled.toml"
     config.write_text(f'timezone = "UTC"\nworkspace = "{sample.root}"\n')
     (directory / "state").mkdir(mode=0o700, exist_ok=True)
-    return Runtime(config, directory / "state").route()
+    return outgoing.route(Runtime(config, directory / "state"))
 
 
 def item(recipient: str) -> OutboxItem:
