@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import NotDoneError, Work, copy_tree, environment, nothing
 from scheduled.config.files import load_config
-from scheduled.config.parsed_file import FINE
+from scheduled.config.made_from import FINE
 from scheduled.core.jobs import Job, key_of
 from scheduled.state.sqlite.ledger import SqliteLedger, using
 

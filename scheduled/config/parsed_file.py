@@ -6,9 +6,7 @@ configuration with problems or warnings, or with a secret in an `env`, is not ke
 
 import os
 import struct
-import sys
-import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +20,7 @@ from scheduled import clock, idle
 from scheduled.config import kept_jobs
 from scheduled.config.config import Config, give_jobs, with_settings
 from scheduled.config.kept_jobs import JobList, KeptJobs
+from scheduled.config.made_from import is_settled, made_with, number_of, numbers
 from scheduled.config.settings import zone_of
 from scheduled.config.tables import SettingsTable
 from scheduled.config.written import Drafts, Tables, Written
@@ -35,22 +34,6 @@ from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 MAGIC = b"scheduled: the parsed configuration\n"
 SIZES = struct.Struct(">QI")  # the length of the beginning, and the checksum of everything that follows
 BEGIN = len(MAGIC) + SIZES.size
-# A file may change twice within the resolution of its times: that of the kernel, or a second or two on old file systems.
-FINE, COARSE = 0.05, 2.0  # seconds
-PACKAGE = os.path.dirname(os.path.dirname(__file__))
-# Of the package, and the directory of all packages. A directory changes with its files if they are replaced, not if they are edited.
-PARTS = (
-    "..",
-    "",
-    "actions",
-    "config",
-    "core",
-    "schedules",
-    "config/job_table.py",
-    "core/jobs.py",
-    "schedules/schedule.py",
-)
-ZONES = ("", "America", "Asia", "Europe")  # directories with zones, which a new version of the rules replaces
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -114,7 +97,7 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None, drafts:
     except (OSError, ValueError, struct.error, ConfigError):
         return None  # there is none, or it is damaged, or its rights are wrong
     kept = read.kept
-    if kept.made_with != _made_with(path):
+    if kept.made_with != made_with(path):
         return None
     refuse_unreadable(path)
     if zone_of(path, kept.settings, kept_zone or clock.local_zone) != kept.zone:
@@ -141,7 +124,7 @@ def _with_changes(
 
     kept, drafted = read.kept, set(map(str, drafts))
     files: dict[str, list[str]] = {
-        file: [] for file, number in kept.files if file not in drafted and _number_of(file) == number
+        file: [] for file, number in kept.files if file not in drafted and number_of(file) == number
     }
     if str(path) not in files:
         return None
@@ -151,10 +134,6 @@ def _with_changes(
             names.append(job.name)
     unchanged = Unchanged(kept.settings, settings, files, jobs, written, read_at, fingerprint)
     return load_config(path, drafts, kept_zone, unchanged)
-
-
-def _number_of(file: str) -> int:
-    return idle.fingerprint(os.fsencode(file))
 
 
 @lru_cache(maxsize=1)  # an edit reads the same file several times
@@ -172,13 +151,13 @@ def keep(paths: Paths, config: Config) -> None:
 
     Nothing is done if the file can't be written: the configuration is parsed once more then.
     """
-    if not config.parsed or config.problems or config.warnings or not _is_settled(config):
+    if not config.parsed or config.problems or config.warnings or not is_settled(config):
         return
     found = None if _has_secrets(config.written.settings) else _encoded(config)
     if found is None:
         return
     try:
-        files = [(str(place), _number_of(str(place))) for place in _files(config.path)]
+        files = numbers(config.path)
     except ConfigError:
         return
     if idle.configured(os.fsencode(config.path)) != config.fingerprint:
@@ -189,7 +168,7 @@ def keep(paths: Paths, config: Config) -> None:
     settings = msgspec.convert(config.written.settings, SettingsTable)
     kept = _Kept(
         config.fingerprint,
-        _made_with(config.path),
+        made_with(config.path),
         files,
         config.timezone,
         settings,
@@ -228,26 +207,6 @@ def _write(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _made_with(path: Path) -> int:
-    """Return a number that changes if files that did not change may be parsed in another way, or be refused.
-
-    That is another user, another version of this program or of Python, other packages, or other rules of time zones.
-    """
-    places = [
-        *(f"{PACKAGE}/{part}" for part in PARTS),
-        *(f"{place}/{part}" for place in zoneinfo.TZPATH for part in ZONES),
-    ]
-    rights = idle.rights(os.fsencode(path.parent / "jobs.d"))
-    return hash((rights, os.geteuid(), os.getegid(), sys.hexversion, *map(_changed_at, places)))
-
-
-def _changed_at(path: str) -> int:
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
-
-
 def _has_secrets(settings: Mapping[str, Any]) -> bool:
     """Return whether [defaults] or [notify] has a secret, which is kept in no file of the state."""
     from scheduled.config.secret_urls import (  # a tick with a kept configuration asks nothing
@@ -266,29 +225,3 @@ def _has_secrets(settings: Mapping[str, Any]) -> bool:
     from scheduled.core.channels import may_be_secret  # many configurations have no channels
 
     return any(may_be_secret(one.get("url") if isinstance(one, dict) else one) for one in channels.values())
-
-
-def _is_settled(config: Config) -> bool:
-    """Return whether the files of *config* were not changed shortly before they were read, or after that."""
-    try:
-        return all(_settled_at(place) < config.read_at for place in _places(config.path))
-    except (OSError, ConfigError):
-        return False
-
-
-def _settled_at(path: Path) -> float:
-    changed = os.stat(path).st_ctime
-    return changed + (FINE if changed % 1 else COARSE)
-
-
-def _places(path: Path) -> Iterator[Path]:
-    if (path.parent / "jobs.d").exists():
-        yield path.parent / "jobs.d"
-    yield from _files(path)
-
-
-def _files(path: Path) -> Iterator[Path]:
-    from scheduled.config.toml_files import job_files
-
-    yield path
-    yield from job_files(path)

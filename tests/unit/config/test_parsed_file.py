@@ -3,7 +3,7 @@ import os
 import msgspec
 import pytest
 
-from scheduled.config import parsed_file
+from scheduled.config import made_from, parsed_file
 from scheduled.config.changes import summary
 from scheduled.config.check import checked
 from scheduled.config.files import load_config
@@ -122,10 +122,10 @@ def _same_content_and_time(path):
 def test_it_is_parsed_again_after_an_update_of_the_program_or_for_another_user(paths, monkeypatch):
     kept(paths)
     found = [load(paths).parsed]
-    for module, name in ((os, "geteuid"), (parsed_file.sys, "hexversion")):
+    for module, name in ((os, "geteuid"), (made_from.sys, "hexversion")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, (lambda: 0) if callable(getattr(module, name)) else 1)
-            patch.setattr(parsed_file, "PARTS", ("config",)) if name == "geteuid" else None
+            patch.setattr(made_from, "PARTS", ("config",)) if name == "geteuid" else None
             found.append(load(paths).parsed)
 
     assert found == [False, True, True]
