@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from scheduled.core.epochs import base_of, open_slots_of, slots_of
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenReason
 from scheduled.core.starts import Start
 from scheduled.schedules.schedule import Schedule, longest_delay

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.schedules.zones import MINUTE, Instant
 
 META = "wake"  # the name under which the ledger keeps the alarm that was set last

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.job_plan import until_next
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import until_next
 from scheduled.core.starts import runs_in_order
 from scheduled.schedules.zones import Instant
 from scheduled.state.ledger import Ledger

@@ -16,10 +16,10 @@ from scheduled.config.named import each_target, known_keys, target_keys
 from scheduled.core import approvals, deferrals, planner, starts
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds, hold, is_refused
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
-from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start, asks, is_for_event, sessions_left, spends

@@ -7,8 +7,8 @@ from scheduled.clock import stamp
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.gate_words import REFUSED, refused
 from scheduled.core.holds import Holds, pauses_of
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import StartRequest
 
 

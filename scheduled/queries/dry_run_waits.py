@@ -6,8 +6,8 @@ from scheduled.clock import stamp
 from scheduled.core import overlap
 from scheduled.core.epochs import base_of, open_slots_of
 from scheduled.core.holds import Holds, quiet
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState
 from scheduled.queries import assumptions
 from scheduled.schedules.zones import Instant

@@ -6,9 +6,9 @@ The explanation uses the configuration and the ledger only. It takes no lock, ev
 from typing import Any
 
 from scheduled.config.named import each_target, known_or_former
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState
 from scheduled.instance import Instance
 from scheduled.queries import assumptions

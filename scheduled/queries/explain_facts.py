@@ -7,9 +7,9 @@ from scheduled.core import gate_words
 from scheduled.core.conditions import in_words
 from scheduled.core.epochs import base_of, open_slots_of, span_between
 from scheduled.core.holds import pauses_of, quiet
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import KILL_AFTER, Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.records import RunRow
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.notify.problems import OWNER, is_unmet

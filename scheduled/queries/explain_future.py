@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from scheduled.core.epochs import slots_of
 from scheduled.core.holds import first_allowed, is_too_late, may_start
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey, read_label
-from scheduled.core.planner import JobPlan
 from scheduled.core.records import CHAIN
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries.explain_overlap import overlap

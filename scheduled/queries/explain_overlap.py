@@ -1,8 +1,8 @@
 """The sentence of `explain` about a run that is under way while slots come due, for a job with `overlap`."""
 
 from scheduled.core.epochs import base_of, open_slots_of
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.queries.explain_slot import when
 from scheduled.queries.view import View

@@ -3,10 +3,10 @@
 from scheduled.clock import stamp
 from scheduled.core import approvals, deferrals, gate_words
 from scheduled.core.holds import first_allowed, may_start, pauses_of, quiet
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
 from scheduled.core.judgement import DEFERRED, is_not_now
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.runs import FAILED, JobState, OpenRun
 from scheduled.core.starts import Start, asks, is_for_event
 from scheduled.queries import describe

@@ -11,9 +11,10 @@ from scheduled.config.last_targets import recorded
 from scheduled.core import deferrals
 from scheduled.core.at_rest import is_at_rest
 from scheduled.core.holds import Holds, pauses_of
+from scheduled.core.job_plan import JobPlan, plan_job
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan, busy_groups, plan_job
+from scheduled.core.planner import busy_groups
 from scheduled.core.records import JobRow
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenReason, OpenRun, is_event

@@ -8,9 +8,9 @@ import msgspec
 from scheduled.core import deferrals
 from scheduled.core.epochs import open_slots_of
 from scheduled.core.holds import ON_TIME, pauses_of, quiet
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import plan_job
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again

@@ -13,9 +13,9 @@ from scheduled.core.deferrals import GivenUp
 from scheduled.core.epochs import minute_before, open_slots_of
 from scheduled.core.holds import Holds, on_time, pauses_of
 from scheduled.core.intervals import renewed
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, Skip
 from scheduled.core.starts import Start

@@ -8,9 +8,10 @@ import msgspec
 
 from scheduled.core import deferrals
 from scheduled.core.deferrals import GivenUp
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan, Plan, plan
+from scheduled.core.planner import Plan, plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, is_event
 from scheduled.core.starts import Start, is_for_event, plans_again, runs_in_order, sessions_left, spends

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.job_plan import until_next
 from scheduled.core.jobs import Job, keys_of
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import until_next
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState
 from scheduled.core.starts import Start, plans_again

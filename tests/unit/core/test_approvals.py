@@ -6,9 +6,10 @@ from msgspec.structs import replace
 from scheduled.core import approvals, deferrals
 from scheduled.core.approvals import NOT_IN_TIME
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Action, Approve, Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.core.planner import plan, plan_job
+from scheduled.core.planner import plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.core.starts import asks, manual_start, sessions_left, spends

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from scheduled.core.at_rest import is_at_rest
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.keys import ALL_JOBS
-from scheduled.core.planner import plan_job
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.schedules.schedule import Schedule

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from scheduled.core import planner
+from scheduled.core import job_plan
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Gate, Job, Window
 from scheduled.core.keys import JobKey
@@ -57,7 +57,7 @@ def planned(
         refused=frozenset(["job"] if refused else []),
         **holds or {},
     )
-    return planner.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
+    return job_plan.plan_job(job, job_state, at(now), until=until and at(until), holds=holds)
 
 
 def slot(plan):

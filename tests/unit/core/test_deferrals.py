@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from scheduled.core import deferrals, planner
+from scheduled.core import deferrals, job_plan
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.keys import ALL_JOBS, JobKey
@@ -65,7 +65,7 @@ def test_the_bound_counts_by_the_clock_also_in_quiet_hours(job, ends, why, slot)
     before, after = given_up(job, run, ends), given_up(job, run, f"{ends}:01")
 
     assert (before, after) == ([], [("job-1", f"not now; {why}")])
-    assert planner.plan_job(job, state(run, job.schedules), at("08:40")).next_due == at(f"{ends}:01")
+    assert job_plan.plan_job(job, state(run, job.schedules), at("08:40")).next_due == at(f"{ends}:01")
 
 
 def test_a_newer_slot_replaces_a_run_that_has_no_other_bound_unless_the_older_one_goes_first():
@@ -85,7 +85,7 @@ def test_a_run_with_a_newer_slot_that_quiet_hours_hold_back_is_given_up_after_on
 
     # at 12:00 the newer slot may start, and replaces it
     assert found == [[], [("job-1", "not now; it was deferred until its next slot")], []]
-    assert planner.plan_job(hourly, state(deferred(), hourly.schedules), at("08:40")).next_due == at(
+    assert job_plan.plan_job(hourly, state(deferred(), hourly.schedules), at("08:40")).next_due == at(
         "09:00:01"
     )
 
@@ -102,7 +102,7 @@ def test_a_pause_defers_it_and_the_first_tick_after_the_pause_gives_it_up(paused
     job, pauses = a_job(gate_deadline=3600), {paused: None}
 
     assert given_up(job, deferred(), "09:30", pauses) == []
-    assert planner.plan_job(job, state(deferred()), at("09:30"), holds=Holds(pauses=pauses)).next_due is None
+    assert job_plan.plan_job(job, state(deferred()), at("09:30"), holds=Holds(pauses=pauses)).next_due is None
     assert len(given_up(job, deferred(), "09:30")) == 1
 
 

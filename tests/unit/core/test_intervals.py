@@ -9,9 +9,9 @@ from scheduled.config import no_effect
 from scheduled.config.values import kill_after
 from scheduled.core import intervals
 from scheduled.core.epochs import open_slots_of, slots_of
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import plan_job
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.schedule import Schedule, same
 

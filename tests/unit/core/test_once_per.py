@@ -8,7 +8,7 @@ from scheduled.config.check import check
 from scheduled.config.files import load_config
 from scheduled.core.epochs import minute_before
 from scheduled.core.holds import Holds
-from scheduled.core.planner import plan_job
+from scheduled.core.job_plan import plan_job
 from scheduled.core.runs import JobState, OpenRun
 from scheduled.schedules.kinds.once_per import lint
 

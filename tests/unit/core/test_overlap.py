@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from scheduled.core import overlap, planner
+from scheduled.core import job_plan, overlap, planner
 from scheduled.core.epochs import slots_of
 from scheduled.core.holds import Holds
 from scheduled.core.jobs import Action, Job
@@ -48,7 +48,7 @@ def a_state(position, *occupied, **values):
 
 def planned(job, job_state, now, until=None, holds=HOLDS):
     until = None if until is None else at(until)
-    return planner.plan_job(job, job_state, at(now), until=until, holds=holds)
+    return job_plan.plan_job(job, job_state, at(now), until=until, holds=holds)
 
 
 def span(first, last):

@@ -3,11 +3,11 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from scheduled.core import planner, starts
+from scheduled.core import job_plan, planner, starts
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.run_ids import slot_run_id
 from scheduled.core.runs import JobState, OpenRun, Span, StartRequest
@@ -38,7 +38,7 @@ def a_run(slot, status="waiting_retry", **values):
 
 
 def planned(position, now, job=None, **values):
-    return planner.plan_job(job or a_job(), a_state(position, **values), now)
+    return job_plan.plan_job(job or a_job(), a_state(position, **values), now)
 
 
 # Catching up
@@ -229,7 +229,7 @@ def test_why_names_what_requested_a_start(event, parent, expected):
     row = StartRequest(id=1, job="job", event=event, payload={}, depth=1, parent=parent)
 
     holds = Holds(start_requests=RequestQueue([row]))
-    start = planner.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
+    start = job_plan.plan_job(a_job(), a_state(at("13:30")), at("13:40"), holds=holds).start
 
     assert starts.why(start) == expected
 
@@ -241,7 +241,7 @@ def test_a_tick_by_hand_starts_what_was_requested_and_leaves_the_slots_of_the_jo
 
     def starting(now, slots_of):
         holds = Holds(start_requests=RequestQueue([row]), slots_of=slots_of)
-        start = planner.plan_job(a_job(), state, at(now), holds=holds).start
+        start = job_plan.plan_job(a_job(), state, at(now), holds=holds).start
         return start and (start.claim.trigger, start.claim.slot)
 
     assert starting("13:40", frozenset()) == ("chain", None)

@@ -3,9 +3,10 @@
 import pytest
 
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import plan, plan_job
+from scheduled.core.planner import plan
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.schedules.schedule import Schedule

@@ -8,10 +8,11 @@ from scheduled.core import epochs, planner
 from scheduled.core.audit import audit
 from scheduled.core.epochs import EpochChange
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.jobs import Action, Job
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest, start_for
-from scheduled.core.planner import JobPlan, Skip
+from scheduled.core.planner import Skip
 from scheduled.core.records import Epoch, JobRow, SlotRow
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.run_ids import slot_run_id

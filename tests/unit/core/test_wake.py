@@ -6,8 +6,8 @@ import pytest
 
 from scheduled.config.job_table import parse_job
 from scheduled.core.configured_jobs import Jobs
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan
 from scheduled.core.wake import Alarm, Wanted, wakers, wanted
 
 NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC

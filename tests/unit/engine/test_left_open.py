@@ -4,8 +4,9 @@ import pytest
 
 from scheduled.config.files import load_config
 from scheduled.core.audit import audit
+from scheduled.core.job_plan import JobPlan
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import JobPlan, Plan
+from scheduled.core.planner import Plan
 from scheduled.core.runs import Skip, Span, StartRequest
 from scheduled.core.starts import Start
 from scheduled.engine import claims, gaps, planning

@@ -13,9 +13,9 @@ from scheduled.config.config import Config
 from scheduled.config.tables import NotifyTable
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.holds import Holds
+from scheduled.core.job_plan import plan_job
 from scheduled.core.jobs import Action, Job, Window
 from scheduled.core.keys import JobKey
-from scheduled.core.planner import plan_job
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenRun, StartRequest
 from scheduled.errors import ConfigError
