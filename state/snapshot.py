@@ -16,7 +16,7 @@ from scheduled.schedules.zones import Instant
 from scheduled.state import snapshot_journal
 from scheduled.state.files import checked, open_regular, read_regular
 from scheduled.state.snapshot_journal import Beginning, Journal
-from scheduled.state.snapshot_keys import checksum, checksum_with, is_of, merged
+from scheduled.state.snapshot_keys import checksum, checksum_with, is_of, is_unchanged, merged
 from scheduled.state.snapshot_summary import iso
 
 VERSION = 1
@@ -174,11 +174,13 @@ def document_in(data: bytes) -> dict[str, Any] | None:
 def read_known(path: Path) -> dict[str, Any]:
     """Return the document of the snapshot; an empty one if it is missing or unreadable.
 
-    Raise StateError if a newer version of this program wrote it, as its meaning may have changed.
+    Raise StateError if a newer version of this program wrote it, as its meaning may have changed. If only the number of the
+    version is another one than this version wrote, it is damaged.
     """
     document = read(path) or {}
     version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
+    known = {**document, "version": VERSION}
+    if isinstance(version, int) and version > VERSION and not is_unchanged(known):
         raise StateError(
             f"{path}: written by a newer version of scheduled (snapshot {version}, known {VERSION}); upgrade"
         )

@@ -1,6 +1,7 @@
 """Isolation of all tests from the user's home, XDG directories, crontab and session bus."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -31,8 +32,18 @@ SEALED = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"
 
 
 def pytest_configure() -> None:
-    """Put the program on PATH, as in an installation: messages then have the short form of its commands."""
+    """Put the program on PATH, as in an installation: messages then have the short form of its commands.
+
+    Signals that a shell ignores in a process of the background get their default, which the tested programs inherit.
+    """
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for number, default in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture(autouse=True)

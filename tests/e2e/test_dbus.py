@@ -32,7 +32,7 @@ JOBS = """
     [jobs.daily_standup]
     command = ["echo", "hello"]
     [jobs.hourly]
-    cron = "0 * * * *"
+    cron = "0 5 1 1 *"
     command = ["false"]
     [jobs.sleeper]
     command = ["sleep", "60"]
@@ -185,7 +185,7 @@ def test_history_and_jobs_are_the_documents_of_the_command_line(runtime, interfa
 
 
 def test_the_configuration_is_read_and_changed(runtime, interface):
-    assert interface.bot("get_config", "ss", "jobs.hourly", "cron") == "0 * * * *"
+    assert interface.bot("get_config", "ss", "jobs.hourly", "cron") == "0 5 1 1 *"
     assert interface.bot("get_config", "ss", "schedules", "timezone") == "UTC"
 
     interface.bot("update_config", "sss", "jobs.hourly", "cron", "30 * * * *")
@@ -231,7 +231,7 @@ def test_a_key_of_a_section_is_removed(interface):
 def test_all_jobs_are_one_section_and_secrets_are_masked(runtime, interface):
     runtime.world.configure(JOBS + '[defaults.env]\nAPI_TOKEN = "abc123"\n')
 
-    assert interface.bot("get_config", "ss", "jobs", "hourly.cron") == "0 * * * *"
+    assert interface.bot("get_config", "ss", "jobs", "hourly.cron") == "0 5 1 1 *"
     assert "abc123" not in json.dumps(interface.bot("get_config", "ss", "defaults", ""))
 
 
@@ -266,7 +266,7 @@ def test_a_job_with_a_command_is_added_only_if_the_configuration_allows_it(runti
     ("question", "arguments"),
     [
         ("remove", {"job": "hourly"}), ("install", {}), ("uninstall", {}),
-        ("replace", {"job": "hourly", "definition": {"cron": "0 * * * *", "chain": ["daily_standup"]}}),
+        ("replace", {"job": "hourly", "definition": {"cron": "0 5 1 1 *", "chain": ["daily_standup"]}}),
     ],
 )  # fmt: skip
 def test_what_removes_jobs_or_writes_the_crontab_needs_the_permission(
@@ -332,7 +332,7 @@ def test_call_method_accepts_an_array_of_arguments_an_object_or_one_value(runtim
     assert result(interface, "run_job", '"daily_standup"')["run_id"].startswith("daily_standup-manual-")
     assert result(interface, "toggle_job", '["hourly", "false"]')["enabled"] is False
     assert result(interface, "toggle_job", '["hourly", true]')["enabled"] is True
-    assert result(interface, "get_config", '["jobs.hourly", "cron"]') == "0 * * * *"
+    assert result(interface, "get_config", '["jobs.hourly", "cron"]') == "0 5 1 1 *"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ JOBS = """
     on = "disk_full"
     command = ["true"]
     [jobs.hourly]
-    cron = "0 * * * *"
+    every = "1h"
     command = ["false"]
     [jobs.sleeper]
     command = ["sleep", "60"]

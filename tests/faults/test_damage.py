@@ -312,9 +312,15 @@ def test_a_swapped_ledger_and_snapshot_are_both_reported_as_damaged(ticked):
 # Versions
 
 
-def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(ticked):
+def newer(ticked):
+    """Make the snapshot one of a newer version, which has other keys; return its path."""
     path = ticked.state / "scheduled_state.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2').replace('"paused"', '"pauses"'))
+    return path
+
+
+def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(ticked):
+    path = newer(ticked)
     before = {file: file.read_bytes() for file in ticked.state.glob("*") if file.is_file()}
 
     done = invoke(ticked, "run")
@@ -327,9 +333,20 @@ def test_a_snapshot_of_a_newer_version_is_refused_and_nothing_changes(ticked):
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(ticked):
+@pytest.mark.parametrize("version", [2, 3, 9, 99])
+def test_a_version_that_is_the_only_change_is_damage_and_repaired(ticked, version):
     path = ticked.state / "scheduled_state.json"
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    good = path.read_text()
+    path.write_text(good.replace('"version": 1', f'"version": {version}'))
+
+    done = invoke(ticked, "run")
+
+    assert (done.code, "edited manually; its keys are rewritten" in done.err) == (0, True)
+    assert ticked.snapshot()["version"] == 1
+
+
+def test_a_lost_ledger_is_not_guessed_from_a_newer_snapshot(ticked):
+    newer(ticked)
     (ticked.state / "ledger.db").unlink()
 
     done = invoke(ticked, "run")
