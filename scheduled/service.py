@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from scheduled.commands.approvals import approve, deny, dry_run_of_approve, linked
     from scheduled.commands.background import start, start_again, start_approved
     from scheduled.commands.backup import backup
+    from scheduled.commands.daily_report import daily_report, dry_run_of_report
     from scheduled.commands.definitions import add, apply, edit, effects, remove, replace, written
     from scheduled.commands.events import emit
     from scheduled.commands.install import install, uninstall
     from scheduled.commands.muting import ack, mute, unmute
     from scheduled.commands.notices import try_notice
     from scheduled.commands.overrides import disable, enable, pause, resume
+    from scheduled.commands.rerun import dry_run_of_rerun, rerun
     from scheduled.commands.restore import restore
-    from scheduled.commands.runs import daily_report, dry_run_of_report, dry_run_of_rerun, rerun, run
+    from scheduled.commands.run import run
     from scheduled.commands.settings import set_section
     from scheduled.commands.slots import skip
     from scheduled.commands.snapshot import write_state
@@ -165,9 +167,9 @@ _MODULES = {  # the module of each name, relative to the package
     "job_or_run": "queries.run_details",
     **dict.fromkeys(("settings", "section", "interfaces", "now", "handler_names"), "queries.settings"),
     "check": "queries.check",
-    **dict.fromkeys(
-        ("run", "daily_report", "dry_run_of_report", "rerun", "dry_run_of_rerun"), "commands.runs"
-    ),
+    "run": "commands.run",
+    **dict.fromkeys(("daily_report", "dry_run_of_report"), "commands.daily_report"),
+    **dict.fromkeys(("rerun", "dry_run_of_rerun"), "commands.rerun"),
     **dict.fromkeys(("start", "start_again", "start_approved"), "commands.background"),
     "stop": "commands.stop",
     "skip": "commands.slots",

@@ -5,7 +5,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.clock import stamp
 from scheduled.commands.changing import changing
-from scheduled.commands.runs import again
+from scheduled.commands.rerun import again
 from scheduled.config.named import known_key
 from scheduled.core.approvals import DENIED, needs_decision
 from scheduled.core.bus import Subscriber

@@ -50,7 +50,7 @@ async def start(instance: Instance, jobs: Sequence[str], *, wait: float = 0) -> 
 
 async def start_again(instance: Instance, run_id: str, *, wait: float = 0) -> dict[str, Any]:
     """Repeat the run *run_id* in a separate process, as `start` does. Raise the errors of `rerun`."""
-    from scheduled.commands.runs import request_again
+    from scheduled.commands.rerun import request_again
     from scheduled.engine.runtime import open_runtime
 
     await asyncio.to_thread(lambda: request_again(open_runtime(instance), run_id))

@@ -36,8 +36,8 @@ import os, signal
 from scheduled.instance import Instance
 from scheduled.cli import reply
 from scheduled.cli.main import main
-from scheduled.commands import runs
-runs._document = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from scheduled.commands import ticked
+ticked._document = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 

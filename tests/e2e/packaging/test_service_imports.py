@@ -36,4 +36,4 @@ def test_run_imports_only_its_own_module_of_commands_and_queries():
     ours = {
         name for name in done.stdout.split() if name.startswith(("scheduled.queries.", "scheduled.commands."))
     }
-    assert ours == {"scheduled.commands.runs"}
+    assert ours == {"scheduled.commands.run", "scheduled.commands.ticked"}

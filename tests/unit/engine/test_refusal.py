@@ -1,6 +1,6 @@
 import pytest
 
-from scheduled.commands import runs
+from scheduled.commands import daily_report, run
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
 
@@ -13,7 +13,7 @@ def instance(tmp_path):
 
 @pytest.mark.parametrize(
     "tick",
-    [runs.run, lambda given: runs.run(given, ["a"]), lambda given: runs.daily_report(given, due=True)],
+    [run.run, lambda given: run.run(given, ["a"]), lambda given: daily_report.daily_report(given, due=True)],
     ids=["run", "run JOB", "daily-report"],
 )
 def test_a_tick_that_refuses_the_configuration_logs_why_in_the_state_directory(instance, tick):
@@ -30,7 +30,7 @@ def test_a_tick_that_refuses_the_configuration_logs_why_in_the_state_directory(i
 
 def test_without_a_configuration_and_a_state_nothing_is_created(instance):
     with pytest.raises(ConfigError):
-        runs.run(instance)
+        run.run(instance)
 
     assert not instance.paths.root.exists()
 
@@ -40,4 +40,4 @@ def test_a_state_directory_that_cannot_be_used_does_not_hide_the_reason(instance
     instance.paths.root.write_text("a file")
 
     with pytest.raises(ConfigError, match="table declaration"):
-        runs.run(instance)
+        run.run(instance)
