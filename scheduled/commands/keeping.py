@@ -9,7 +9,7 @@ from typing import Any
 from scheduled import clock
 from scheduled.config import edit as config_edit
 from scheduled.config.edit import Edit
-from scheduled.engine import config_changes, dropped, planning, publish, start_requests, to_plan
+from scheduled.engine import config_changes, dropped, publish, registration, start_requests, to_plan
 from scheduled.engine.runtime import open_runtime
 from scheduled.errors import ConfigError, StateError
 from scheduled.instance import Instance
@@ -49,7 +49,7 @@ def _in_force(instance: Instance, edit: Edit) -> Iterator[None]:
             runtime.config.override(ledger.overrides())
             events = config_changes.note(ledger, runtime.config)
             start_requests.spread(ledger, runtime.config.jobs, events, 0, now)
-            events += planning.register(ledger, runtime.config, int(now), made_now=edit.jobs())
+            events += registration.register(ledger, runtime.config, int(now), made_now=edit.jobs())
             problems.remember(ledger, repairs, now)
             to_plan.forget(ledger)
         runtime.publish(events)

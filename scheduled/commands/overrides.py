@@ -14,7 +14,7 @@ from scheduled.config.named import known_or_former
 from scheduled.core.events import Event
 from scheduled.core.holds import pauses_of
 from scheduled.core.keys import ALL_JOBS, JobKey
-from scheduled.engine import dropped, planning, start_requests
+from scheduled.engine import dropped, registration, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -135,7 +135,7 @@ def _override(
                 ledger.override(key, None if written[key] == enabled else enabled)
             runtime.config.override(dict.fromkeys(chosen, enabled))
             made_now = [key.job for key in chosen]
-            events = planning.register(ledger, runtime.config, int(clock.now()), made_now=made_now)
+            events = registration.register(ledger, runtime.config, int(clock.now()), made_now=made_now)
         runtime.publish(events)
         if any(waiting.values()):
             with runtime.ledger() as ledger:

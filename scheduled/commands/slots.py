@@ -19,7 +19,7 @@ from scheduled.core.events import Event
 from scheduled.core.judgement import BY_HAND
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import JobState, OpenRun, Span
-from scheduled.engine import planning, skips
+from scheduled.engine import registration, skips
 from scheduled.engine.giving_up import give_up
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import BusyError, ConfigError
@@ -62,10 +62,10 @@ def _skip_open(runtime: Runtime, name: str, slot: Instant | None, *, dry_run: bo
     with read_only(runtime.paths) as reader:
         runtime.config.override(reader.overrides())
         keys = target_keys(runtime.config, [name])
-        found = _of_all(runtime, reader, keys, planning.foreseen(reader, runtime.config, now), slot, now)
+        found = _of_all(runtime, reader, keys, registration.foreseen(reader, runtime.config, now), slot, now)
     if any(one.span is not None or one.retries for one in found) and not dry_run:
         with changing(runtime) as ledger:
-            events = planning.register(ledger, runtime.config, now)
+            events = registration.register(ledger, runtime.config, now)
             # Read again within the transaction: another process may have changed the state in between.
             found = _of_all(runtime, ledger, keys, ledger.job_states(), slot, now)
             for one in found:

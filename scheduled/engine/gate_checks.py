@@ -14,7 +14,7 @@ from scheduled.core.manual import ManualRequest
 from scheduled.core.planner import Plan
 from scheduled.core.runs import JobState
 from scheduled.core.starts import Rank, places, rank
-from scheduled.engine import planning
+from scheduled.engine import planning, registration
 from scheduled.engine.asking import Asking
 from scheduled.engine.planning import Gates
 from scheduled.engine.tick_gates import LIMIT, TickGates
@@ -57,7 +57,7 @@ def ask(
     gated = {name: job for name, job in config.jobs.items() if job.only_if is not None}
     leading = {name: job for name, job in config.jobs.items() if not gated.keys().isdisjoint(_steps(job))}
     job_states, holds = (
-        planning.foreseen(ledger, config, now),
+        registration.foreseen(ledger, config, now),
         planning.holds_now(ledger, config.jobs, now, slots_of=only),
     )
     found = planner.plan(gated | leading, job_states, now, holds=holds)

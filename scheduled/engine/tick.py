@@ -32,6 +32,7 @@ from scheduled.engine import (
     leftovers,
     planning,
     pruning,
+    registration,
     to_plan,
     unended,
 )
@@ -243,7 +244,7 @@ def _register(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
     """Put the configuration in force, if it is not; return the events to publish after the commit."""
     config = runtime.config
     if to_plan.keys(ledger, config, int(now)) is None or edits.is_outdated(ledger, config, int(now)):
-        return planning.register(ledger, config, int(now))
+        return registration.register(ledger, config, int(now))
     edits.remember(ledger, config)
     return []
 

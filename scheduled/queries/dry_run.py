@@ -23,7 +23,7 @@ from scheduled.core.manual import ManualRequest, OlderFirstError, start_for
 from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, StartRequest
 from scheduled.core.starts import Start, asks, is_for_event, sessions_left, spends
-from scheduled.engine import event_spool, gate_checks, intake, planning, start_requests
+from scheduled.engine import event_spool, gate_checks, intake, planning, registration, start_requests
 from scheduled.engine.runtime import Runtime, open_runtime
 from scheduled.errors import ConfigError
 from scheduled.instance import Instance
@@ -109,7 +109,7 @@ def runs_for_slot(runtime: Runtime, name: str, slot: Instant) -> list[dict[str, 
     now = int(clock.now())
     with read_only(runtime.paths) as ledger:
         runtime.config.override(ledger.overrides())
-        job_states = planning.foreseen(ledger, runtime.config, now)
+        job_states = registration.foreseen(ledger, runtime.config, now)
     keys = target_keys(runtime.config, [name])
     return [_run_for_slot(runtime, key, job_states.get(key), slot, now) for key in keys]
 
@@ -172,7 +172,7 @@ def _of_tick(runtime: Runtime) -> tuple[list[dict[str, Any]], NextZone]:
         requests = [row for row in requests if row not in refused] if refused else requests
         queue = RequestQueue([*requests, *_new_requests(ledger, runtime)])
         holds = msgspec.structs.replace(holds, start_requests=queue)
-        job_states = planning.foreseen(ledger, runtime.config, now)
+        job_states = registration.foreseen(ledger, runtime.config, now)
     job_states |= {
         key: deferrals.without(state, deferrals.given_up(jobs[key.job], state, holds.pauses, now))
         for key, state in job_states.items()

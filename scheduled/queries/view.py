@@ -20,7 +20,7 @@ from scheduled.core.request_queue import RequestQueue
 from scheduled.core.runs import JobState, OpenReason, OpenRun, is_event
 from scheduled.core.targets import LastTargets, source_of
 from scheduled.core.tick_times import Outage, Ticks
-from scheduled.engine import expected_ticks, planning
+from scheduled.engine import expected_ticks, planning, registration
 from scheduled.engine.heartbeat import Source
 from scheduled.engine.tick_gates import without_answer
 from scheduled.instance import Instance
@@ -225,7 +225,7 @@ def view_of(earlier: Config, ledger: Ledger, paths: Paths) -> View:
     found = in_zone(earlier, zone)
     overridden = _override(earlier, ledger)
     _override(found, ledger)
-    job_states = planning.foreseen(ledger, earlier, now)
+    job_states = registration.foreseen(ledger, earlier, now)
     if found.jobs.counts_from_end:
         job_states = with_expected(ledger, job_states)
     seen = expected_ticks.ticks(ledger, paths, now)

@@ -11,7 +11,7 @@ from scheduled.config.last_targets import recall
 from scheduled.core.approvals import needs_decision
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
-from scheduled.engine import planning
+from scheduled.engine import registration
 from scheduled.engine import tick as runner
 from scheduled.state import directories
 from tests.fixtures import asking_jobs, random_features, random_jobs, sessions
@@ -301,7 +301,7 @@ class Simulation(FeatureChanges):
             runtime.config.override(self.ledger.overrides())
             recall(runtime.config, self.ledger)
             self.oracle.commands(runtime, [name])
-            planning.register(self.ledger, runtime.config, int(self.machine.wall()), made_now=[name])
+            registration.register(self.ledger, runtime.config, int(self.machine.wall()), made_now=[name])
 
     def remove(self):
         name = self.random.choice(self.editable)

@@ -26,7 +26,7 @@ from scheduled.core.jobs import Action, Approve, Gate, Job, Retry, Window
 from scheduled.core.records import Claimant
 from scheduled.core.runs import FAILED, AttemptResult
 from scheduled.core.starts import asks
-from scheduled.engine import claims, gaps, planning
+from scheduled.engine import claims, gaps, planning, registration
 from scheduled.engine.giving_up import give_up
 from scheduled.engine.planning import Gates
 from scheduled.engine.settle import SettleContext, settle_attempt, settle_superseded
@@ -229,7 +229,7 @@ class World:
         self.record_edits(self.now, zone)
         self.last = self.now
         with self.ledger.transaction():
-            planning.register(self.ledger, self.read(zone), self.now, made_now=[name])
+            registration.register(self.ledger, self.read(zone), self.now, made_now=[name])
 
     def record_edits(self, moment, zone):
         """Record for the oracle which schedules are in force from *moment* on."""
@@ -325,7 +325,7 @@ class World:
         self.record_zone()
         self.last, self.kept = self.now, self.zone
         with self.ledger.transaction():
-            planning.register(self.ledger, config, self.now)
+            registration.register(self.ledger, config, self.now)
         self.answer(answer)
         while ended is None or ended:
             with self.ledger.transaction():

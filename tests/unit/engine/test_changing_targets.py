@@ -11,7 +11,7 @@ from scheduled.config.last_targets import LISTS, recall
 from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.targets import LastTargets
-from scheduled.engine import claims, edits, gaps, planning, publish, target_lists
+from scheduled.engine import claims, edits, gaps, planning, publish, registration, target_lists
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
 from scheduled.notify import problems
@@ -60,7 +60,7 @@ def tick(tmp_path, ledger):
         config = msgspec.structs.replace(load_config(path), read_at=at(now))
         with ledger.transaction():
             ledger.remember(LISTS, lists(sync=targets))
-            planning.register(ledger, config, at(now))
+            registration.register(ledger, config, at(now))
             plan = planning.plan_and_record(ledger, config, at(now))
             started = claims.take(ledger, plan.starts, CLAIMANT, at(now))
             gaps.remember_tick(ledger, config.jobs, at(now), at(now))
@@ -127,7 +127,7 @@ def test_a_command_that_registers_an_edit_uses_the_targets_of_the_newest_tick(ti
     config = msgspec.structs.replace(load_config(tmp_path / "scheduled.toml"), read_at=at("14:00"))
     config.give_targets({"sync": ("a",)})  # read before that tick
     with ledger.transaction():
-        planning.register(ledger, config, at("14:00"), made_now=["sync"])
+        registration.register(ledger, config, at("14:00"), made_now=["sync"])
 
     assert {key.target for key in ledger.job_states() if key.job == "sync"} == {"a", "b"}
     assert edits.last_read(ledger, at("14:00")) == at("14:00")

@@ -9,7 +9,7 @@ from scheduled.config.files import load_config
 from scheduled.core.configured_jobs import Jobs
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Skip, Span
-from scheduled.engine import claims, planning
+from scheduled.engine import claims, planning, registration
 from scheduled.engine.settle import SettleContext, settle_superseded
 from scheduled.schedules.zones import MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -25,7 +25,7 @@ def superseded(ledger, settings, *, catch_up, attempts):
         {name: msgspec.structs.replace(job, catch_up=catch_up) for name, job in settings.jobs.items()}
     )
     with ledger.transaction():
-        planning.register(ledger, settings, NOON)
+        registration.register(ledger, settings, NOON)
         (start,) = planning.plan_and_record(ledger, settings, NOON).starts
         claims.take(ledger, [start], CLAIMANT, NOON)
         if attempts:
@@ -103,7 +103,7 @@ def found(tmp_path):
 def test_later_slots_are_queued_once_an_earlier_one_is_claimed(tmp_path, found):
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
-            planning.register(ledger, found, NOON)
+            registration.register(ledger, found, NOON)
             planned = planning.plan_and_record(ledger, found, NOON + 5 * MINUTE)
         before = [row.open_reason for row in ledger.job_rows()]
         with ledger.transaction():
@@ -115,7 +115,7 @@ def test_later_slots_are_queued_once_an_earlier_one_is_claimed(tmp_path, found):
 
 def test_slots_that_a_start_skips_have_an_event_also_if_it_supersedes_no_run(tmp_path, found):
     with closing(SqliteLedger(tmp_path / "ledger.db")) as ledger, ledger.transaction():
-        planning.register(ledger, found, NOON)
+        registration.register(ledger, found, NOON)
         (start,) = planning.plan_and_record(ledger, found, NOON).starts
         skip = Skip(Span(NOON - 60, NOON - 60, 1), "catch_up_limit")
         context = SettleContext(jobs=found.jobs, now=NOON, zone="UTC", compose=lambda *_: [])

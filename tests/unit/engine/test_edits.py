@@ -11,12 +11,13 @@ from scheduled.config.files import load_config
 from scheduled.core import epochs
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span, StartRequest
-from scheduled.engine import dropped, edits, planning
+from scheduled.engine import dropped, edits, registration
 from scheduled.engine.planning import plan_and_record
 from scheduled.notify.problems import OWNER
 from scheduled.paths import Paths
 from scheduled.state.binding import bind
 from scheduled.state.sqlite.ledger import SqliteLedger
+from scheduled.state.verdicts import record_verdict
 from tests.fixtures.ledgers import CLAIMANT, a_claim, a_condition, an_attempt_result, end
 
 JOB = JobKey("job")
@@ -54,13 +55,13 @@ class Host:
 
     def register(self, now, **values):
         with self.ledger.transaction():
-            planning.register(self.ledger, self.read(now), now, **values)
+            registration.register(self.ledger, self.read(now), now, **values)
 
     def started(self, now, **values):
         """Return the slots that start in a tick at *now*."""
         config = self.read(now)
         with self.ledger.transaction():
-            planning.register(self.ledger, config, now, **values)
+            registration.register(self.ledger, config, now, **values)
             plan = plan_and_record(self.ledger, config, now)
         return [start.claim.slot for start in plan.starts]
 
@@ -147,7 +148,7 @@ def test_an_older_configuration_never_replaces_a_newer_one(host):
     host.register(at("12:00:40"))
 
     with host.ledger.transaction():
-        planning.register(host.ledger, old, at("12:00:50"))
+        registration.register(host.ledger, old, at("12:00:50"))
 
     assert host.next() == at("23:10:00")
     assert host.verdicts() == []
@@ -185,7 +186,7 @@ def test_an_epoch_never_begins_before_the_one_that_ended_in_the_same_minute(host
     host.write(cron("* * * * *"), at("11:00:00"))
     host.register(at("14:00:05"))
     with host.ledger.transaction():
-        planning.record_verdict(
+        record_verdict(
             host.ledger, JOB, epochs.Span(at("14:00:00"), at("14:00:00"), 1), "success", "", None, 0
         )
         host.ledger.advance(JOB, at("14:00:00"))
@@ -271,7 +272,7 @@ def test_a_span_of_slots_of_two_zones_is_recorded_for_each_epoch(host):
     span = epochs.Span(at("08:00:00"), at("14:00:00", 5), 3)
 
     with host.ledger.transaction():
-        planning.record_verdict(host.ledger, JOB, span, "coalesced", "", "r", 0)
+        record_verdict(host.ledger, JOB, span, "coalesced", "", "r", 0)
 
     assert [row.span for row in host.ledger.slot_rows()] == [
         epochs.Span(at("08:00:00"), at("08:00:00"), 1),
@@ -332,7 +333,7 @@ def test_a_command_reads_the_configuration_in_the_zone_of_the_ticks(host):
     config = msgspec.structs.replace(host.read(at("08:00:00")), kept=True)
 
     with host.ledger.transaction():
-        planning.register(host.ledger, config, at("08:00:00"))
+        registration.register(host.ledger, config, at("08:00:00"))
 
     assert (host.next(), host.ledger.meta("zone")) == (at("09:00:00"), "UTC")
 
@@ -464,7 +465,7 @@ def test_a_slot_skipped_in_advance_that_is_none_in_a_new_zone_is_not_recorded_an
     host.register(at("12:00:05"))
     with host.ledger.transaction():
         for slot in (at("15:00:00"), at("17:00:00")):
-            planning.record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
+            record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
     assert host.ledger.job_states()[JOB].decided == (at("15:00:00"), at("17:00:00"))
 
     host.zone = "Asia/Kolkata"  # its full hours are the half hours of UTC
@@ -474,6 +475,6 @@ def test_a_slot_skipped_in_advance_that_is_none_in_a_new_zone_is_not_recorded_an
     host.zone = "Europe/Berlin"
     with host.ledger.transaction():
         slot = at("18:30:00")
-        planning.record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
+        record_verdict(host.ledger, JOB, Span(slot, slot, 1), "skipped", "by hand", None, slot)
     host.register(at("15:40:05"))
     assert [first for first, *_ in host.verdicts()] == [at("15:00:00")]

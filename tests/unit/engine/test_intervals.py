@@ -8,7 +8,7 @@ from scheduled.core.epochs import open_slots_of
 from scheduled.core.keys import JobKey
 from scheduled.core.records import SlotRow
 from scheduled.core.runs import Span
-from scheduled.engine import clock_steps, planning
+from scheduled.engine import clock_steps, planning, registration
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -47,7 +47,7 @@ class Machine:
         self.now = now
         with self.ledger.transaction():
             clock_steps.step_back(self.ledger, self.config.jobs, now)
-            planning.register(self.ledger, self.config, now, ["x"])
+            registration.register(self.ledger, self.config, now, ["x"])
             found = planning.plan_and_record(self.ledger, self.config, now)
             self.ledger.remember("planned", str(now))
             for start in found.starts:

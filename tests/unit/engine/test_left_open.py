@@ -9,7 +9,7 @@ from scheduled.core.keys import JobKey
 from scheduled.core.planner import Plan
 from scheduled.core.runs import Skip, Span, StartRequest
 from scheduled.core.starts import Start
-from scheduled.engine import claims, gaps, planning
+from scheduled.engine import claims, gaps, planning, registration
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
 from scheduled.schedules.zones import MINUTE
@@ -40,7 +40,7 @@ def config(tmp_path):
 def tick(ledger, config, now, only=None):
     """Plan and claim as the first transaction of a tick does; return the claims."""
     with ledger.transaction():
-        planning.register(ledger, config, now)
+        registration.register(ledger, config, now)
         due = planning.plan_and_record(ledger, config, now, only=only)
         if only is None:
             gaps.remember_tick(ledger, config.jobs, now)
@@ -117,7 +117,7 @@ def test_slots_of_a_schedule_that_is_older_than_the_last_tick_wait_for_the_next_
 ):
     with ledger.transaction():
         gaps.remember_tick(ledger, config.jobs, planned)
-        planning.register(ledger, config, NOON + 30)  # the schedules begin with this minute
+        registration.register(ledger, config, NOON + 30)  # the schedules begin with this minute
 
     assert (reasons(ledger)["job"], problems(ledger)) == (reason, [])
 

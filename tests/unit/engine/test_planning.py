@@ -6,7 +6,7 @@ from scheduled.config.files import load_config
 from scheduled.core.audit import audit
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Span
-from scheduled.engine import gate_checks, planning
+from scheduled.engine import gate_checks, planning, registration
 from scheduled.engine.planning import Gates
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
@@ -30,7 +30,7 @@ def configured(tmp_path, text):
 
 def planned(ledger, config, now, **values):
     with ledger.transaction():
-        planning.register(ledger, config, now)
+        registration.register(ledger, config, now)
         return planning.plan_and_record(ledger, config, now, **values)
 
 
@@ -60,7 +60,7 @@ def test_an_edit_announces_the_open_slots_that_it_skips(tmp_path, ledger):
     planned(ledger, configured(tmp_path, job.format("0")), NOON - MINUTE)
 
     with ledger.transaction():
-        events = planning.register(ledger, configured(tmp_path, job.format("30")), NOON + HOUR + MINUTE)
+        events = registration.register(ledger, configured(tmp_path, job.format("30")), NOON + HOUR + MINUTE)
 
     assert [(event.payload["reason"], event.payload["slots"]) for event in events] == [("edited", 2)]
 

@@ -5,7 +5,7 @@ import pytest
 from scheduled.core.keys import JobKey
 from scheduled.core.runs import Claim, StartRequest
 from scheduled.core.starts import requested
-from scheduled.engine import claims, planning
+from scheduled.engine import claims, planning, registration
 from scheduled.engine.follow_ups import FollowUps
 from scheduled.engine.runtime import Runtime
 from scheduled.paths import Paths
@@ -33,7 +33,7 @@ class Tick:
         self.ledger = LEDGERS["sqlite"](directory)
         self.follow_ups = FollowUps(self.runtime, CLAIMANT.tick, NOW, None)
         with self.ledger.transaction():
-            planning.register(self.ledger, self.runtime.config, int(NOW))
+            registration.register(self.ledger, self.runtime.config, int(NOW))
             for count in range(number):
                 self.request("abc", count)
             events = self.runtime.config.max_event_runs
@@ -114,7 +114,7 @@ def test_a_tick_starts_no_slot_that_a_clock_set_back_has_moved_into_the_future(t
     )
     follow_ups = FollowUps(runtime, CLAIMANT.tick, NOW, None)
     with ledger.transaction():
-        planning.register(ledger, runtime.config, int(NOW) - 10_000)
+        registration.register(ledger, runtime.config, int(NOW) - 10_000)
         starts = follow_ups.next_starts(ledger, [JobKey("job")], NOW - set_back)
 
     assert len(starts) == slots
@@ -128,7 +128,7 @@ def test_what_a_tick_could_not_start_is_left_to_later_ticks(tmp_path, not_starte
     follow_ups = FollowUps(runtime, CLAIMANT.tick, NOW, None)
     follow_ups.not_started |= not_started
     with ledger.transaction():
-        planning.register(ledger, runtime.config, int(NOW) - 10_000)
+        registration.register(ledger, runtime.config, int(NOW) - 10_000)
         starts = follow_ups.next_starts(ledger, [JobKey("job")], NOW)
 
     assert len(starts) == slots

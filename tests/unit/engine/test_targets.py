@@ -10,13 +10,14 @@ from scheduled.core.keys import JobKey
 from scheduled.core.manual import ManualRequest
 from scheduled.core.records import Claimant
 from scheduled.core.runs import Claim, Span, StartRequest
-from scheduled.engine import chains, claims, clock_steps, planning, start_requests
+from scheduled.engine import chains, claims, clock_steps, planning, registration, start_requests
 from scheduled.engine.settle import SettleContext, settle_attempt
 from scheduled.execution.report_file import Reported
 from scheduled.execution.report_lines import CountLine
 from scheduled.handlers.base import Outcome
 from scheduled.notify import problems
 from scheduled.schedules.zones import DAY, HOUR, MINUTE
+from scheduled.state.verdicts import record_verdict
 from tests.fixtures.ledgers import LEDGERS, a_condition, an_attempt_result
 
 NOON = 1_772_884_800
@@ -55,7 +56,7 @@ def ledger(tmp_path, config):
     """A ledger that knows both targets since noon, with one claimed slot of each."""
     ledger = LEDGERS["sqlite"](tmp_path)
     with ledger.transaction():
-        planning.register(ledger, config, NOON + MINUTE)
+        registration.register(ledger, config, NOON + MINUTE)
     with ledger.transaction():
         plan = planning.plan_and_record(ledger, config, NOON + HOUR)
         assert len(claims.take(ledger, plan.starts, CLAIMANT, NOON + HOUR)) == 2
@@ -153,7 +154,7 @@ def test_a_target_frozen_by_a_backward_clock_step_is_rewound(ledger, config):
     for key in (X, Y):
         settled(ledger, config, key)
     with ledger.transaction():
-        planning.record_verdict(ledger, X, Span(NOW, NOW + 2 * DAY, 49), "skipped", "by hand", None, NOW)
+        record_verdict(ledger, X, Span(NOW, NOW + 2 * DAY, 49), "skipped", "by hand", None, NOW)
         ledger.advance(X, NOW + 2 * DAY)
         warning = clock_steps.step_back(ledger, config.jobs, NOW + 1)
         aside = [(found.key, found.position) for found in ledger.saved_positions()]
@@ -216,7 +217,7 @@ def test_a_start_request_of_a_target_that_is_gone_is_dropped_with_a_trace(ledger
     config.problems.append("jobs.d/other.toml: can't be read")  # no job can be defined there under this name
 
     with ledger.transaction():
-        events = planning.register(ledger, config, NOW)
+        events = registration.register(ledger, config, NOW)
 
     assert [row.key for row in ledger.start_requests()] == [X, JobKey("listens")]
     dropped = [
@@ -262,11 +263,11 @@ def test_an_override_of_one_target_ends_only_its_epoch_and_begins_it_again(ledge
     settled(ledger, config, Y)
     config.override({Y: False})
     with ledger.transaction():
-        planning.register(ledger, config, NOW, made_now=["job"])
+        registration.register(ledger, config, NOW, made_now=["job"])
     without = set(ledger.job_states())
     config.override({Y: True})
     with ledger.transaction():
-        planning.register(ledger, config, NOW + HOUR, made_now=["job"])
+        registration.register(ledger, config, NOW + HOUR, made_now=["job"])
 
     assert (Y in without, X in without) == (False, True)
     assert ledger.job_states()[Y].epoch >= NOW + HOUR - MINUTE
@@ -294,7 +295,7 @@ def test_a_retry_without_an_epoch_is_skipped_by_the_next_tick_and_not_replayed_b
         settle_attempt(ledger, context, runs["x"], an_attempt_result(runs["x"].run_id, "failed"), Reported())
         ledger.end_epoch(X, NOW - MINUTE)
     with ledger.transaction():
-        events = planning.register(ledger, config, NOW)
+        events = registration.register(ledger, config, NOW)
 
     found = [(row.target, row.verdict, row.reason) for row in ledger.slot_rows()]
     assert found == [("x", "skipped", "disabled"), ("y", None, "")]

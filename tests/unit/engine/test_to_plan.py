@@ -5,7 +5,7 @@ import pytest
 from scheduled.config.files import load_config
 from scheduled.config.kept_zone import ZONE
 from scheduled.core.keys import JobKey
-from scheduled.engine import gaps, planning, to_plan
+from scheduled.engine import gaps, planning, registration, to_plan
 from scheduled.schedules.zones import HOUR, MINUTE
 from scheduled.state.sqlite.ledger import SqliteLedger
 from tests.fixtures.ledgers import CLAIMANT, a_claim
@@ -47,7 +47,7 @@ def plan_all(ledger, config, now):
     """Plan all jobs, as a tick does, and record that."""
     with ledger.transaction():
         config.override(ledger.overrides())
-        planning.register(ledger, config, now)
+        registration.register(ledger, config, now)
         found = planning.plan_and_record(ledger, config, now)
         to_plan.remember(ledger, config, now)
         gaps.remember_tick(ledger, config.jobs, now)
