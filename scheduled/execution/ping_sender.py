@@ -9,41 +9,18 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NoReturn
 
 import msgspec
 
-from scheduled.core.pings import PLACE, Signal
-from scheduled.core.secret_sources import read_source
-from scheduled.errors import ScheduledError
+from scheduled.core.pings import Signal
 from scheduled.execution import process
+from scheduled.execution.ping_child import GRACE, PIECE, Environment, Order, PingChild
 
-LIMIT = 5.0  # seconds for one ping, with its address and all its tries
-GRACE = 0.5  # then its process is killed
 WITHIN = 10.0  # seconds for all pings after the last order
 AT_ONCE = 8
-PIECE = 1 << 16
-NAME = "heartbeat_url"
-
-Environment = Callable[[], Mapping[str, str]]
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A ping to send: its *number*, the address or *source* of it, the *slug* for it, and what is sent.
-
-    One that is *first* does not wait for others.
-    """
-
-    number: int
-    source: str
-    slug: str
-    signal: Signal
-    exit_code: int | None = None
-    name: str
-    body: bytes
-    first: bool = False
+STOP = (signal.SIGTERM,)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -137,45 +114,6 @@ def _run(channel: socket.socket, environment: Environment) -> NoReturn:
         os._exit(code)
 
 
-class _Child:
-    """The process of one ping. It ends when its channel is closed, or after a while."""
-
-    def __init__(self, order: Order, environment: Environment) -> None:
-        self.order, self.end = order, time.monotonic() + LIMIT
-        self.channel, end = socket.socketpair()
-        try:
-            self.pid = os.fork()
-            if self.pid == 0:
-                self.channel.close()
-                _ping(end, order, environment)
-        finally:
-            end.close()
-
-    def problem(self) -> str:
-        """Return what the process has answered, '' if the ping was sent."""
-        self.channel.setblocking(False)
-        try:
-            data = self.channel.recv(PIECE)
-        except OSError:
-            return f"no answer within {LIMIT:.0f} s"
-        return (
-            data.decode(errors="replace").removeprefix("+")
-            if data
-            else "the process that sends it was killed"
-        )
-
-    def close(self, within: float = GRACE) -> None:
-        """End and reap the process *within* seconds: without its channel it stops a command that prints the address."""
-        self.channel.close()
-        reader = os.pidfd_open(self.pid)
-        try:
-            if not select.select([reader], [], [], within)[0]:
-                os.kill(self.pid, signal.SIGKILL)
-        finally:
-            os.close(reader)
-        os.waitpid(self.pid, 0)
-
-
 class _GivenUpError(Exception):
     """The tick waits no longer."""
 
@@ -190,14 +128,18 @@ class _Server:
     def __init__(self, channel: socket.socket, environment: Environment) -> None:
         self._channel, self._environment = channel, environment
         self._queue: list[Order] = []
-        self._children: list[_Child] = []
+        self._children: list[PingChild] = []
         self._partial = b""
         self._ready: list[socket.socket] = []
         self._until: float | None = None  # when all is given up: after the last order
 
     def serve(self) -> None:
-        """Serve until the channel is closed and everything is sent, or given up; SIGTERM gives up at once."""
+        """Serve until the channel is closed and everything is sent, or given up; SIGTERM gives up at once.
+
+        The signal is let in only while this waits: otherwise it could come between the start of a child and the list of them.
+        """
         signal.signal(signal.SIGTERM, _give_up)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         try:
             while self._until is None or ((self._queue or self._children) and time.monotonic() < self._until):
                 self._step()
@@ -225,7 +167,7 @@ class _Server:
             place = (order.source, order.slug)
             if place not in busy and (order.first or not full):
                 self._queue.remove(order)
-                self._children.append(_Child(order, self._environment))
+                self._children.append(PingChild(order, self._environment))
             busy.add(place)
 
     @property
@@ -240,7 +182,9 @@ class _Server:
             watched.append(self._channel)
         ends = [child.end for child in self._children] + ([self._until] if self._until else [])
         wait = max(0.0, min(ends) - time.monotonic()) if ends else None
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         self._ready = select.select(watched, [], [], wait)[0]
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         if self._channel in self._ready:
             self._read()
 
@@ -252,48 +196,11 @@ class _Server:
         *lines, self._partial = (self._partial + data).split(b"\n")
         self._queue += map(_decode_order, lines)
 
-    def _is_over(self, child: _Child) -> bool:
+    def _is_over(self, child: PingChild) -> bool:
         return child.channel in self._ready or time.monotonic() >= child.end
 
-    def _answer(self, child: _Child) -> None:
+    def _answer(self, child: PingChild) -> None:
         answer = Answer(child.order.number, child.problem())
         child.close()
         with suppress(OSError):  # the tick was killed
             self._channel.sendall(encode(answer) + b"\n")
-
-
-def _ping(channel: socket.socket, order: Order, environment: Environment) -> NoReturn:
-    """Send one ping in the forked child, answer with a `+` and the problem, if any; never return."""
-    code = 1
-    try:
-        process.detach(channel.fileno())
-        signal.alarm(int(LIMIT + 2 * GRACE) + 1)  # also if the process that would kill it was killed
-        answer = _sent(order, environment, channel.fileno(), time.monotonic() + LIMIT)
-        channel.sendall(b"+" + answer.encode(errors="replace"))
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _sent(order: Order, environment: Environment, owner: int, until: float) -> str:
-    from scheduled.notify import heartbeats  # only the process that sends something
-
-    try:
-        url = _url(order, environment, owner).replace(PLACE, order.slug)
-    except (ScheduledError, OSError) as error:
-        return str(error)
-    if not url.startswith(("http://", "https://")):
-        return f"{order.source}: is not the address of a server: it must begin with http:// or https://"
-    within = until - time.monotonic()
-    return heartbeats.send(url, order.signal, order.exit_code, order.name, order.body, within) or ""
-
-
-def _url(order: Order, environment: Environment, owner: int) -> str:
-    """Return the address, from its source if it is a secret. Raise ScheduledError or OSError."""
-    if read_source(order.source) is None:
-        return order.source
-    from scheduled.execution.secret_values import values_of
-
-    given = environment()
-    os.chdir(given.get("HOME") or "/")
-    return values_of({NAME: order.source}, given, owner)[NAME].strip()
