@@ -139,6 +139,9 @@ class _Server:
         The signal is let in only while this waits: otherwise it could come between the start of a child and the list of them.
         """
         signal.signal(signal.SIGTERM, _give_up)
+        signal.signal(
+            signal.SIGPIPE, signal.SIG_IGN
+        )  # an answer that the tick no longer reads must not end this process
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         try:
             while self._until is None or ((self._queue or self._children) and time.monotonic() < self._until):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduled.execution import process
 from scheduled.execution.ping_sender import PingSender
 
 
@@ -29,6 +30,26 @@ def test_a_stop_at_the_moment_a_ping_is_started_leaves_no_process(tmp_path, monk
         sender.close()
 
         assert not Path("/proc", note.read_text()).exists()
+
+
+def test_an_answer_that_is_not_read_any_more_leaves_no_process(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        sender = PingSender(lambda: {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+        sender.send(f"http://127.0.0.1:{never_answers.getsockname()[1]}/a", "", "start", None, "job", b"")
+        sender.send(
+            f"command:until [ -e {tmp_path}/go ]; do sleep 0.01; done; exit 1", "", "start", None, "job", b""
+        )
+        children = Path(f"/proc/{sender._pid}/task/{sender._pid}/children")
+        while len(pids := children.read_text().split()) < 2:
+            pass
+        sender._channel.close()
+        (tmp_path / "go").touch()  # now an answer cannot be sent
+        while len(children.read_text().split()) == 2:
+            pass
+        process.signal_group(sender._pid, signal.SIGTERM)
+        os.waitpid(sender._pid, 0)
+
+        assert [pid for pid in pids if Path("/proc", pid).exists()] == []
 
 
 def test_a_command_that_prints_the_address_does_not_ignore_sigterm(tmp_path):
