@@ -1,7 +1,7 @@
 """`add`, `edit`, `replace`, `remove` and `apply`: change job definitions in the configuration files.
 
-Each command checks the whole configuration with the change before it writes the file, and raises ConfigError if the
-change adds an error. The change is in force when the command returns, see `keep`. With *dry_run* it only checks.
+Each command checks the configuration with the change before it writes the file, and raises ConfigError if the change adds
+an error. The change is in force when the command returns, see `keep`. With *dry_run* it only checks.
 """
 
 from collections.abc import Callable, Mapping

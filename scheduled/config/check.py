@@ -14,6 +14,7 @@ from scheduled.config import (
     expect_doubts,
     heartbeat_doubts,
     jitter_doubts,
+    late_slots,
     no_effect,
     tick_doubts,
     web_hosts,
@@ -29,14 +30,12 @@ from scheduled.config.workspace_doubts import workspace_doubts
 from scheduled.config.written import Drafts
 from scheduled.core import cadence, retry_span, wait_span
 from scheduled.core.configured_jobs import Jobs
-from scheduled.core.epochs import minute_before, slots_of
-from scheduled.core.jobs import DEFAULT_CADENCE, Job, keys_of
+from scheduled.core.jobs import DEFAULT_CADENCE, Job
 from scheduled.core.tick_times import Ticks
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
 from scheduled.printable import printable
 from scheduled.schedules.kinds import registry as schedule_kinds
-from scheduled.schedules.schedule import same
 from scheduled.schedules.zones import MINUTE, Instant, Seconds
 from scheduled.state.files import RefusedError, read_regular
 from scheduled.state.ledger import Ledger
@@ -44,19 +43,11 @@ from scheduled.state.open import read_only
 
 
 def checked(
-    config_file: Path,
-    paths: Paths,
-    drafts: Drafts = MappingProxyType({}),
-    environment: Mapping[str, str] = MappingProxyType({}),
-    names: Collection[str] | None = None,
+    config_file: Path, paths: Paths, environment: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does.
-
-    With *names*, only these jobs, and those that name them, are looked at for warnings about a job on its own.
-    """
+    """Return the result of `check` with the ledger of *paths*, if it exists. Raise ConfigError as `check` does."""
     with read_only(paths) as ledger:
-        found = load(paths, config_file, partial(kept_in, ledger), drafts)
-        return _check(found, ledger, environment, names)
+        return of_config(load(paths, config_file, partial(kept_in, ledger)), ledger, environment)
 
 
 def with_lines(document: dict[str, Any], drafts: Drafts = MappingProxyType({})) -> dict[str, Any]:
@@ -84,19 +75,23 @@ def check(
     *environment* is that of every job, before its own `env`; its PATH is that of cron by default. The *ledger* has the interval between ticks, which slots ran, and the last known targets. Without it, the interval is unknown and no slot
     counts as run.
     """
-    return _check(load_config(config_file, drafts, partial(kept_in, ledger)), ledger, environment)
+    return of_config(load_config(config_file, drafts, partial(kept_in, ledger)), ledger, environment)
 
 
-def _check(
+def of_config(
     found: Config,
     ledger: Ledger | None,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] = MappingProxyType({}),
     names: Collection[str] | None = None,
 ) -> dict[str, Any]:
+    """Return the result of `check` for a loaded configuration.
+
+    With *names*, what concerns a single job on its own is only looked for in these jobs.
+    """
     now = int(clock.now())
     if ledger is not None:
         recall(found, ledger)
-    jobs = found.jobs if names is None else _naming(found.jobs, names)
+    jobs = found.jobs if names is None else {name: found.jobs[name] for name in names if name in found.jobs}
     problems = [
         *found.problems,
         *web_hosts.problems(found.path, found.interfaces.web.hosts),
@@ -109,7 +104,7 @@ def _check(
         *_of_each_job(found, jobs, tick_interval, now, environment),
         *(
             f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(slot, job.zone)} is in the past, {what}"
-            for job, slot, what in _too_late(jobs, ledger, now)
+            for job, slot, what in late_slots.too_late(jobs, ledger, now)
         ),
     ]
     warnings += alike.warnings(found.jobs)
@@ -137,21 +132,6 @@ def _check(
         "problems": [*map(printable, problems)],  # names and commands may hold control characters
         "warnings": [*map(printable, [*found.warnings, *warnings])],
     }
-
-
-def _naming(jobs: Jobs, names: Collection[str]) -> Mapping[str, Job]:
-    """Return the jobs *names*, and those that have one of them in a condition, or as a step, or come after it."""
-    wanted = {
-        *names,
-        *(job.name for job in jobs.values() if job.where.get("job") in names),
-        *(
-            other
-            for name in names
-            for other in (*jobs.with_step.get(name, ()), *jobs.coming_after.get(name, ()))
-        ),
-    }
-    steps = {step for name in wanted if name in jobs for some in jobs[name].action.steps for step in some}
-    return {name: job for name, job in jobs.items() if name in wanted | steps}
 
 
 def _of_each_job(
@@ -191,39 +171,6 @@ def _ticks(jobs: Jobs, interval: Seconds | None, now: Instant) -> Ticks:
 
 def _action_problems(job: Job) -> Iterable[str]:
     return (f"{job.source}: jobs.{job.name}: {problem}" for problem in kind_of(job.action).faults(job))
-
-
-def _too_late(
-    jobs: Mapping[str, Job], ledger: Ledger | None, now: Instant
-) -> Iterable[tuple[Job, Instant, str]]:
-    """Yield the slots that enabled jobs were given too late to run, with what follows: the last one, or instants of a list.
-
-    A slot was missed if it has no verdict and the job got its present schedules only after it.
-    """
-    for job in jobs.values():
-        slots, what = _past(job, now) if job.enabled else ((), "")
-        for slot in slots:
-            job_states = ledger.job_states(keys_of(job)) if ledger is not None else {}
-            for key in keys_of(job):
-                row, job_state = ledger.row_at(key, slot) if ledger else None, job_states.get(key)
-                decided = row is not None and row.span.last >= slot
-                in_time = job_state and same(job_state.schedules, job.schedules) and job_state.epoch < slot
-                if not decided and not in_time:
-                    yield job, slot, what
-                    break
-
-
-def _past(job: Job, now: Instant) -> tuple[tuple[Instant, ...], str]:
-    """Return the slots in the past that *job* may have got too late, and what to do if it has."""
-    times, before = slots_of(job.schedules, now), minute_before(now)
-    if times.next_after(before) is None:
-        last = times.last_until(before)
-        what = "so the job will not run; write a future date and time"
-        return () if last is None else (last,), what
-    if any(schedule.kind != "at" for schedule in job.schedules):
-        return (), ""
-    found = tuple(times.between(-1, before))
-    return found, "so it will not run then; write a future date and time, or remove it from the list"
 
 
 def _warnings(job: Job, tick_interval: Seconds | None, now: Instant) -> Iterable[str]:

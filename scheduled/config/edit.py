@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,21 @@ import msgspec
 
 from scheduled import clock
 from scheduled.config import check as checks
-from scheduled.config import redaction
+from scheduled.config import parsed_file, redaction
+from scheduled.config.concerned import concerned
+from scheduled.config.config import Config
+from scheduled.config.kept_zone import kept_in
 from scheduled.core.keys import shortened
 from scheduled.errors import ConfigError, StateError
 from scheduled.paths import Paths
 from scheduled.state import directories
 from scheduled.state.files import RefusedError, make_directories, read_regular, write_atomically
+from scheduled.state.ledger import Ledger
 from scheduled.state.locks import exclusive
+from scheduled.state.open import read_only
 
 PRIVATE = 0o600
+NO_MESSAGES: dict[str, list[str]] = {"problems": [], "warnings": []}
 LONGEST_STEM = 225  # bytes; with the time and `.toml` the 255 that a file name may have
 
 
@@ -49,18 +56,40 @@ def _names(content: bytes) -> list[str]:
 
 def new_messages(config_file: Path, paths: Paths, edit: Edit) -> tuple[list[str], list[str]]:
     """Return the problems and the warnings that *edit* would add to the configuration, with their lines."""
-    names = None if edit.path == config_file else edit.jobs()  # settings concern all jobs
-    try:
-        before = checks.checked(config_file, paths, names=names)
-    except ConfigError:
-        before = {"problems": [], "warnings": []}  # an edit may repair a file that can't be read
-    try:
-        after = checks.checked(config_file, paths, {edit.path: edit.after}, names=names)
-    except ConfigError as error:
-        return [str(error)], []
-    added = {key: _added(before[key], after[key]) for key in ("problems", "warnings")}
-    located = checks.with_lines(added, {edit.path: edit.after})
+    drafts = {edit.path: edit.after}
+    with read_only(paths) as ledger:
+        load = partial(parsed_file.load, paths, config_file, partial(kept_in, ledger))
+        before = _unless_refused(load)
+        try:
+            after = load(drafts)
+        except ConfigError as error:
+            return [str(error)], []
+        names = _concerned(config_file, before, after, edit, ledger)
+        old = NO_MESSAGES if before is None else checks.of_config(before, ledger, names=names)
+        new = checks.of_config(after, ledger, names=names)
+    added = {key: _added(old[key], new[key]) for key in NO_MESSAGES}
+    located = checks.with_lines(added, drafts)
     return located["problems"], located["warnings"]
+
+
+def _unless_refused(load: Callable[[], Config]) -> Config | None:
+    """Return what *load* returns; None if the configuration can't be read: an edit may repair that."""
+    try:
+        return load()
+    except ConfigError:
+        return None
+
+
+def _concerned(
+    config_file: Path, before: Config | None, after: Config, edit: Edit, ledger: Ledger | None
+) -> list[str] | None:
+    """Return the names of the jobs that need a check; None for all.
+
+    Settings concern all jobs, and so do all schedules as long as it is not known how often ticks come.
+    """
+    if before is None or edit.path == config_file or ledger is None or ledger.meta("cadence") is None:
+        return None
+    return concerned(before.jobs, after.jobs, edit.jobs())
 
 
 def _added(before: list[str], after: list[str]) -> list[str]:

@@ -25,10 +25,11 @@ from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 class Unchanged(msgspec.Struct, frozen=True):
     """What is known of files that did not change: what scheduled.toml has beside jobs, and the jobs of each of the *files*.
 
-    *jobs* are all jobs that were parsed, *written* their tables. *read_at* and *fingerprint* are those of the configuration
-    that is made now, see `Config`.
+    *jobs* are all jobs that were parsed, in the *zone*, and *written* their tables. *read_at* and *fingerprint* are those of
+    the configuration that is made now, see `Config`.
     """
 
+    zone: str
     settings: SettingsTable
     tables: Tables
     files: dict[str, list[str]]
@@ -49,7 +50,7 @@ def load_config(
     Raise ConfigError if scheduled.toml can't be read or its settings are wrong: then no job may run. A wrong job or
     file of jobs.d only adds to `problems`. *drafts* are contents to use instead of those on disk (None: no file). A
     configuration without `timezone` is read in the zone that *kept_zone* returns; by default in the host's. Files that are
-    *unchanged* are not read: scheduled.toml is one of them, and its jobs were parsed in the same zone.
+    *unchanged* are not read; scheduled.toml is one of them.
     """
     read_at, fingerprint = (
         (unchanged.read_at, unchanged.fingerprint)
@@ -63,7 +64,7 @@ def load_config(
     else:
         tables = read_toml(path, drafts)
         settings = read_settings(path, tables)
-    zone = zone_of(path, settings, kept_zone or clock.local_zone)
+    zone = unchanged.zone if unchanged else zone_of(path, settings, kept_zone or clock.local_zone)
     config = with_settings(path, settings, zone, kept=kept_zone is not None)
     config.warnings, config.read_at, config.fingerprint, config.parsed = warnings, read_at, fingerprint, True
     if settings.notify != NotifyTable() or settings.web.external_url:
@@ -134,14 +135,14 @@ def _add_job(
         config.problems.append(f"{source}: jobs.{name}: {error}")
 
 
-_known: dict[tuple[str, Path, str, bytes], Job] = {}
+_known: dict[tuple[str, Path, str, str], Job] = {}
 
 
 def _parsed(name: str, table: Any, source: Path, defaults: dict[str, Any], timezone: str) -> Job:
     """Return what `parse_job` returns. A command that edits a configuration loads it several times, with the same jobs."""
     try:
-        key = name, source, timezone, msgspec.msgpack.encode((table, defaults), enc_hook=repr)
-    except (OverflowError, RecursionError, ValueError):  # such values are refused
+        key = name, source, timezone, repr((table, defaults))
+    except (RecursionError, ValueError):  # a number of thousands of digits; such values are refused
         return parse_job(name, table, source=source, defaults=defaults, timezone=timezone)
     if key not in _known:
         _known[key] = parse_job(name, table, source=source, defaults=defaults, timezone=timezone)

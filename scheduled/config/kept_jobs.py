@@ -53,12 +53,11 @@ class KeptJobs(Jobs):
     def __getitem__(self, name: str) -> Job:
         job = self._jobs.get(name)
         if job is None:
-            job = self._jobs[name] = self._decoded.get(name) or self._newly_decoded(name)
-        return job
-
-    def _newly_decoded(self, name: str) -> Job:
-        begin, end = self._spans[name]
-        job = self._decoded[name] = self._decode(self._data[begin:end])
+            begin, end = self._spans[name]
+            job = self._decoded.get(name)
+            if job is None:
+                job = self._decoded[name] = self._decode(self._data[begin:end])
+            self._jobs[name] = job
         return job
 
     def __setitem__(self, name: str, job: Job) -> None:

@@ -1,7 +1,7 @@
 """The configuration as it was parsed last, in a file of the state directory: most processes need not parse it again.
 
-The file is used only if nothing that the configuration was made from has changed since. It can be deleted at any time. A
-configuration with problems or warnings, or with a secret in an `env`, is not kept.
+Of a file of jobs.d that has changed since, the jobs are parsed again; after any other change everything is. The file can be
+deleted at any time. A configuration with problems or warnings, or with a secret in an `env`, is not kept.
 """
 
 import os
@@ -39,7 +39,7 @@ BEGIN = len(MAGIC) + SIZES.size
 class _Kept(msgspec.Struct, frozen=True):
     """The beginning of the file. *size* bytes with the jobs follow, then the tables.
 
-    *fingerprint* is that of the configuration, *made_with* the result of `_made_with`. *files* are the files of the
+    *fingerprint* is that of the configuration, *made_with* the result of `made_with`. *files* are the files of the
     configuration, each with its fingerprint.
     """
 
@@ -65,7 +65,7 @@ class _Read:
 
     def tables(self) -> tuple[Tables, Tables]:
         """Return the tables of the jobs, and the others."""
-        return msgspec.msgpack.decode(self._rest[self.kept.size :], type=tuple[Tables, Tables])
+        return msgspec.json.decode(self._rest[self.kept.size :], type=tuple[Tables, Tables])
 
 
 def load(
@@ -100,7 +100,7 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None, drafts:
     if kept.made_with != made_with(path):
         return None
     refuse_unreadable(path)
-    if zone_of(path, kept.settings, kept_zone or clock.local_zone) != kept.zone:
+    if not _is_in_zone(kept, path, kept_zone):
         return None
     if drafts or kept.fingerprint != fingerprint:
         return _with_changes(path, read, read_at, fingerprint, kept_zone, drafts)
@@ -109,6 +109,14 @@ def _load(paths: Paths, path: Path, kept_zone: Callable[[], str] | None, drafts:
     give_jobs(config, read.jobs())
     config.written = Written(read.tables)
     return config
+
+
+def _is_in_zone(kept: _Kept, path: Path, kept_zone: Callable[[], str] | None) -> bool:
+    """Return whether the zone of the configuration is still that in which its jobs were parsed."""
+    try:
+        return zone_of(path, kept.settings, kept_zone or clock.local_zone) == kept.zone
+    except ConfigError:
+        return False  # it is no zone any more, and scheduled.toml may have another one now
 
 
 def _with_changes(
@@ -132,7 +140,7 @@ def _with_changes(
     for job in jobs.values():
         if (names := files.get(job.source)) is not None:
             names.append(job.name)
-    unchanged = Unchanged(kept.settings, settings, files, jobs, written, read_at, fingerprint)
+    unchanged = Unchanged(kept.zone, kept.settings, settings, files, jobs, written, read_at, fingerprint)
     return load_config(path, drafts, kept_zone, unchanged)
 
 
@@ -154,46 +162,37 @@ def keep(paths: Paths, config: Config) -> None:
     if not config.parsed or config.problems or config.warnings or not is_settled(config):
         return
     found = None if _has_secrets(config.written.settings) else _encoded(config)
-    if found is None:
+    if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
         return
-    try:
-        files = numbers(config.path)
-    except ConfigError:
-        return
-    if idle.configured(os.fsencode(config.path)) != config.fingerprint:
-        return
+    with suppress(OSError):
+        _write(paths.parsed, MAGIC + SIZES.pack(found[0], crc32(found[1])) + found[1])
+
+
+def _encoded(config: Config) -> tuple[int, bytes] | None:
+    """Return the length of the beginning, and all of the file but its magic; None if *config* can't be kept without a difference."""
     from scheduled.config.changes import digest  # rarely needed
 
-    listed, jobs, tables = found
-    settings = msgspec.convert(config.written.settings, SettingsTable)
-    kept = _Kept(
-        config.fingerprint,
-        made_with(config.path),
-        files,
-        config.timezone,
-        settings,
-        digest(config),
-        listed,
-        len(jobs),
-    )
-    head = msgspec.msgpack.encode(kept)
-    rest = head + jobs + tables
-    with suppress(OSError):
-        _write(paths.parsed, MAGIC + SIZES.pack(len(head), crc32(rest)) + rest)
-
-
-def _encoded(config: Config) -> tuple[JobList, bytes, bytes] | None:
-    """Return the jobs of *config* and its tables, encoded; None if that makes a difference. A date in the tables becomes a text."""
     try:
-        found = kept_jobs.encode(config.jobs)
-        tables = msgspec.msgpack.encode((config.written.jobs, config.written.settings))
-    except (
-        OverflowError,
-        TypeError,
-        ValueError,
-    ):  # an integer of more than 64 bits, or a file name that is not text
+        found, tables = kept_jobs.encode(config.jobs), _encoded_tables(config.written)
+        if found is None or tables is None:
+            return None
+        listed, jobs = found
+        settings = msgspec.convert(config.written.settings, SettingsTable)
+        files, made = numbers(config.path), made_with(config.path)
+        zone, known = config.timezone, digest(config)
+        head = msgspec.msgpack.encode(
+            _Kept(config.fingerprint, made, files, zone, settings, known, listed, len(jobs))
+        )
+    # Files that can't be listed, an integer of more than 64 bits, or a file name that is not text.
+    except (ConfigError, OverflowError, TypeError, ValueError):
         return None
-    return (*found, tables) if found else None
+    return len(head), head + jobs + tables
+
+
+def _encoded_tables(written: Written) -> bytes | None:
+    """Return the tables, encoded; None if that makes a difference. Dates and times become texts, as in `changes`."""
+    encoded = msgspec.json.encode((written.jobs, written.settings))
+    return encoded if msgspec.json.encode(msgspec.json.decode(encoded)) == encoded else None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -15,6 +15,8 @@ from scheduled.config.config import Config
 from scheduled.config.files import load_config
 from scheduled.errors import ConfigError
 from scheduled.paths import Paths
+from scheduled.state.open import read_only
+from scheduled.state.sqlite.ledger import SqliteLedger, using
 
 MAIN = """
 timezone = "Europe/Berlin"
@@ -30,6 +32,12 @@ BODIES = (
     'every = "1h"\ncommand = ["ls", "-l"]\ngroup = "g"\nwake = true',
     'every = "1h"\nfrom = "end"\ncommand = "true"\nnotify = ["me"]',
     'at = 2027-01-02T03:04:05\nhandler = "health"\noptions = {depth = 3}',
+    'at = 2027-01-02T03:04:05+02:00\ncommand = "nosuchprogram"',
+    'every = "1h"\nanchor = 2026-01-02T03:04:05-05:30\nhandler = "unknown"',
+    'command = "true"\napprove = true',
+    'on = "job_failed"\nwhere = {job = "c"}\ncommand = "true"\nafter = ["a"]',
+    'cron = "30 2 * * *"\ntimezone = "Europe/Paris"\nhandler = "unknown"\nafter = ["c"]',
+    'chain = ["c"]',
     'on = "go"\ncommand = "true"',
     'cron = "0 5 * * *"\ncommand = "true"\nafter = ["b"]',
     'cron = "0 5 * * *"\nchain = ["a", ["b", "main"]]',
@@ -173,6 +181,8 @@ def test_an_edit_of_one_file_adds_the_messages_that_a_check_of_everything_adds(
     paths: Paths, before: Mapping[str, str | None], name: str, content: str | None
 ) -> None:
     empty(paths)
+    with using(SqliteLedger(paths.ledger)) as ledger, ledger.transaction():
+        ledger.remember("cadence", "60")
     written(paths, before)
     kept(paths)
     file = paths.config.parent / "jobs.d" / name
@@ -180,6 +190,77 @@ def test_an_edit_of_one_file_adds_the_messages_that_a_check_of_everything_adds(
 
     found = edit.new_messages(paths.config, paths, edit.Edit(file, edit.read(file), after))
 
-    old, new = (check.check(paths.config, drafts) for drafts in ({}, {file: after}))
+    with read_only(paths) as ledger:
+        old, new = (check.check(paths.config, drafts, ledger) for drafts in ({}, {file: after}))
     added = {key: [text for text in new[key] if text not in old[key]] for key in ("problems", "warnings")}
     assert found == tuple(check.with_lines(added, {file: after}).values())
+
+
+def test_a_file_of_which_the_name_is_not_text_and_that_has_no_jobs_is_no_error(paths: Paths) -> None:
+    empty(paths)
+    written(paths, {os.fsdecode(b"\xff.toml"): "# none\n"})
+
+    assert not kept(paths)
+    assert list(parsed_file.load(paths, paths.config).jobs) == ["main"]
+
+
+def test_a_time_with_an_offset_has_the_same_hash_before_and_after_another_file_changed(paths: Paths) -> None:
+    empty(paths)
+    written(paths, {"a.toml": f"[jobs.a]\n{BODIES[4]}\n", "b.toml": ""})
+    before = summary(load_config(paths.config))
+    assert "+02:00" in BODIES[4] and kept(paths)
+    written(paths, {"b.toml": "# a comment\n"})
+
+    found = parsed_file.load(paths, paths.config)
+
+    assert (summary(found), digest(found)) == (before, digest(load_config(paths.config)))
+
+
+def test_the_zone_is_that_of_the_jobs_also_if_the_host_gets_another_one_meanwhile(paths: Paths) -> None:
+    empty(paths)
+    paths.config.write_text(MAIN.replace('timezone = "Europe/Berlin"', ""))
+    config = load_config(paths.config, kept_zone=lambda: "Europe/Berlin")
+    config.read_at += 3600
+    parsed_file.keep(paths, config)
+    written(paths, {"b.toml": f"[jobs.b]\n{BODIES[0]}\n"})
+    zones = iter(["Europe/Berlin", "Asia/Tokyo"])
+
+    found = parsed_file.load(paths, paths.config, lambda: next(zones))
+
+    assert (found.timezone, {job.zone for job in found.jobs.values()}) == ("Europe/Berlin", {"Europe/Berlin"})
+
+
+def new_messages(paths: Paths, name: str, content: str) -> tuple[list[str], list[str]]:
+    with using(SqliteLedger(paths.ledger)) as ledger, ledger.transaction():
+        ledger.remember("cadence", "60")
+    file = paths.config.parent / "jobs.d" / name
+    return edit.new_messages(paths.config, paths, edit.Edit(file, edit.read(file), content.encode()))
+
+
+def test_an_edit_that_brings_jobs_of_other_files_in_force_checks_them(paths: Paths) -> None:
+    empty(paths)
+    behind = '[jobs.b]\ncommand = "true"\nafter = ["a"]\n[jobs.c]\nhandler = "unknown"\nafter = ["b"]\n'
+    written(paths, {"a.toml": "[jobs.a]\ncommand = 3\n", "b.toml": behind})
+
+    problems, _ = new_messages(paths, "a.toml", '[jobs.a]\ncommand = "true"\n')
+
+    assert ["jobs.c: handler:" in problem for problem in problems] == [True]
+
+
+def test_an_edit_is_not_refused_for_a_fault_that_another_job_had_before(paths: Paths) -> None:
+    empty(paths)
+    written(paths, {"b.toml": '[jobs.b]\nhandler = "unknown"\n[jobs.c]\ncommand = "nosuchprogram"\n'})
+
+    assert new_messages(paths, "new.toml", '[jobs.new]\nchain = ["b", "c"]\n') == ([], [])
+
+
+def test_an_edit_that_takes_a_step_out_of_a_chain_warns_about_the_step(paths: Paths) -> None:
+    empty(paths)
+    written(
+        paths,
+        {"a.toml": '[jobs.a]\ncommand = "true"\napprove = true\n', "b.toml": '[jobs.b]\nchain = ["a"]\n'},
+    )
+
+    _, warnings = new_messages(paths, "b.toml", '[jobs.b]\nchain = ["main"]\n')
+
+    assert ["jobs.a: approve: has no effect" in warning for warning in warnings] == [True]
