@@ -152,7 +152,8 @@ class Sweep:
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
         stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.name)
-        for place, mail in enumerate(inbox.mails):
+        for place in self.rule.to_judge(inbox.mails, seen):
+            mail = inbox.mails[place]
             try:
                 action = action_for(mail, seen)
             except ValueError as error:
