@@ -90,10 +90,12 @@ def update(
     edit: Callable[[Inbox], bool],
     decode: Decode = mails_in,
     patience: Patience | None = None,
+    known: bytes = b"",
 ) -> bool:
     """Change the inbox of *branch* with *edit* under the mailbox's lock; return whether the file was replaced.
 
     *edit* returns whether it changed the inbox, and is called again if another program writes the file in between.
+    *known* is the content that the inbox probably has, see `rewrite`.
     Raise MailboxError as `read_inbox` does, OSError if the file cannot be written; it is then unchanged.
     """
 
@@ -103,7 +105,7 @@ def update(
 
     with locked(branch, inside, patience) as mailbox, _as_mailbox_errors(branch):
         clear_leftovers(mailbox)
-        return rewrite(Path(branch.inbox), edited, inside=inside)
+        return rewrite(Path(branch.inbox), edited, inside=inside, known=known)
 
 
 @contextlib.contextmanager

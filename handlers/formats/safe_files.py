@@ -118,20 +118,25 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
     return counted
 
 
-def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None) -> bool:
+def rewrite(
+    path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None, known: bytes = b""
+) -> bool:
     """Replace the content of *path* atomically by `edit(content)`; return whether it was replaced.
 
     If *edit* returns None or the same content, return False without changing anything. If another program opens the
     file for writing in between, the old file is restored and *edit* is called again with the new content. So no write
     of another program is lost, even if it uses no lock. Raise BusyFileError if another program keeps writing the
     file, the ValueError of *edit* if the content is damaged, OSError if the file cannot be read or written.
+
+    A file that still has the content *known* is only compared with it: *edit* gets the same bytes object, and a large file
+    needs no memory for a second copy.
     """
     unparseable = _Unparseable()
     for _ in _attempts():
         with located(path, inside) as place, Leased(checked(place.open(READING), path)) as file:
             if file.refused:
                 continue
-            content = read_open(file.fd, path)
+            content = known if known and _holds(file.fd, known) else read_open(file.fd, path)
             try:
                 wanted = edit(content)
             except ValueError:

@@ -113,6 +113,7 @@ class Sweep:
             lambda inbox: self._edit(branch, inbox, done),
             self.cache.mails,
             self.patience,
+            self.cache.last_large,
         )
         self.opened.forget(branch.name, done[-1].archived)
         self.cache.forget(branch.inbox)

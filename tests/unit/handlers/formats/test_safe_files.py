@@ -54,6 +54,29 @@ def test_content_written_after_reading_is_edited_again(file: Path) -> None:
     assert file.read_bytes() == b"[1, 2] "
 
 
+@pytest.mark.usefixtures("file_system")
+def test_known_content_is_edited_only_if_the_file_still_has_it(file: Path) -> None:
+    known, seen = b"[1]", []
+
+    def edit(data: bytes) -> bytes:
+        seen.append(data)
+        return data + b" "
+
+    for _ in range(2):
+        rewrite(file, edit, known=known)
+
+    assert (seen, seen[0] is known, file.read_bytes()) == ([b"[1]", b"[1] "], True, b"[1]  ")
+
+
+@pytest.mark.parametrize("found", [b"[1, 2]", b"[1", b""])
+def test_a_file_with_more_or_less_than_the_known_content_is_read(file: Path, found: bytes) -> None:
+    file.write_bytes(found)
+
+    rewrite(file, lambda data: data + b"!", known=b"[1]")
+
+    assert file.read_bytes() == found + b"!"
+
+
 def test_a_file_that_another_program_keeps_open_for_writing_is_not_changed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
