@@ -21,7 +21,7 @@ from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
 from scheduled.handlers.workspace.opened import OpenedMails
-from scheduled.state.beneath import located, make_directories
+from scheduled.state.beneath import kept_open, located, make_directories
 from scheduled.state.files import RefusedError, clear_leftovers, write_atomically
 
 T = TypeVar("T")
@@ -157,7 +157,8 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
     def run(task: Task) -> Outcome:
         try:
             workspace = _opened(task)
-            outcome = work(task, workspace)
+            with kept_open(workspace.inside):
+                outcome = work(task, workspace)
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
         workspace.cache.save()
