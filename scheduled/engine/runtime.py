@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,7 +273,7 @@ class Runtime:
             self.environment,
             self.config.sender,
             self.config.workspace_layout,
-            self.recipients,
+            cache(self.recipients),  # the same for all runs, and it lists a directory
             mailboxes=not self.config.compat.send,
         )
 
