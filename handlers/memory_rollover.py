@@ -53,8 +53,12 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(found.text for found in self.over)
 
 
-def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]:
-    """Yield the memory files of every branch. Raise WorkspaceError if descriptors or memory run out."""
+def memory_files(workspace: Workspace, limits: MemoryLimits) -> list[Memory]:
+    """Return the memory files of every branch. Raise WorkspaceError if descriptors or memory run out."""
+    return workspace.shared((memory_files, limits), lambda: list(_memory_files(workspace, limits)))
+
+
+def _memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]:
     inside = workspace.inside
     for branch in workspace.branches:
         for name in workspace.cache.memory_names(branch, inside):
@@ -77,8 +81,8 @@ def memory_files(workspace: Workspace, limits: MemoryLimits) -> Iterator[Memory]
 @in_workspace
 def run(task: Task, workspace: Workspace) -> Outcome:
     """State a condition for each memory file that is over a limit, and for each that is unreadable."""
-    limits = MemoryLimits(workspace, task.options)
-    memories = list(memory_files(workspace, limits))
+    limits = MemoryLimits.shared(workspace, task.options)
+    memories = memory_files(workspace, limits)
     for memory in memories:
         if memory.problem:
             task.report.condition(_unreadable(memory))

@@ -36,12 +36,12 @@ def run(task: Task, workspace: Workspace) -> Outcome:
     """Replace METRICS.central.json with the current numbers, and append their totals to METRICS.history.jsonl."""
     options = task.options
     problems = list(workspace.problems)
-    limits = MemoryLimits(workspace, options)
+    limits = MemoryLimits.shared(workspace, options)
     window = Window(task.now, timedelta(hours=options.hours), task.zone)
     metrics = {
         "timestamp": timestamps.iso(task.now, task.zone),
         "logs": _logs(workspace, list(read_logs(workspace, window)), problems),
-        "memory": _memory(list(memory_files(workspace, limits)), problems),
+        "memory": _memory(memory_files(workspace, limits), problems),
         "mail": _mail(workspace, problems),
         "branches": {"total": len(workspace.branches), "names": [b.name for b in workspace.branches]},
     }

@@ -1,5 +1,6 @@
 """Finding handlers by name: the built-in ones from a table, others from entry points."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ BUILT_IN = {
     "daily_report": "scheduled.handlers.daily_report",
 }
 
+# The modules with the function `notices` of handlers that do not have it themselves: they need few imports.
+NOTICES = {"mail_cleanup": "scheduled.handlers.mail_notices"}
+
 
 class NoOptions(msgspec.Struct, forbid_unknown_fields=True):
     """The type of `[jobs.X.options]` for a handler without `Options`: an empty table."""
@@ -53,6 +57,14 @@ def find(name: str) -> Handler:
     for entry in _entry_points().select(name=name):
         return _completed(name, _imported(entry))
     raise LookupError(f"no handler {name!r}; the handlers are {', '.join(names())}")
+
+
+def composer(name: str) -> Callable[[Change], list[Notice]]:
+    """Return the function `notices` of the handler *name*, without importing what only its runs need. Raise as `find`."""
+    if name in NOTICES:
+        found: Callable[[Change], list[Notice]] = import_module(NOTICES[name]).notices
+        return found
+    return find(name).notices
 
 
 def _entry_points() -> "EntryPoints":

@@ -83,6 +83,8 @@ class Mask:
 
     def text(self, text: str) -> str:
         """Return *text* with secrets masked."""
+        if not self._texts:
+            return text  # most runs have no secrets
         parts, at = [], 0
         for start, end in _covered(text, self._texts):
             parts += [text[at:start], MASKED]

@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from scheduled.state.beneath import Place, holding, located, open_file
@@ -14,6 +14,8 @@ from scheduled.state.links import RefusedError as RefusedError  # noqa: PLC0414 
 TEMP_PREFIX, TEMP_SUFFIX = ".scheduled-", ".tmp"
 SIZE_LIMIT = 100_000_000  # bytes; a mailbox of 50,000 mails has about 40 MB
 CHUNK = 1 << 20  # bytes of one write call
+
+Parts = Sequence[bytes | memoryview]  # the content of a file
 
 # Shortages of this process or the system. A file that could not be read because of them is not damaged or missing.
 SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -38,7 +40,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None, inside
         refuse_planted(path)
     with located(path, inside) as place:
         clear_leftovers(place.directory)
-        with temporary(place, data, mode=mode) as temp:
+        with temporary(place, [data], mode=mode) as temp:
             place.take(temp)
         os.fsync(place.directory)
 
@@ -49,7 +51,7 @@ def create_atomically(place: Place, data: bytes, prepare: Callable[[int], None])
     *prepare* is called with the descriptor of the file, to set its owner and mode. The directory is not synced: do that
     once after the last of several files.
     """
-    with temporary(place, data, prepare=prepare) as temp:
+    with temporary(place, [data], prepare=prepare) as temp:
         try:
             place.link(temp)
         except OSError as error:
@@ -69,9 +71,9 @@ def _exists(place: Place) -> bool:
 
 @contextlib.contextmanager
 def temporary(
-    place: Place, data: bytes, *, mode: int | None = None, prepare: Callable[[int], None] | None = None
+    place: Place, parts: Parts, *, mode: int | None = None, prepare: Callable[[int], None] | None = None
 ) -> Iterator[str]:
-    """Write *data* to a new file in the directory of *place*, sync it, and yield its name.
+    """Write *parts* to a new file in the directory of *place*, sync it, and yield its name.
 
     The file has the mode *mode*, or the owner and mode that *prepare* sets; without both, the mode, owner and attributes
     of the file at *place*. On exit it is removed unless the caller renamed it. It is locked until then, so that
@@ -85,7 +87,8 @@ def temporary(
             prepare(fd)
         else:
             copy_attributes(fd, place)
-        write_all(fd, data)
+        for part in parts:
+            write_all(fd, part)
         os.fsync(fd)
         yield temp
     finally:
@@ -110,7 +113,7 @@ def temporary_name() -> str:
     return f"{TEMP_PREFIX}{os.urandom(8).hex()}{TEMP_SUFFIX}"
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write all of *data* to *fd*, with as many calls as partial writes need."""
     view = memoryview(data)
     while view:

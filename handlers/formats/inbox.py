@@ -21,6 +21,7 @@ from scheduled.handlers.formats.json_text import (
     top,
 )
 from scheduled.handlers.formats.message import Counts, Decode, Message, count, mail_of, mails_in, messages_in
+from scheduled.state.files import Parts
 
 # The layout of the mail program's message list. In a file with exactly this layout, positions can be computed from
 # the lengths of the messages, and the text need not be scanned.
@@ -91,6 +92,10 @@ class Inbox:
 
     def render(self) -> bytes:
         """Return the file's bytes with all changes and correct counters; older layouts are migrated."""
+        return b"".join(self.parts())
+
+    def parts(self) -> Parts:
+        """Return the file's bytes as `render` does, in parts: runs of unchanged messages are not copied."""
         if (frame := self._frame()) is not None and (filled := self._filled(frame)) is not None:
             return filled
         text = self.data.decode()
@@ -98,8 +103,9 @@ class Inbox:
         at = top(text)
         spans = members(text, at)[0] if text[at] == "{" else {}
         if "messages" not in spans:
-            return self._migrate(text, style).encode()
-        return self._in_place(text, style, spans, self._message_list(text, style, spans["messages"])).encode()
+            return [self._migrate(text, style).encode()]
+        messages = self._message_list(text, style, spans["messages"])
+        return [self._in_place(text, style, spans, messages).encode()]
 
     def _read(self, place: int) -> Any:
         if self._pieces:
@@ -148,25 +154,22 @@ class Inbox:
         """Return the number of bytes from the message at place *first* to that at *end* in this layout."""
         return sum(map(len, self._pieces[first:end])) + (end - first) * len(BETWEEN)
 
-    def _filled(self, frame: Frame) -> bytes | None:
-        """Return the *frame* with correct counters and the messages; None if a message is not at its computed position.
-
-        Runs of unchanged messages are copied from the file.
-        """
+    def _filled(self, frame: Frame) -> Parts | None:
+        """Return the *frame* with correct counters and the messages; None if a message is not at its computed position."""
         opening, closing = OPENING.decode(), CLOSING.decode()
         message = bytes(self._pieces[0]).decode() if self._edited else ""
         style = style_of(f"{frame.text[: frame.at]}{opening}{message}{closing}")
         spans, _ = members(frame.text, top(frame.text))
         head, tail = self._in_place(frame.text, style, spans, PLACEHOLDER).split(PLACEHOLDER)
         try:
-            parts = [part for piece in self._parts(frame, style) for part in (piece, BETWEEN)]
+            parts = [part for piece in self._list_parts(frame, style) for part in (piece, BETWEEN)]
         except MisplacedError:
             return None
         if not parts:
-            return f"{head}[]{tail}".encode()
-        return b"".join([head.encode(), b"[\n    ", *parts[:-1], CLOSING, tail.encode()])
+            return [f"{head}[]{tail}".encode()]
+        return [head.encode(), b"[\n    ", *parts[:-1], CLOSING, tail.encode()]
 
-    def _parts(self, frame: Frame, style: Style) -> Iterator[bytes | memoryview]:
+    def _list_parts(self, frame: Frame, style: Style) -> Iterator[bytes | memoryview]:
         """Yield the parts of the list to join with commas: new and changed messages, and runs of unchanged ones."""
         yield from (self._dumped(message, style) for message in self._new)
         if not self._edited:

@@ -87,24 +87,25 @@ def of(data: bytes, zone: ZoneInfo, sender: str) -> MailIndex:
 
 def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailIndex:
     """Return the index of *mails*; the parameters are those of `of`."""
-    # One loop with local variables and few calls, for speed: this runs for every mail of a workspace. The conditions are those
-    # of the properties of `Mail`.
-    read, ids = timestamps.reader(zone), set()
+    # List comprehensions and one loop with few calls, for speed: this runs for every mail of a workspace. The conditions are
+    # those of the properties of `Mail`.
+    read = timestamps.reader(zone)
+    found = [mail for mail in mails if mail is not None]
+    sent = [read(mail.timestamp) for mail in found]
+    ids = {str(mail.id) for mail in found if mail.id is not None}
+    stamps: list[list[float | None]] = [[] for _ in range(5)]
+    new, waiting, opened, closing, own = stamps
     unread = waiting_total = opened_total = 0
     undated: list[Undated] = []
     auto_opened = False
-    stamps: list[list[float | None]] = [[] for _ in Instants.__struct_fields__]
-    new, waiting, opened, closing, sent, own = stamps
-    for mail in filter(None, mails):
-        at = read(mail.timestamp)
-        sent.append(at)
-        if mail.id is not None:
-            ids.add(str(mail.id))
-        status, is_own = mail.status, mail.sender == sender and mail.is_own(sender)
+    for mail, at in zip(found, sent, strict=True):
+        status = mail.status
         if status == "opened":
             opened_total += 1
             auto_opened = auto_opened or mail.auto_opened is True
-            if (stamp := mail.opened_stamp) is None:
+            is_own = mail.sender == sender and mail.is_own(sender)
+            stamp = mail.opened_at if mail.auto_opened_at is None else mail.auto_opened_at
+            if stamp is None:
                 of_text = at if mail.last_updated is None else read(mail.last_updated)
                 undated.append(Undated(mail.key, of_text, is_own))
                 continue
@@ -113,9 +114,9 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
                 opened.append(opened_at)
         elif status == "new" or (status is None and not mail.read):
             unread += 1
-            waits = mail.waits
+            waits = status == "new" and bool(mail.auto_execute)
             waiting_total += waits
-            if is_own:
+            if mail.sender == sender and mail.is_own(sender):
                 own.append(read(mail.stamp))
                 continue
             new.append(at)
@@ -128,11 +129,11 @@ def index_of(mails: Sequence[Mail | None], zone: ZoneInfo, sender: str) -> MailI
         waiting_total=waiting_total,
         ids=len(ids),
         must_read=auto_opened
-        or None in mails
+        or len(found) < len(mails)
         or None in new
         or None in closing
         or any(mail.sent is None for mail in undated),
-        instants=Instants(*map(_ascending, stamps)),
+        instants=Instants(*map(_ascending, (new, waiting, opened, closing, sent, own))),
         undated=undated,
     )
 

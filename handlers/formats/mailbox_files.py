@@ -22,6 +22,7 @@ from scheduled.handlers.formats.safe_files import BusyFileError, read_settled, r
 from scheduled.state.beneath import READING, Place, holding, located, make_directory, open_directory
 from scheduled.state.files import (
     SHORTAGE,
+    Parts,
     RefusedError,
     clear_leftovers,
     copy_attributes,
@@ -90,20 +91,22 @@ def update(
     edit: Callable[[Inbox], bool],
     decode: Decode = mails_in,
     patience: Patience | None = None,
+    known: bytes = b"",
 ) -> bool:
     """Change the inbox of *branch* with *edit* under the mailbox's lock; return whether the file was replaced.
 
     *edit* returns whether it changed the inbox, and is called again if another program writes the file in between.
+    *known* is the content that the inbox probably has, see `rewrite`.
     Raise MailboxError as `read_inbox` does, OSError if the file cannot be written; it is then unchanged.
     """
 
-    def edited(data: bytes) -> bytes | None:
+    def edited(data: bytes) -> Parts | None:
         inbox = Inbox(data, decode)
-        return inbox.render() if edit(inbox) else None
+        return inbox.parts() if edit(inbox) else None
 
     with locked(branch, inside, patience) as mailbox, _as_mailbox_errors(branch):
         clear_leftovers(mailbox)
-        return rewrite(Path(branch.inbox), edited, inside=inside)
+        return rewrite(Path(branch.inbox), edited, inside=inside, known=known)
 
 
 @contextlib.contextmanager

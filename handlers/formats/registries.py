@@ -60,7 +60,7 @@ class _Branches:
 
     def __init__(self, root: Path, form: Form) -> None:
         self.root, self.form, self.inside = root, form, os.path.realpath(root)
-        self.tops = {self.inside, os.path.normpath(root)}
+        self.tops = tuple(f"{top.rstrip('/')}/" for top in (self.inside, os.path.normpath(root)))
         self.found = Found()
         self.names: set[str] = set()
         self.paths: set[str] = set()
@@ -75,7 +75,7 @@ class _Branches:
             raise MalformedError(f"its path {branch.path} is outside the workspace")
         if self.form.skips_hidden and _is_hidden(os.path.relpath(branch.path, entry.home)):
             return
-        if not any(is_inside(branch.path, top) for top in self.tops):
+        if not f"{branch.path}/".startswith(self.tops):
             # A link outside the workspace leads into it. The files of a branch are opened from the workspace on.
             branch = msgspec.structs.replace(branch, path=resolved)
         if name in self.names or resolved in self.paths:
@@ -174,7 +174,7 @@ def _branch(entry: Entry, form: Form) -> Branch:
     """Return the branch that *entry* describes. Raise MalformedError with the reason if the entry is not valid."""
     if not isinstance(entry.value, dict):
         raise MalformedError("is not a JSON object")
-    name, path, email = (entry.value.get(key) for key in ("name", "path", "email"))
+    name, path, email = map(entry.value.get, ("name", "path", "email"))
     if not isinstance(name, str) or not name.strip():
         raise MalformedError("has no valid name")
     if "/" in name or not name.isprintable():

@@ -22,6 +22,7 @@ from scheduled.state.beneath import READING, Place, located
 from scheduled.state.files import (
     CHUNK,
     SIZE_LIMIT,
+    Parts,
     RefusedError,
     checked,
     open_regular,
@@ -118,27 +119,32 @@ def count_lines(path: str | Path, inside: str | None = None) -> tuple[int, int]:
     return counted
 
 
-def rewrite(path: Path, edit: Callable[[bytes], bytes | None], *, inside: str | None = None) -> bool:
-    """Replace the content of *path* atomically by `edit(content)`; return whether it was replaced.
+def rewrite(
+    path: Path, edit: Callable[[bytes], Parts | None], *, inside: str | None = None, known: bytes = b""
+) -> bool:
+    """Replace the content of *path* atomically by the parts that `edit(content)` returns; return whether it was replaced.
 
     If *edit* returns None or the same content, return False without changing anything. If another program opens the
     file for writing in between, the old file is restored and *edit* is called again with the new content. So no write
     of another program is lost, even if it uses no lock. Raise BusyFileError if another program keeps writing the
     file, the ValueError of *edit* if the content is damaged, OSError if the file cannot be read or written.
+
+    A file that still has the content *known* is only compared with it: *edit* gets the same bytes object, and a large file
+    needs no memory for a second copy.
     """
     unparseable = _Unparseable()
     for _ in _attempts():
         with located(path, inside) as place, Leased(checked(place.open(READING), path)) as file:
             if file.refused:
                 continue
-            content = read_open(file.fd, path)
+            content = known if known and _holds(file.fd, known) else read_open(file.fd, path)
             try:
                 wanted = edit(content)
             except ValueError:
                 if unparseable.is_final(file):
                     raise
                 continue
-            if wanted is None or wanted == content:
+            if wanted is None or _is(content, wanted):
                 return False
             if _swap(place, file, content, wanted):
                 return True
@@ -163,7 +169,17 @@ class _Unparseable:
         return file.held or (not file.refused and unchanged)
 
 
-def _swap(target: Place, file: Leased, content: bytes, wanted: bytes) -> bool:
+def _is(content: bytes, parts: Parts) -> bool:
+    """Return whether *parts* are this *content*."""
+    at = 0
+    for part in parts:
+        if not content.startswith(part, at):
+            return False
+        at += len(part)
+    return at == len(content)
+
+
+def _swap(target: Place, file: Leased, content: bytes, wanted: Parts) -> bool:
     """Replace *file* by *wanted*. If another program writes the file in between, restore it and return False."""
     backup = target.beside(temporary_name())  # a second link to the old file, to restore it from
     with temporary(target, wanted) as temp:
@@ -213,7 +229,7 @@ def _put_back(target: Place, backup: Place, fd: int) -> None:
     for _ in _attempts(1.0):
         before, late = late, read_open(fd, target.path)
         if late and late == before:
-            with temporary(target, late) as temp:
+            with temporary(target, [late]) as temp:
                 return target.take(temp)
     return None
 

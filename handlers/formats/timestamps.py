@@ -45,6 +45,22 @@ def _slowly(value: Any, zone: ZoneInfo) -> float | None:
         return None
 
 
+def local_since(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return a naive local time: all naive times from it up to `LAST` are at or after *instant* in *zone*.
+
+    Most often it is *instant* in local time. Where a clock change is near, it is two days later: no change is longer.
+    """
+    try:
+        wall = instant.astimezone(zone).replace(tzinfo=None)
+        later = wall + _LONGEST_CHANGE
+    except OverflowError:
+        return LAST
+    day = (wall - _EPOCH).days
+    offset = (wall - instant.astimezone(UTC).replace(tzinfo=None)).total_seconds()
+    steady = all(_offset_of_day(day + n, zone) == offset for n in range(_LONGEST_CHANGE.days + 1))
+    return wall if steady else later
+
+
 class _Days(dict[int, int | None]):
     """The UTC seconds at which each local day (days since 1970) begins; None if the UTC offset changes during the day.
 
@@ -62,6 +78,8 @@ class _Days(dict[int, int | None]):
 
 
 _EPOCH = datetime(1970, 1, 1)
+LAST = datetime(9999, 12, 28)  # after it a naive time may have no instant
+_LONGEST_CHANGE = timedelta(days=2)  # an offset is less than a day, in either direction
 _EDGE = 3  # days at both ends of the calendar, where applying an offset overflows
 
 

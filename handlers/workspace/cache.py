@@ -116,6 +116,11 @@ class FileCache:
             self._decoded = data, mails
         return mail_index.index_of(mails, self._zone, self._sender)
 
+    @property
+    def last_large(self) -> bytes:
+        """The content of the last large inbox, until `mails` has returned its mails."""
+        return self._decoded[0]
+
     def mails(self, data: bytes) -> list[Mail | None]:
         """Return the mails of an inbox with the content *data*, as `mails_in` does; of a large one without decoding it again."""
         (content, mails), self._decoded = self._decoded, (b"", [])

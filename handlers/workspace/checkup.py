@@ -88,7 +88,7 @@ class Inspector:
 
     def __init__(self, workspace: Workspace, limits: Limits, task: Task) -> None:
         self.inside, self.workspace = workspace.inside, workspace
-        self.limits, self.memories = limits, MemoryLimits(workspace, limits)
+        self.limits, self.memories = limits, MemoryLimits.shared(workspace, limits)
         self.now = task.now.astimezone(UTC)
         self.seconds = self.now.timestamp()
         ages: tuple[tuple[Kind, float], ...] = (("new", limits.new_hours), ("opened", limits.opened_hours))
@@ -98,11 +98,8 @@ class Inspector:
     @classmethod
     def shared(cls, workspace: Workspace, limits: Limits, task: Task) -> "Inspector":
         """Return the inspector with these limits, and its checkups, that a previous handler made; or a new one."""
-        key = tuple(getattr(limits, name) for name in Limits.__struct_fields__)
-        if key not in workspace.inspectors:
-            workspace.inspectors[key] = cls(workspace, limits, task)
-        found: Inspector = workspace.inspectors[key]
-        return found
+        key = (cls, *(getattr(limits, name) for name in Limits.__struct_fields__))
+        return workspace.shared(key, lambda: cls(workspace, limits, task))
 
     def all(self) -> list[Checkup]:
         """Return the checkups of all branches."""

@@ -12,7 +12,7 @@ from scheduled.handlers.formats.mailbox_files import MailboxError, read_inbox
 from scheduled.handlers.formats.message import Counts, count, mails_in
 from scheduled.handlers.formats.safe_files import rewrite
 from scheduled.handlers.workspace.workspace import Workspace
-from scheduled.state.files import write_atomically
+from scheduled.state.files import Parts, write_atomically
 
 CENTRAL = "AI_MAIL.central.json"
 NOT_COUNTED = MailboxError("not counted")  # the central file keeps its numbers, as for an unreadable inbox
@@ -41,12 +41,12 @@ def recount_central(
     def recounted(document: dict[str, Any]) -> dict[str, Any]:
         return _recounted(document, _counted(workspace, known or {}, selected, document.get("branch_stats")))
 
-    def edited(data: bytes) -> bytes | None:
+    def edited(data: bytes) -> Parts | None:
         document = parse(data)
         if not isinstance(document, dict):
             raise MalformedError("it is not a JSON object")
         wanted = recounted(document)
-        return None if wanted == document else _in_style(data, document, wanted | {"last_updated": today})
+        return None if wanted == document else [_in_style(data, document, wanted | {"last_updated": today})]
 
     workspace.cache.forget(str(path))
     try:

@@ -43,6 +43,12 @@ class MemoryLimits:
         self._in_lines = Limits(lines=options.limit, chars=options.max_chars, every=options.max_entries)
         self.problems: list[str] = []
 
+    @classmethod
+    def shared(cls, workspace: Workspace, options: Options) -> "MemoryLimits":
+        """Return the limits by these *options* that a previous handler used, with their problems; or new ones."""
+        key = (cls, options.limit, options.max_chars, options.max_entries)
+        return workspace.shared(key, lambda: cls(workspace, options))
+
     def of(self, branch: Branch, name: str) -> Limits:
         """Return the limits of the memory file *name* of a branch."""
         if not branch.form.memory_config:

@@ -113,6 +113,7 @@ class Sweep:
             lambda inbox: self._edit(branch, inbox, done),
             self.cache.mails,
             self.patience,
+            self.cache.last_large,
         )
         self.opened.forget(branch.name, done[-1].archived)
         self.cache.forget(branch.inbox)
@@ -152,7 +153,8 @@ class Sweep:
 
     def _stale(self, branch: Branch, inbox: Inbox) -> Stale:
         stale, action_for, seen = Stale(), self.rule.action, self.opened.of(branch.name)
-        for place, mail in enumerate(inbox.mails):
+        for place in self.rule.to_judge(inbox.mails, seen):
+            mail = inbox.mails[place]
             try:
                 action = action_for(mail, seen)
             except ValueError as error:

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,8 +21,10 @@ from scheduled.handlers.workspace.cache import NAME as CACHE
 from scheduled.handlers.workspace.cache import FileCache
 from scheduled.handlers.workspace.opened import NAME as OPENED_MAILS
 from scheduled.handlers.workspace.opened import OpenedMails
-from scheduled.state.beneath import located, make_directories
+from scheduled.state.beneath import kept_open, located, make_directories
 from scheduled.state.files import RefusedError, clear_leftovers, write_atomically
+
+T = TypeVar("T")
 
 MOST_PROBLEMS = 3  # problems of a registry without a valid entry
 SHARED_SECONDS = 10.0  # for which the handlers of one child process share a loaded workspace
@@ -34,7 +36,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """The branches of a workspace. *problems* describes the registry's invalid entries, which were skipped.
 
     *is_complete*: there is none that may be a branch. *receivers* are the branches by their addresses in normal form, filled by
-    `branch_at`, *inspectors* those of `checkup` by their limits.
+    `branch_at`, *kept* what `shared` returns.
     """
 
     root: Path
@@ -45,7 +47,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     cache: FileCache = msgspec.field(default_factory=FileCache)
     opened: OpenedMails = msgspec.field(default_factory=OpenedMails)
     receivers: dict[str, Branch] = msgspec.field(default_factory=dict)
-    inspectors: dict[tuple[object, ...], Any] = msgspec.field(default_factory=dict)
+    kept: dict[tuple[object, ...], Any] = msgspec.field(default_factory=dict)
     patience: Patience = msgspec.field(default_factory=Patience)  # of its deliveries
 
     @classmethod
@@ -116,6 +118,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
                 )
         return self.receivers.get(normal_address(address))
 
+    def shared(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return what *make* returned when a handler first asked for *key*."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        found: T = self.kept[key]
+        return found
+
     def directory_of(self, name: str, default: str) -> str:
         """Return the directory of the branch *name* of the main registry; *default*, below the root, if there is none."""
         own = next((b.path for b in self.branches if b.name.upper() == name and not b.hosted), None)
@@ -148,7 +157,8 @@ def in_workspace(work: Callable[[Task, Workspace], Outcome]) -> Callable[[Task],
     def run(task: Task) -> Outcome:
         try:
             workspace = _opened(task)
-            outcome = work(task, workspace)
+            with kept_open(workspace.inside):
+                outcome = work(task, workspace)
         except WorkspaceError as error:
             return Outcome(status="failed", reason=str(error))
         workspace.cache.save()

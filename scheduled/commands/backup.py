@@ -103,7 +103,7 @@ def _write(target: Path, members: dict[str, bytes], ledger: Path) -> None:
     """Write the archive atomically, without holding the ledger in memory."""
     try:
         refuse_planted(target)
-        with located(target) as place, temporary(place, b"", mode=PRIVATE) as temp:
+        with located(target) as place, temporary(place, [], mode=PRIVATE) as temp:
             with open(place.beside(temp).open(os.O_RDWR), "r+b", buffering=CHUNK) as file:
                 with tarfile.open(fileobj=file, mode="w:gz") as archive, ledger.open("rb") as copy:
                     for name, data in members.items():

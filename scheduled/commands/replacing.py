@@ -101,7 +101,7 @@ def _staged(path: Path, unpacked: Path) -> Iterator[tuple[Place, str]]:
             place = opened.enter_context(located(path) if path.exists() else _itself(path))
             clear_leftovers(place.directory)
             mode = None if path.exists() else PRIVATE
-            temp = opened.enter_context(temporary(place, unpacked.read_bytes(), mode=mode))
+            temp = opened.enter_context(temporary(place, [unpacked.read_bytes()], mode=mode))
         except OSError as error:
             if error.filename is None and error.strerror is not None:
                 error.filename = str(path.parent)
@@ -192,7 +192,7 @@ def _put(unpacked: Path, place: Path) -> None:
             raise
         with (
             located(place) as there,
-            temporary(there, b"", mode=PRIVATE) as temp,
+            temporary(there, [], mode=PRIVATE) as temp,
             unpacked.open("rb") as file,
             open(there.beside(temp).open(os.O_WRONLY), "wb") as target,
         ):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -189,7 +189,7 @@ class Runtime(Reporting):
             self.environment,
             self.config.sender,
             self.config.workspace_layout,
-            self.recipients,
+            cache(self.recipients),  # the same for all runs, and it lists a directory
             mailboxes=not self.config.compat.send,
         )
 

@@ -14,8 +14,7 @@ def compose(job: Job, change: Change, report: Callable[[str], None]) -> Sequence
     If the handler raises an exception, pass a message to *report* and return no notices.
     """
     try:
-        notices = getattr(registry.find(handler_of(job.action)), "notices", None)
-        return notices(change) if notices else []
+        return registry.composer(handler_of(job.action))(change)
     except Exception as error:  # noqa: BLE001 - an error of a plug-in must not undo the run's verdict
         report(f"{job.name}: its notices could not be composed: {type(error).__name__}: {error}")
         return []

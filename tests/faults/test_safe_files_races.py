@@ -48,7 +48,7 @@ def test_a_program_that_opens_the_file_while_it_is_replaced_loses_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", replace)
-        rewrite(file, lambda data: parse(data) and data + b" ")
+        rewrite(file, lambda data: parse(data) and [data + b" "])
 
     writers[0].join()
     assert (writers[0].exitcode, file.read_bytes()) == (0, b"[1, 2] ")

@@ -1,13 +1,15 @@
 """A memory file over its limit causes one event and one notice to its branch, until it is back within the limit."""
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduled.core.events import PUBLISHED
-from scheduled.handlers import memory_rollover
+from scheduled.handlers import memory_rollover, metrics
 from scheduled.state.files import SIZE_LIMIT
 from tests.fixtures.sample_workspace import NOW, Sample
 
@@ -48,6 +50,27 @@ def test_the_notice_goes_to_the_registered_address_of_the_branch(sample: Sample)
         ("@the_bar", f"[MEMORY] WHISKEY-BAR.local.json {issue}", "normal"),
     ]
     assert expected == notices
+
+
+def test_handlers_of_one_process_share_the_memory_files_only_with_the_same_limits(sample: Sample) -> None:
+    kept: dict[str, Any] = {}
+    counts = []
+    for limit in (600, 611, 600, 612):
+        counts.append(
+            len(
+                sample.run(memory_rollover, memory_rollover.Options(limit=limit), kept=kept).data[
+                    "notified_files"
+                ]
+            )
+        )
+        sample.run(metrics, metrics.Options(limit=limit), kept=kept)
+        counts.append(
+            json.loads((sample.root / "aipass_os/AI_CENTRAL/METRICS.central.json").read_text())["memory"][
+                "over_limit"
+            ]
+        )
+
+    assert counts == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_a_second_notice_is_sent_only_after_the_file_was_back_within_the_limit(sample: Sample) -> None:

@@ -34,6 +34,11 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_entry_points", lambda: points.select(group=registry.GROUP))
 
 
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_the_notices_of_a_handler_are_composed_by_its_own_function(name: str) -> None:
+    assert registry.composer(name) is registry.find(name).notices
+
+
 def test_the_built_in_handlers_are_listed_in_a_fixed_order() -> None:
     expected = ["health", "memory_rollover", "mail_cleanup", "metrics", "daily_report"]
     assert expected == registry.names()[:5]
@@ -63,6 +68,7 @@ def test_a_foreign_handler_gets_default_options_and_no_notices() -> None:
     change = Change(group="x", appeared=[], stayed=[], gone=[], facts={}, now=None)  # type: ignore[arg-type]
     notices: list[Notice] = found.notices(change)
     assert (registry.NoOptions, []) == (found.Options, notices)
+    assert registry.composer("minimal")(change) == []
 
 
 @pytest.mark.usefixtures("foreign")

@@ -2,13 +2,17 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scheduled.state import openat2
 from scheduled.state.beneath import (
     holding,
+    kept_open,
     located,
     make_directories,
     make_directory,
@@ -34,13 +38,14 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(openat2, "call", lambda: refuse)
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
+@pytest.fixture(params=["opened each time", "kept open"])
+def top(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """A directory with `a/b/file`, and a file outside."""
     (tmp_path / "top/a/b").mkdir(parents=True)
     (tmp_path / "top/a/b/file").write_bytes(b"text")
     (tmp_path / "outside").write_bytes(b"secret")
-    return tmp_path / "top"
+    with kept_open(str(tmp_path / "top")) if request.param == "kept open" else nullcontext():
+        yield tmp_path / "top"
 
 
 def content(path: Path, top: Path) -> bytes:
@@ -244,3 +249,34 @@ def test_no_descriptor_stays_open(top: Path) -> None:
             pass
 
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_a_directory_that_is_kept_open_is_opened_once_and_closed(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    def open_(path: object, *arguments: int, real: Any = os.open, **more: int) -> int:
+        opened.append(path)
+        found: int = real(path, *arguments, **more)
+        return found
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "open", open_)
+    with kept_open(str(top)):
+        assert [content(top / "a/b/file", top), content(top / "a/b/file", top)] == [b"text"] * 2
+    assert opened.count(str(top)) == 1
+    assert content(top / "a/b/file", top) == b"text"
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_another_directory_than_the_one_that_is_kept_open_has_its_own_files(top: Path) -> None:
+    with kept_open(str(top / "a")):
+        assert content(top / "a/b/file", top) == b"text"
+        with pytest.raises(RefusedError):
+            content(top.parent / "outside", top)
+
+
+def test_a_directory_that_cannot_be_kept_open_is_an_error_of_each_file(top: Path) -> None:
+    with kept_open(str(top / "gone")), pytest.raises(FileNotFoundError, match="gone"):
+        content(top / "gone/file", top / "gone")

@@ -129,7 +129,7 @@ def test_only_the_temporary_files_of_a_killed_writer_are_removed(tmp_path: Path)
 
 
 def test_the_temporary_file_of_a_live_writer_is_not_removed(tmp_path: Path) -> None:
-    with located(tmp_path / "file") as place, temporary(place, b"new") as temp:
+    with located(tmp_path / "file") as place, temporary(place, [b"new"]) as temp:
         clear_leftovers(place.directory)
 
         assert (tmp_path / temp).read_bytes() == b"new"

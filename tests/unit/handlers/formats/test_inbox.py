@@ -135,7 +135,7 @@ def test_unchanged_messages_in_the_mail_programs_layout_are_copied(removed: list
     unread = sum(message["status"] == "new" for message in wanted)
     document |= {"total_messages": len(wanted), "unread_count": unread, "messages": wanted}
     assert frame is not None
-    assert inbox._filled(frame) == written(document)
+    assert b"".join(inbox._filled(frame) or []) == written(document)
 
 
 def test_messages_that_are_not_at_the_computed_positions_are_handled_one_by_one() -> None:

@@ -9,6 +9,7 @@ import pytest
 from scheduled.handlers.formats import safe_files as steady
 from scheduled.handlers.formats.json_text import parse
 from scheduled.handlers.formats.safe_files import BusyFileError, count_lines, read_settled, rewrite
+from scheduled.state.files import Parts
 
 
 @pytest.fixture
@@ -23,14 +24,14 @@ def file(tmp_path: Path) -> Path:
 def test_an_edit_replaces_the_file(file: Path) -> None:
     before = file.stat().st_ino
 
-    assert rewrite(file, lambda data: data + b" ") is True
+    assert rewrite(file, lambda data: [data, b" "]) is True
     assert (file.read_bytes(), before != file.stat().st_ino) == (b"[1] ", True)
     assert [file] == list(file.parent.iterdir())
 
 
 @pytest.mark.usefixtures("file_system")
-@pytest.mark.parametrize("answer", [None, b"[1]"])
-def test_without_a_change_the_file_is_not_touched(file: Path, answer: bytes | None) -> None:
+@pytest.mark.parametrize("answer", [None, [b"[1]"], [b"[", memoryview(b"1"), b"", b"]"]])
+def test_without_a_change_the_file_is_not_touched(file: Path, answer: Parts | None) -> None:
     before = file.stat()
 
     assert rewrite(file, lambda _: answer) is False
@@ -41,17 +42,40 @@ def test_without_a_change_the_file_is_not_touched(file: Path, answer: bytes | No
 
 @pytest.mark.usefixtures("file_system")
 def test_content_written_after_reading_is_edited_again(file: Path) -> None:
-    def edit(data: bytes) -> bytes:
+    def edit(data: bytes) -> Parts:
         if data == b"[1]":
             # Another program replaces the file in between; a lease does not prevent that.
             other = file.with_name("other")
             other.write_bytes(b"[1, 2]")
             other.replace(file)
-        return data + b" "
+        return [data, b" "]
 
     rewrite(file, edit)
 
     assert file.read_bytes() == b"[1, 2] "
+
+
+@pytest.mark.usefixtures("file_system")
+def test_known_content_is_edited_only_if_the_file_still_has_it(file: Path) -> None:
+    known, seen = b"[1]", []
+
+    def edit(data: bytes) -> Parts:
+        seen.append(data)
+        return [data, b" "]
+
+    for _ in range(2):
+        rewrite(file, edit, known=known)
+
+    assert (seen, seen[0] is known, file.read_bytes()) == ([b"[1]", b"[1] "], True, b"[1]  ")
+
+
+@pytest.mark.parametrize("found", [b"[1, 2]", b"[1", b""])
+def test_a_file_with_more_or_less_than_the_known_content_is_read(file: Path, found: bytes) -> None:
+    file.write_bytes(found)
+
+    rewrite(file, lambda data: [data, b"!"], known=b"[1]")
+
+    assert file.read_bytes() == found + b"!"
 
 
 def test_a_file_that_another_program_keeps_open_for_writing_is_not_changed(
@@ -60,7 +84,7 @@ def test_a_file_that_another_program_keeps_open_for_writing_is_not_changed(
     monkeypatch.setattr(steady, "WRITER_TIMEOUT", 0.05)
 
     with file.open("r+b"), pytest.raises(BusyFileError):
-        rewrite(file, lambda data: data + b" ")
+        rewrite(file, lambda data: [data, b" "])
 
     assert file.read_bytes() == b"[1]"
 
@@ -72,7 +96,7 @@ def test_an_invalid_file_that_no_program_writes_is_an_error(file: Path) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_settled(file, parse)
     with pytest.raises(ValueError, match=r"."):
-        rewrite(file, lambda data: str(parse(data)).encode())
+        rewrite(file, lambda data: [str(parse(data)).encode()])
 
 
 @pytest.mark.usefixtures("file_system")

@@ -56,6 +56,49 @@ def test_the_fast_reader_returns_the_same_as_parse(stamp: datetime, zone: str) -
     assert timestamps.reader(there)(str(stamp)) == expected
 
 
+@given(
+    since=st.datetimes(datetime(1890, 1, 1), datetime(2060, 1, 1)),
+    after=st.timedeltas(timedelta(), timedelta(days=4)),
+    zone=st.sampled_from(
+        [
+            "Europe/Berlin",
+            "America/Havana",
+            "Australia/Lord_Howe",
+            "Pacific/Apia",
+            "Pacific/Kiritimati",
+            "UTC",
+        ]
+    ),
+)
+@example(datetime(2026, 10, 25, 0, 30), timedelta(minutes=59), "Europe/Berlin")  # 2:30, before it is repeated
+@example(datetime(2026, 3, 29, 1, 10), timedelta(), "Europe/Berlin")  # 3:10, and 2:50 does not exist
+@example(datetime(2011, 12, 30, 9), timedelta(hours=24), "Pacific/Apia")  # the day after is skipped
+@example(datetime(1892, 7, 4, 11, 30), timedelta(hours=23), "Pacific/Apia")  # the day is repeated
+def test_no_naive_time_from_the_local_one_on_is_before_an_instant(
+    since: datetime, after: timedelta, zone: str
+) -> None:
+    there, instant = ZoneInfo(zone), since.replace(tzinfo=UTC)
+    first = timestamps.local_since(instant, there)
+
+    assert timestamps.parse(str(first + after), there) >= instant
+
+
+@pytest.mark.parametrize("zone", ["America/Adak", "Pacific/Kiritimati"])
+def test_naive_times_up_to_the_last_one_have_an_instant(zone: str) -> None:
+    there = ZoneInfo(zone)
+
+    assert timestamps.parse(str(timestamps.LAST), there).year == 9999
+
+
+@pytest.mark.parametrize("zone", ["America/Adak", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("naive", [datetime(1, 1, 1), datetime(9999, 12, 31, 23)])
+def test_an_instant_at_the_end_of_the_calendar_is_no_error(naive: datetime, zone: str) -> None:
+    there, instant = ZoneInfo(zone), naive.replace(tzinfo=UTC)
+    first = timestamps.local_since(instant, there)
+
+    assert first >= timestamps.LAST or timestamps.parse(str(first), there) >= instant
+
+
 def test_times_are_formatted_in_three_formats() -> None:
     now = datetime(2026, 2, 3, 13, 5, 7, 999, tzinfo=UTC)
 

@@ -103,14 +103,16 @@ def test_a_branch_of_its_own_has_the_common_limit_of_todos(later: LaterSample) -
 def test_a_damaged_configuration_is_named_and_the_defaults_apply(later: LaterSample) -> None:
     later.limit({}).write_text("{")
     later.remember("SEED", sessions=entries(16))
+    kept: dict[str, Any] = {}  # of one process: its handlers share the limits
 
-    outcome = later.run(memory_rollover)
+    outcome = later.run(memory_rollover, kept=kept)
 
     assert outcome.data["notified_files"] == ["SEED:local.json"]
     (problem,) = outcome.data["problems"]
     assert "memory.config.json was skipped, so that the default limits apply" in problem
     for handler in (health, metrics):
         assert problem in later.run(handler).data["problems"]
+        assert problem in later.run(handler, kept=kept).data["problems"]
 
 
 def test_with_a_damaged_configuration_the_options_do_not_apply(later: LaterSample) -> None:
