@@ -77,7 +77,8 @@ class History(Protocol):
     ) -> tuple[list[str], JobKey | None]:
         """Delete verdicts and epochs before *before*, and runs that are older or not among the newest *keep_runs* of a key.
 
-        Keep positions, open runs and slots, slots and epochs with slots beyond the position, and the last run of each key.
+        Keep positions, open runs and slots, the runs of the steps of open chains, slots and epochs with slots beyond the
+        position, and the last run of each key.
         The slots of deleted runs that succeeded become one row without a run for each day, as far as no other verdict and
         no end of an epoch is between them.
         Begin with the key *begin* (None: the first), and stop after *limit* rows and keys, so that the transaction is short.

@@ -56,10 +56,13 @@ _RULED_OUT_LAST = f"""
         AND newest.target = jobs.target AND newest.verdict IS NOT NULL AND newest.first <= position))"""  # noqa: S608 - constants
 
 # The oldest first, each statement at most a number of rows: the indexes runs_by_job and that of the slots have this order.
+# A chain counts the runs of its step: they stay until it has ended.
 _PRUNE_RUNS = f"""
     DELETE FROM runs WHERE rowid IN (
         SELECT rowid FROM runs WHERE job = ? AND target = ? AND claimed_at <= ? AND (claimed_at, rowid) <= (?, ?)
-        AND run_id != ? AND status NOT IN {OPEN_STATUSES} ORDER BY claimed_at LIMIT ?)
+        AND run_id != ? AND status NOT IN {OPEN_STATUSES}
+        AND (parent = '' OR parent NOT IN (SELECT run_id FROM runs WHERE status IN {OPEN_STATUSES}))
+        ORDER BY claimed_at LIMIT ?)
     RETURNING run_id, slot"""  # noqa: S608 - a constant
 _FORGET_RUN = """
     UPDATE slots SET run_id = NULL WHERE job = :job AND target = :target AND first = :slot AND verdict = 'success'"""

@@ -152,6 +152,22 @@ def test_pruning_deletes_old_runs_and_keeps_open_and_newest_ones(ledger):
     assert ([*ledger.attempts(f"run-{HOUR}")], len(ledger.attempts(f"run-{3 * HOUR}"))) == ([], 1)
 
 
+def test_pruning_keeps_the_runs_of_a_step_until_their_chain_has_ended(ledger):
+    with ledger.transaction():
+        ledger.claim(a_claim(None, run_id="chain", job="chain", trigger="manual"), CLAIMANT, 100.0)
+        ledger.begin_chain("chain", {"steps": [["job", "other"]], "at": 0})
+        for run_id in ("step", "newer"):
+            ledger.claim(
+                a_claim(None, run_id=run_id, trigger="chain", parent="chain", step=0), CLAIMANT, 101.0
+            )
+            ledger.ended(an_attempt_result(run_id), "success", None, None)
+        kept = ledger.prune(9 * HOUR, 100, 100)[0]
+        ledger.ended(an_attempt_result("chain"), "success", None, None)
+        gone = ledger.prune(9 * HOUR, 100, 100)[0]
+
+    assert (kept, gone) == ([], ["step"])  # the newest run of a job stays
+
+
 def test_pruning_keeps_an_ended_epoch_with_slots_beyond_the_position(ledger):
     with ledger.transaction():
         ledger.continue_epoch(JobKey("job"), DAILY, 2 * HOUR)
