@@ -132,6 +132,17 @@ def lost_step(ledger: Ledger, jobs: Mapping[str, Job], row: StartRequest, now: f
     return _continue(ledger, jobs, parent, {**state, "lost": state.get("lost", 0) + 1}, now)
 
 
+def runs_missing(
+    ledger: Ledger, jobs: Mapping[str, Job], parent: OpenRun, now: float
+) -> AttemptResult | None:
+    """Continue the chain of *parent* as if its step had failed: runs of it are not in the ledger any more.
+
+    Return the chain's result if it has ended.
+    """
+    state = _with_failure(_progress_of(parent), "a run of it is no longer recorded")
+    return _continue(ledger, jobs, parent, {**state, "lost": len(state["steps"][state["at"]])}, now)
+
+
 def _why_lost(jobs: Mapping[str, Job], row: StartRequest) -> str:
     if row.job not in jobs:
         return f"{row.job} is not a configured job"

@@ -1,11 +1,12 @@
-"""Drop steps of chains that can no longer run: their job is disabled or was removed."""
+"""Drop steps of chains that can no longer run: their job is disabled or was removed, or their runs are lost."""
 
 from scheduled.core.events import Event
 from scheduled.core.jobs import job_of
 from scheduled.core.keys import JobKey
+from scheduled.core.records import CHAIN
 from scheduled.core.runs import StartRequest
 from scheduled.engine.runtime import Runtime
-from scheduled.engine.settle import context_of, step_lost, step_over
+from scheduled.engine.settle import chain_without_runs, context_of, step_lost, step_over
 from scheduled.state.ledger import Ledger, StartRequests
 
 
@@ -40,6 +41,24 @@ def close_waiting(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
             gone = "the target is gone" if run.job in jobs else "the job no longer exists"
             ledger.close_run(run.run_id, "failed", "disabled" if job_of(jobs, run.key) else gone)
             events += step_over(ledger, context, run, "failed")
+    return events
+
+
+def continue_without_runs(ledger: Ledger, runtime: Runtime, now: float) -> list[Event]:
+    """Continue chains that wait for runs which are not in the ledger any more; return the events to publish.
+
+    Earlier versions deleted runs of a step with the history while another run of it still waited.
+    """
+    open_runs = ledger.open_runs()
+    chains = {run.run_id for run in open_runs if run.tick == CHAIN and run.status == "running"}
+    waiting = chains - {run.parent for run in open_runs}
+    if not waiting:  # the usual case: a chain has a run, or a start request
+        return []
+    waiting -= {row.parent for row in ledger.start_requests()}
+    context, events = context_of(runtime, now), list[Event]()
+    for run in open_runs:
+        if run.run_id in waiting:
+            events += chain_without_runs(ledger, context, run)
     return events
 
 

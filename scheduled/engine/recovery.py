@@ -57,6 +57,7 @@ def settle_ended(
         return events
     events += lost_steps.close_waiting(ledger, runtime, now)
     events += lost_steps.drop(ledger, runtime, now)
+    events += lost_steps.continue_without_runs(ledger, runtime, now)
     return events
 
 

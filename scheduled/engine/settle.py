@@ -136,6 +136,13 @@ def step_lost(ledger: Ledger, context: SettleContext, row: StartRequest) -> list
     return _chain_over(ledger, context, chains.lost_step(ledger, context.jobs, row, context.now))
 
 
+def chain_without_runs(ledger: Ledger, context: SettleContext, run: OpenRun) -> list[Event]:
+    """Continue the chain of *run*, of which no run of the current step is left, as `step_over` does."""
+    from scheduled.engine import chains  # most ticks run no chain
+
+    return _chain_over(ledger, context, chains.runs_missing(ledger, context.jobs, run, context.now))
+
+
 def settle_superseded(ledger: Ledger, context: SettleContext, starts: Iterable[Start]) -> list[Event]:
     """Request the starts that follow from the runs that *starts* have superseded; return the events to publish.
 

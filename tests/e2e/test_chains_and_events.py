@@ -1,6 +1,8 @@
 """Chains, the order of jobs and events, on the command line with real processes."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -150,6 +152,26 @@ def test_a_chain_started_by_the_first_version_keeps_its_failures_after_an_upgrad
 
     [chain] = world.json("history", "all")
     assert (chain["status"], chain["reason"], ran(world)) == ("failed", "b failed", ["b"])
+
+
+def test_a_chain_of_which_the_runs_are_no_longer_recorded_fails(world: World) -> None:
+    world.configure("""
+        [jobs.line]
+        chain = [["waits", "done"]]
+        [jobs.waits]
+        command = "false"
+        retry = { max_attempts = 2, delay = "1d" }
+        [jobs.done]
+        command = "true"
+        """)
+    world.run("run", "line")
+    with closing(sqlite3.connect(world.state / "ledger.db")) as db, db:
+        db.execute("DELETE FROM runs WHERE parent != ''")
+    done = world.run("run")
+
+    line = world.json("history", "line")[0]
+    assert (line["status"], line["reason"]) == ("failed", "step 1 of 1: a run of it is no longer recorded")
+    assert "line: failed" in done.stderr
 
 
 def test_a_chain_waits_for_a_paused_step(world: World) -> None:

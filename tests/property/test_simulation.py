@@ -27,6 +27,7 @@ def simulate(seed, years, directory, patch, **options):
     try:
         simulation.run(years)
         simulation.reasons = {run.reason for run in simulation.ledger.history(limit=-1)}
+        assert not any("no longer recorded" in reason for reason in simulation.reasons)
     except BaseException:
         print(*simulation.machine.diary, sep="\n")
         raise
