@@ -144,7 +144,7 @@ def _of_each_job(
     """Yield the warnings about each of *jobs* on its own, by their kind, then in the order of the jobs."""
     for job in question.each(jobs.values()):
         yield from _warnings(job, tick_interval, now)
-    ticks = _ticks(found.jobs, tick_interval, now)
+    ticks = Ticks(assumed_interval(found.jobs, now) if tick_interval is None else tick_interval)
     kinds: tuple[Callable[[Job], Iterable[str]], ...] = (
         lambda job: tick_doubts.warnings(job, ticks, now),
         lambda job: jitter_doubts.warnings(job, ticks, now),
@@ -158,15 +158,13 @@ def _of_each_job(
             yield from (f"{job.source}: jobs.{job.name}: {doubt}" for doubt in kind(job))
 
 
-def _ticks(jobs: Jobs, interval: Seconds | None, now: Instant) -> Ticks:
-    """Return the instants of ticks: every *interval*; if it is not known, as often as `install` would start them."""
+def assumed_interval(jobs: Jobs, now: Instant) -> Seconds:
+    """Return the interval between ticks that the doubts about *jobs* assume: as often as `install` would start them."""
     needs = any(
         job.grace is not None or job.not_between is not None or job.expect is not None
         for job in jobs.values()
     )
-    if interval is None and needs:
-        interval = cadence.needed([job.schedules for job in jobs.values()], now)
-    return Ticks(interval or DEFAULT_CADENCE)
+    return cadence.needed([job.schedules for job in jobs.values()], now) if needs else DEFAULT_CADENCE
 
 
 def _action_problems(job: Job) -> Iterable[str]:

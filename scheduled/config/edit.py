@@ -85,10 +85,15 @@ def _concerned(
 ) -> list[str] | None:
     """Return the names of the jobs that need a check; None for all.
 
-    Settings concern all jobs, and so do all schedules as long as it is not known how often ticks come.
+    Settings concern all jobs, and so does a schedule that changes how often ticks are assumed to come.
     """
-    if before is None or edit.path == config_file or ledger is None or ledger.meta("cadence") is None:
+    if before is None or edit.path == config_file:
         return None
+    if ledger is None or ledger.meta("cadence") is None:
+        now = int(clock.now())
+        intervals = {checks.assumed_interval(config.jobs, now) for config in (before, after)}
+        if len(intervals) > 1:
+            return None
     return concerned(before.jobs, after.jobs, edit.jobs())
 
 
