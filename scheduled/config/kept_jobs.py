@@ -27,9 +27,13 @@ def encode(jobs: Jobs) -> tuple[JobList, bytes] | None:
     if any(is_secret_url(job.heartbeat_url) for job in jobs.values()):
         return None
     bodies = [msgspec.msgpack.encode(job) for job in jobs.values()]
-    listed, data = JobList(list(jobs), [*accumulate(map(len, bodies))], jobs.index), b"".join(bodies)
-    same = all(_is_plain(job.options) for job in jobs.values()) and KeptJobs(listed, data) == jobs
-    return (listed, data) if same else None
+    decode = msgspec.msgpack.Decoder(Job).decode
+    if not all(
+        _is_plain(job.options) and decode(body) == job
+        for body, job in zip(bodies, jobs.values(), strict=True)
+    ):
+        return None
+    return JobList(list(jobs), [*accumulate(map(len, bodies))], jobs.index), b"".join(bodies)
 
 
 def _is_plain(value: Any) -> bool:
@@ -42,7 +46,9 @@ def _is_plain(value: Any) -> bool:
 class KeptJobs(Jobs):
     """The jobs that *listed* names, encoded in *data*. The *decoded* ones are shared by all objects with the same data."""
 
-    def __init__(self, listed: JobList, data: bytes, decoded: dict[str, Job] | None = None) -> None:
+    def __init__(
+        self, listed: JobList, data: bytes | memoryview, decoded: dict[str, Job] | None = None
+    ) -> None:
         super().__init__()
         self._decoded = {} if decoded is None else decoded
         self._spans = dict(zip(listed.names, pairwise((0, *listed.ends)), strict=True))

@@ -28,7 +28,7 @@ from scheduled.core.jobs import Job
 from scheduled.errors import ConfigError
 from scheduled.masking import is_secret_name
 from scheduled.paths import Paths
-from scheduled.state.files import read_regular, write_all
+from scheduled.state.files import Parts, read_regular, write_all
 from scheduled.state.trust import refuse_unreadable, warn_or_refuse
 
 MAGIC = b"scheduled: the parsed configuration\n"
@@ -54,9 +54,9 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class _Read:
-    """The content of the file: its beginning *kept*, and the *rest*."""
+    """The content of the file: its beginning *kept*, and a view of the *rest*, of which there is no copy."""
 
-    def __init__(self, kept: _Kept, rest: bytes) -> None:
+    def __init__(self, kept: _Kept, rest: memoryview) -> None:
         self.kept, self._rest, self._decoded = kept, rest, dict[str, Job]()
 
     def jobs(self) -> KeptJobs:
@@ -151,7 +151,7 @@ def _decoded(data: bytes) -> _Read:
     rest = memoryview(data)[BEGIN:]
     if not data.startswith(MAGIC) or crc32(rest) != checksum:
         raise ValueError
-    return _Read(msgspec.msgpack.decode(rest[:length], type=_Kept), data[BEGIN + length :])
+    return _Read(msgspec.msgpack.decode(rest[:length], type=_Kept), rest[length:])
 
 
 def keep(paths: Paths, config: Config) -> None:
@@ -164,12 +164,15 @@ def keep(paths: Paths, config: Config) -> None:
     found = None if _has_secrets(config.written.settings) else _encoded(config)
     if found is None or idle.configured(os.fsencode(config.path)) != config.fingerprint:
         return
+    checksum = 0
+    for part in found:
+        checksum = crc32(part, checksum)
     with suppress(OSError):
-        _write(paths.parsed, MAGIC + SIZES.pack(found[0], crc32(found[1])) + found[1])
+        _write(paths.parsed, [MAGIC + SIZES.pack(len(found[0]), checksum), *found])
 
 
-def _encoded(config: Config) -> tuple[int, bytes] | None:
-    """Return the length of the beginning, and all of the file but its magic; None if *config* can't be kept without a difference."""
+def _encoded(config: Config) -> tuple[bytes, bytes, bytes] | None:
+    """Return the beginning, the jobs and the tables, encoded; None if *config* can't be kept without a difference."""
     from scheduled.config.changes import digest  # rarely needed
 
     try:
@@ -186,7 +189,7 @@ def _encoded(config: Config) -> tuple[int, bytes] | None:
     # Files that can't be listed, an integer of more than 64 bits, or a file name that is not text.
     except (ConfigError, OverflowError, TypeError, ValueError):
         return None
-    return len(head), head + jobs + tables
+    return head, jobs, tables
 
 
 def _encoded_tables(written: Written) -> bytes | None:
@@ -195,12 +198,13 @@ def _encoded_tables(written: Written) -> bytes | None:
     return encoded if msgspec.json.encode(msgspec.json.decode(encoded)) == encoded else None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, parts: Parts) -> None:
     """Replace the file. It is not synced: the checksum shows whether it is complete."""
     temporary = path.with_name(f".{path.name}.tmp")  # a leftover of a killed tick is overwritten
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        write_all(fd, data)
+        for part in parts:
+            write_all(fd, part)
     finally:
         os.close(fd)
     os.replace(temporary, path)
