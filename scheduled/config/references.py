@@ -14,7 +14,11 @@ def drop_unresolvable(jobs: Jobs, problems: list[str]) -> None:
                 name,
                 f"circular reference: {' -> '.join(cycle)}; remove one of these references",
             )
-    while missing := {name: gone for name, job in jobs.items() if (gone := _missing(jobs, job))}:
+    while missing := {
+        name: gone
+        for name, job in jobs.items()
+        if (job.after or job.action.steps) and (gone := _missing(jobs, job))
+    }:
         for name, gone in missing.items():
             _drop(
                 jobs,
