@@ -101,37 +101,41 @@ def of_config(
     recorded = ledger.meta("cadence") if ledger is not None else None
     tick_interval = None if recorded is None else int(recorded)
     warnings = [
+        *_of_sessions(found),
         *_of_each_job(found, jobs, tick_interval, now, environment),
         *(
             f"{job.source}: jobs.{job.name}: {_keys(job)}: {clock.stamp(slot, job.zone)} is in the past, {what}"
             for job, slot, what in late_slots.too_late(jobs, ledger, now)
         ),
+        *alike.warnings(found.jobs),
+        *_of_settings(found, {"PATH": CRON_PATH, **environment}),
     ]
-    warnings += alike.warnings(found.jobs)
-    warnings += workspace_doubts(found)
-    warnings += (
-        f"{found.path}: {doubt}"
-        for doubt in heartbeat_doubts.of_settings(found.notify, {"PATH": CRON_PATH, **environment})
-    )
-    if found.compat.trigger or found.compat.send:
-        from scheduled.config import adapters  # it starts an interpreter
-
-        warnings += adapters.doubts(found, {"PATH": CRON_PATH, **environment})
-    if found.notify.channels or found.notify.routes or any(job.notify for job in found.jobs.values()):
-        from scheduled.config import notify_doubts  # many configurations have none
-
-        warnings += notify_doubts.doubts(found, {"PATH": CRON_PATH, **environment})
-    if found.max_sessions is not None and not any(job.action.session for job in found.jobs.values()):
-        warnings.insert(
-            0,
-            f"{found.path}: catch_up.max_sessions: no job starts sessions, so it has no effect; remove it",
-        )
     return {
         "ok": not problems,
         "jobs": len(found.jobs),
         "problems": [*map(printable, problems)],  # names and commands may hold control characters
         "warnings": [*map(printable, [*found.warnings, *warnings])],
     }
+
+
+def _of_sessions(found: Config) -> Iterator[str]:
+    if found.max_sessions is not None and not any(job.action.session for job in found.jobs.values()):
+        yield f"{found.path}: catch_up.max_sessions: no job starts sessions, so it has no effect; remove it"
+
+
+def _of_settings(found: Config, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the warnings about the workspace, the monitor, adapters and notices; *environment* is that of commands, with PATH."""
+    yield from workspace_doubts(found)
+    for doubt in heartbeat_doubts.of_settings(found.notify, environment):
+        yield f"{found.path}: {doubt}"
+    if found.compat.trigger or found.compat.send:
+        from scheduled.config import adapters  # it starts an interpreter
+
+        yield from adapters.doubts(found, environment)
+    if found.notify.channels or found.notify.routes or any(job.notify for job in found.jobs.values()):
+        from scheduled.config import notify_doubts  # many configurations have none
+
+        yield from notify_doubts.doubts(found, environment)
 
 
 def _of_each_job(

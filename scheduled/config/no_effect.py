@@ -22,12 +22,8 @@ def warnings(job: Job, table: Mapping[str, Any]) -> Iterator[str]:
             f"grace: a machine that is off longer than {duration(job.grace)} at the beginning of a period skips all of"
             " it; remove it to run later in the period"
         )
-    if (
-        (given := table.get("approve"))
-        and isinstance(given, Mapping)
-        and "by" not in given
-        and "default" in given
-    ):
+    given = table.get("approve")
+    if isinstance(given, Mapping) and "by" not in given and "default" in given:
         yield 'approve.default: has no effect without a deadline; add one, for example by = "2h", or remove it'
     if job.start_delay and job.on != BOOTED and not job.is_by_time:
         yield "start_delay: has no effect without a schedule; remove it"

@@ -18,13 +18,14 @@ class CappedOutput:
     """An attempt's output file, to which the job writes directly through *fd*.
 
     At most *limit* bytes of it are kept, half from the beginning and half from the end. No secret of *mask* is split:
-    half of it could not be masked.
+    half of it could not be masked. The file stays well below *file_size*, a limit with which the system would end the job.
     """
 
-    def __init__(self, fd: int, limit: int, mask: Mask | None = None) -> None:
+    def __init__(self, fd: int, limit: int, mask: Mask | None = None, file_size: int | None = None) -> None:
         self.fd = fd
         self._mask = mask or Mask()
         self._limit = max(limit, 2)
+        self._flood = FLOOD if file_size is None else min(FLOOD, max(0, file_size // 2 - 2 * self._limit))
         self._dropped = 0
         self._note = 0  # length of the inserted line that gives the number of dropped bytes
         self._size = 0
@@ -39,7 +40,7 @@ class CappedOutput:
         size = os.fstat(self.fd).st_size
         grew = size > self._size
         # Cutting only at twice the limit keeps copies rare.
-        if size > 2 * self._limit + (FLOOD if grew else 0):
+        if size > 2 * self._limit + (self._flood if grew else 0):
             keep = self._limit // 2 if self.search is None else self.search.may_cut(size, self._limit // 2)
             if keep is not None:
                 self._cut(size, keep)

@@ -23,6 +23,13 @@ _LIMITS = {
 }
 
 
+def file_size_limit(limits: Limits) -> int | None:
+    """Return the bytes that a file of a job with these *limits* may have, or by the limit of this process; None for any number."""
+    inherited = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    given = None if inherited == resource.RLIM_INFINITY else inherited
+    return given if limits.file_size is None else limits.file_size
+
+
 def open_output(path: str) -> int:
     """Create an attempt's output file with mode 0600, open for appending; return its descriptor.
 

@@ -68,7 +68,9 @@ class Starter:
             spec=spec,
             pid=pid,
             host=host,
-            output=CappedOutput(output, spec.output_limit, Mask(spec.secrets)),
+            output=CappedOutput(
+                output, spec.output_limit, Mask(spec.secrets), process.file_size_limit(spec.limits)
+            ),
             started_at=at,
             started=moment,
             deadline=moment + spec.timeout,

@@ -113,6 +113,17 @@ def test_long_output_is_cut_to_the_limit(supervise):
     assert b"bytes dropped ...]" in kept
 
 
+def test_a_job_with_a_limit_of_its_files_may_print_more_than_that(supervise):
+    job = supervise().submit(
+        *SHELL,
+        "for i in $(seq 60); do head -c 100000 /dev/zero; sleep 0.04; done",
+        output_limit=10_000,
+        limits=Limits(file_size=4_000_000),
+    )
+
+    assert job.attempt_result().status == "success"
+
+
 def test_endless_output_does_not_fill_the_disk(supervise):
     job = supervise().submit("yes", output_limit=10_000, timeout=1)
     sizes = []

@@ -92,6 +92,17 @@ def test_an_output_is_cut_in_a_pause_so_that_no_last_words_are_lost(path):
     assert sizes[2] == sizes[3] < 1040
 
 
+def test_an_output_does_not_reach_the_file_size_at_which_the_system_would_end_the_job(path):
+    output, sizes = CappedOutput(open_output(str(path)), 1000, file_size=20_000), []
+    for _ in range(200):
+        os.write(output.fd, b"x" * 700)
+        output.grew()
+        sizes.append(path.stat().st_size)
+    output.close()
+
+    assert 5000 < max(sizes) <= 10_000
+
+
 def test_the_file_stays_bounded_while_a_job_prints_without_a_pause(path, monkeypatch):
     monkeypatch.setattr(capped_output, "FLOOD", 5000)
     output, sizes = capped(path, 1000), []
