@@ -154,6 +154,32 @@ def test_a_chain_started_by_the_first_version_keeps_its_failures_after_an_upgrad
     assert (chain["status"], chain["reason"], ran(world)) == ("failed", "b failed", ["b"])
 
 
+def test_a_chain_ends_although_a_step_waited_for_longer_than_the_history_is_kept(world: World) -> None:
+    world.configure(f"""
+        timezone = "UTC"
+        [history]
+        keep_days = 1
+        [jobs.line]
+        cron = "0 8 1 * *"
+        chain = [["waits", "done"]]
+        [jobs.waits]
+        command = "[ -e {world.root}/go ]"
+        retry = {{ max_attempts = 9, delay = "1d", jitter = 0 }}
+        [jobs.done]
+        command = "true"
+        """)
+    world.run("run", at="2026-10-01 07:55:00")
+    world.run("run", at="2026-10-01 08:00:10")
+    world.run("run", "done", at="2026-10-02 08:00:10")  # the newest run of a job is kept anyway
+    for day in (3, 4):
+        world.run("run", at=f"2026-10-0{day} 07:30:00")
+    (world.root / "go").touch()
+    world.run("run", at="2026-10-06 08:05:10")
+
+    found = world.json("history", "line", at="2026-10-06 08:06:00")
+    assert [(run["status"], run["reason"]) for run in found] == [("success", None)]
+
+
 def test_a_chain_of_which_the_runs_are_no_longer_recorded_fails(world: World) -> None:
     world.configure("""
         [jobs.line]
